@@ -1,0 +1,443 @@
+//! One unit of work on one host: what is asked, the states it goes through, how it ended.
+
+use crate::ids::{HostId, JobId};
+use crate::{WireError, wire::agent as wire};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A job as the controller wants it done. The id is made by whoever asks first, so that a
+/// job offered twice is done once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What to do.
+    pub spec: JobSpec,
+    /// Staff no longer want it.
+    pub cancel: bool,
+}
+
+/// What to do. Typed and closed: there is no "run this command".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum JobSpec {
+    /// Scan paths with the bundle in use.
+    Scan {
+        /// Folders and files.
+        paths: Vec<String>,
+        /// Globs left out.
+        excludes: Vec<String>,
+        /// Larger files are skipped and named.
+        max_file_bytes: u64,
+    },
+    /// Back paths up into the host's own repository.
+    Backup {
+        /// Folders and files.
+        paths: Vec<String>,
+        /// Globs left out.
+        excludes: Vec<String>,
+    },
+    /// Bring files back.
+    Restore(RestoreSpec),
+}
+
+/// What to bring back, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreSpec {
+    /// Snapshot id, or a prefix that only one has.
+    pub snapshot: String,
+    /// Paths within the snapshot; empty: all of it.
+    pub paths: Vec<String>,
+    /// Folder to restore below; empty: a new one below the PC's first restore root.
+    pub target: String,
+    /// Whether existing files may be replaced.
+    pub overwrite: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Id of the grant, where the snapshot is another host's.
+    pub grant: String,
+}
+
+impl JobSpec {
+    /// `scan`, `backup` or `restore`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Scan { .. } => "scan",
+            Self::Backup { .. } => "backup",
+            Self::Restore(_) => "restore",
+        }
+    }
+}
+
+/// Leave to read another host's repository, for a restore onto this one.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its id, which the restore job names.
+    pub id: String,
+    /// Whose repository.
+    pub host: HostId,
+    /// What opens it.
+    pub repository_password: String,
+    /// From then on it is void.
+    pub expires: DateTime<Utc>,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No secret in a log.
+        f.debug_struct("Grant").field("id", &self.id).field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// Asked for, not yet handed to the host.
+    Queued,
+    /// Handed to the host.
+    Offered,
+    /// The host works on it.
+    Running,
+    /// Done, all of it.
+    Succeeded,
+    /// Done, but something that should have been was not; the failures name it.
+    Partial,
+    /// Not done.
+    Failed,
+    /// Staff called it off.
+    Cancelled,
+}
+
+impl JobState {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Offered, Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Cancelled];
+
+    /// Whether nothing more will happen.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether a job may go from here to there. An end is final.
+    pub fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            _ if self.is_end() => false,
+            (_, Self::Queued) => false,
+            (Self::Running, Self::Offered) => false,
+            _ => self != next,
+        }
+    }
+
+    /// The word for it, as stored and shown.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Offered => "offered",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl FromStr for JobState {
+    type Err = WireError;
+    fn from_str(text: &str) -> Result<Self, WireError> {
+        Self::ALL
+            .into_iter()
+            .find(|s| s.word() == text)
+            .ok_or_else(|| WireError::bad("state", format!("is no job state: '{}'", text.escape_debug())))
+    }
+}
+
+/// What was counted along the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Files looked at.
+    pub files: u64,
+    /// Bytes read, or written by a restore.
+    pub bytes: u64,
+    /// Files with at least one detection.
+    pub detected: u64,
+    /// Files that had not changed and were not read.
+    pub unchanged: u64,
+    /// Entries left out on purpose.
+    pub skipped: u64,
+    /// Entries that should have been read or written and were not.
+    pub failed: u64,
+    /// Bytes added to the repository.
+    pub stored: u64,
+}
+
+/// One entry that should have been read or written and was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Which.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// How many failures are named one by one; the tally counts them all.
+pub const NAMED_FAILURES: usize = 500;
+
+/// A snapshot as the host that made it describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// By the PC's clock.
+    pub time: DateTime<Utc>,
+    /// What was asked to be saved.
+    pub paths: Vec<String>,
+    /// Files in it.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// One of the end states.
+    pub outcome: JobState,
+    /// What went wrong and what to do about it; empty where all went well.
+    pub message: String,
+    /// What was counted.
+    pub tally: Tally,
+    /// The first failures, at most [`NAMED_FAILURES`].
+    pub failures: Vec<Failure>,
+    /// What a backup made.
+    pub snapshot: Option<Snapshot>,
+    /// Where a restore wrote.
+    pub target: String,
+}
+
+impl Ended {
+    /// A job that did not get done.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self {
+            outcome: JobState::Failed,
+            message: message.into(),
+            tally: Tally::default(),
+            failures: vec![],
+            snapshot: None,
+            target: String::new(),
+        }
+    }
+}
+
+/// How far a running job has come. Never kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Which job.
+    pub job: JobId,
+    /// What it is at, in one word.
+    pub phase: String,
+    /// Files so far.
+    pub files: u64,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Bytes in all, 0 while unknown.
+    pub total_bytes: u64,
+}
+
+impl From<JobSpec> for wire::JobSpec {
+    fn from(spec: JobSpec) -> Self {
+        use wire::job_spec::Kind;
+        let kind = match spec {
+            JobSpec::Scan { paths, excludes, max_file_bytes } => {
+                Kind::Scan(wire::ScanJob { paths, excludes, max_file_bytes })
+            }
+            JobSpec::Backup { paths, excludes } => Kind::Backup(wire::BackupJob { paths, excludes }),
+            JobSpec::Restore(RestoreSpec { snapshot, paths, target, overwrite, dry_run, grant }) => {
+                Kind::Restore(wire::RestoreJob { snapshot, paths, target, overwrite, dry_run, grant })
+            }
+        };
+        Self { kind: Some(kind) }
+    }
+}
+
+impl TryFrom<wire::JobSpec> for JobSpec {
+    type Error = WireError;
+    fn try_from(spec: wire::JobSpec) -> Result<Self, WireError> {
+        use wire::job_spec::Kind;
+        Ok(match spec.kind.ok_or(WireError::missing("job.spec"))? {
+            Kind::Scan(s) => Self::Scan { paths: s.paths, excludes: s.excludes, max_file_bytes: s.max_file_bytes },
+            Kind::Backup(b) => Self::Backup { paths: b.paths, excludes: b.excludes },
+            Kind::Restore(r) => {
+                if r.snapshot.is_empty() {
+                    return Err(WireError::missing("job.restore.snapshot"));
+                }
+                Self::Restore(RestoreSpec {
+                    snapshot: r.snapshot,
+                    paths: r.paths,
+                    target: r.target,
+                    overwrite: r.overwrite,
+                    dry_run: r.dry_run,
+                    grant: r.grant,
+                })
+            }
+        })
+    }
+}
+
+impl From<Job> for wire::Job {
+    fn from(job: Job) -> Self {
+        Self { id: job.id.to_string(), spec: Some(job.spec.into()), cancel: job.cancel }
+    }
+}
+
+impl TryFrom<wire::Job> for Job {
+    type Error = WireError;
+    fn try_from(job: wire::Job) -> Result<Self, WireError> {
+        Ok(Self {
+            id: job.id.parse()?,
+            spec: job.spec.ok_or(WireError::missing("job.spec"))?.try_into()?,
+            cancel: job.cancel,
+        })
+    }
+}
+
+impl From<Grant> for wire::Grant {
+    fn from(g: Grant) -> Self {
+        Self {
+            id: g.id,
+            host: g.host.to_string(),
+            repository_password: g.repository_password,
+            expires: g.expires.timestamp(),
+        }
+    }
+}
+
+impl TryFrom<wire::Grant> for Grant {
+    type Error = WireError;
+    fn try_from(g: wire::Grant) -> Result<Self, WireError> {
+        Ok(Self {
+            id: g.id,
+            host: g.host.parse()?,
+            repository_password: g.repository_password,
+            expires: DateTime::from_timestamp(g.expires, 0).ok_or(WireError::bad("grant.expires", "is no time"))?,
+        })
+    }
+}
+
+impl From<Tally> for wire::Tally {
+    fn from(t: Tally) -> Self {
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored } = t;
+        Self { files, bytes, detected, unchanged, skipped, failed, stored }
+    }
+}
+
+impl From<wire::Tally> for Tally {
+    fn from(t: wire::Tally) -> Self {
+        let wire::Tally { files, bytes, detected, unchanged, skipped, failed, stored } = t;
+        Self { files, bytes, detected, unchanged, skipped, failed, stored }
+    }
+}
+
+impl From<Failure> for wire::Failure {
+    fn from(f: Failure) -> Self {
+        Self { path: f.path, reason: f.reason }
+    }
+}
+
+impl From<wire::Failure> for Failure {
+    fn from(f: wire::Failure) -> Self {
+        Self { path: f.path, reason: f.reason }
+    }
+}
+
+impl From<Snapshot> for wire::Snapshot {
+    fn from(s: Snapshot) -> Self {
+        Self { id: s.id, time: s.time.timestamp_millis(), paths: s.paths, files: s.files, bytes: s.bytes }
+    }
+}
+
+impl TryFrom<wire::Snapshot> for Snapshot {
+    type Error = WireError;
+    fn try_from(s: wire::Snapshot) -> Result<Self, WireError> {
+        if s.id.len() != 64 || !s.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(WireError::bad("snapshot.id", "is not 64 hexadecimal digits"));
+        }
+        let time = DateTime::from_timestamp_millis(s.time).ok_or(WireError::bad("snapshot.time", "is no time"))?;
+        Ok(Self { id: s.id, time, paths: s.paths, files: s.files, bytes: s.bytes })
+    }
+}
+
+impl From<Progress> for wire::Progress {
+    fn from(p: Progress) -> Self {
+        Self { job: p.job.to_string(), phase: p.phase, files: p.files, bytes: p.bytes, total_bytes: p.total_bytes }
+    }
+}
+
+impl TryFrom<wire::Progress> for Progress {
+    type Error = WireError;
+    fn try_from(p: wire::Progress) -> Result<Self, WireError> {
+        Ok(Self { job: p.job.parse()?, phase: p.phase, files: p.files, bytes: p.bytes, total_bytes: p.total_bytes })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_final_and_every_state_can_end() {
+        for from in JobState::ALL {
+            assert_eq!(from.word().parse(), Ok(from));
+            for to in JobState::ALL {
+                if from.is_end() || from == to {
+                    assert!(!from.may_become(to), "{from} -> {to}");
+                } else if to.is_end() {
+                    assert!(from.may_become(to), "{from} -> {to}");
+                }
+            }
+        }
+        assert!(!JobState::Running.may_become(JobState::Queued));
+        assert!(!JobState::Running.may_become(JobState::Offered));
+    }
+
+    #[test]
+    fn a_snapshot_id_is_only_hexadecimal() {
+        let good = wire::Snapshot { id: "a".repeat(64), ..Default::default() };
+        assert!(Snapshot::try_from(good.clone()).is_ok());
+        for bad in ["", "../", &"A".repeat(64), &"a".repeat(63)] {
+            assert!(Snapshot::try_from(wire::Snapshot { id: bad.into(), ..good.clone() }).is_err());
+        }
+    }
+
+    #[test]
+    fn every_kind_survives_wire_and_json() {
+        let restore = RestoreSpec {
+            snapshot: "ab".into(),
+            paths: vec!["/a".into()],
+            target: "/t".into(),
+            overwrite: true,
+            dry_run: false,
+            grant: "g".into(),
+        };
+        for spec in [
+            JobSpec::Scan { paths: vec!["/a".into()], excludes: vec!["*.tmp".into()], max_file_bytes: 7 },
+            JobSpec::Backup { paths: vec!["/a".into()], excludes: vec![] },
+            JobSpec::Restore(restore),
+        ] {
+            assert_eq!(JobSpec::try_from(wire::JobSpec::from(spec.clone())).unwrap(), spec);
+            assert_eq!(serde_json::from_str::<JobSpec>(&serde_json::to_string(&spec).unwrap()).unwrap(), spec);
+        }
+        assert!(JobSpec::try_from(wire::JobSpec::default()).is_err());
+    }
+}

@@ -1,0 +1,231 @@
+//! What a group's hosts must do. It travels with its schedule, so a PC that cannot reach
+//! the controller still scans and backs up on time.
+
+use crate::schedule::{Schedule, ScheduleError};
+use crate::{WireError, wire::agent as wire};
+use serde::{Deserialize, Serialize};
+
+/// Stands in a path list for the folders of all the PC's users.
+pub const USERS: &str = "@users";
+
+/// A policy, as staff write it and agents follow it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// IANA name of the zone that the schedules are in.
+    pub time_zone: String,
+    /// Signature scans.
+    pub scan: ScanPolicy,
+    /// Backups.
+    pub backup: BackupPolicy,
+}
+
+/// When and what to scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScanPolicy {
+    /// 5-field cron expression; empty: only when asked.
+    pub schedule: String,
+    /// Folders and files; `@users` stands for every user's folder.
+    pub paths: Vec<String>,
+    /// Globs that are left out.
+    pub excludes: Vec<String>,
+    /// Files above this many bytes are skipped and named as skipped.
+    pub max_file_bytes: u64,
+}
+
+/// When and what to back up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupPolicy {
+    /// 5-field cron expression; empty: only when asked.
+    pub schedule: String,
+    /// Folders and files; `@users` stands for every user's folder.
+    pub paths: Vec<String>,
+    /// Globs that are left out.
+    pub excludes: Vec<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { time_zone: "Asia/Shanghai".into(), scan: ScanPolicy::default(), backup: BackupPolicy::default() }
+    }
+}
+
+/// 256 MiB: as the scan engine reads files whole.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// What comes back by itself and nobody misses.
+const CACHES: [&str; 10] = [
+    "**/.cache/**",
+    "**/AppData/Local/Temp/**",
+    "**/AppData/Local/Microsoft/Windows/INetCache/**",
+    "**/AppData/Local/*/*/User Data/*/Cache/**",
+    "**/.local/share/Trash/**",
+    "**/$RECYCLE.BIN/**",
+    "**/Thumbs.db",
+    "**/node_modules/**",
+    "**/~$*",
+    "**/*.tmp",
+];
+
+impl Default for ScanPolicy {
+    fn default() -> Self {
+        // At lunch: office PCs are off at night.
+        Self {
+            schedule: "15 12 * * *".into(),
+            paths: vec![USERS.into()],
+            excludes: vec![],
+            max_file_bytes: MAX_FILE_BYTES,
+        }
+    }
+}
+
+impl Default for BackupPolicy {
+    fn default() -> Self {
+        Self {
+            schedule: "40 12 * * wed".into(),
+            paths: vec![USERS.into()],
+            excludes: CACHES.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// A policy that cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Not YAML, or a field that there is none of.
+    #[error("the policy cannot be read: {0}")]
+    Syntax(#[from] serde_norway::Error),
+    /// A schedule that is none.
+    #[error("{field}: {error}")]
+    Schedule {
+        /// Which one.
+        field: &'static str,
+        /// Why.
+        error: ScheduleError,
+    },
+    /// Nothing to work on.
+    #[error("{0}: no path is named; write '@users' for all users' folders, or list folders")]
+    NoPaths(&'static str),
+}
+
+impl Policy {
+    /// Reads YAML and checks that every part can be followed.
+    pub fn from_yaml(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = serde_norway::from_str(text)?;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    /// The YAML that [`Policy::from_yaml`] reads.
+    pub fn to_yaml(&self) -> Result<String, PolicyError> {
+        Ok(serde_norway::to_string(self)?)
+    }
+
+    fn check(&self) -> Result<(), PolicyError> {
+        let parts = [
+            ("scan.schedule", &self.scan.schedule, "scan.paths", &self.scan.paths),
+            ("backup.schedule", &self.backup.schedule, "backup.paths", &self.backup.paths),
+        ];
+        for (field, expression, paths_field, paths) in parts {
+            if expression.is_empty() {
+                continue;
+            }
+            Schedule::parse(expression, &self.time_zone).map_err(|error| PolicyError::Schedule { field, error })?;
+            if paths.is_empty() {
+                return Err(PolicyError::NoPaths(paths_field));
+            }
+        }
+        Ok(())
+    }
+
+    /// When scans are due; `None` where they are only made when asked.
+    pub fn scan_schedule(&self) -> Option<Schedule> {
+        self.schedule(&self.scan.schedule)
+    }
+
+    /// When backups are due; `None` where they are only made when asked.
+    pub fn backup_schedule(&self) -> Option<Schedule> {
+        self.schedule(&self.backup.schedule)
+    }
+
+    fn schedule(&self, expression: &str) -> Option<Schedule> {
+        if expression.is_empty() { None } else { Schedule::parse(expression, &self.time_zone).ok() }
+    }
+}
+
+impl From<Policy> for wire::Policy {
+    fn from(policy: Policy) -> Self {
+        let Policy { time_zone, scan, backup } = policy;
+        Self {
+            time_zone,
+            scan: Some(wire::ScanPolicy {
+                schedule: scan.schedule,
+                paths: scan.paths,
+                excludes: scan.excludes,
+                max_file_bytes: scan.max_file_bytes,
+            }),
+            backup: Some(wire::BackupPolicy {
+                schedule: backup.schedule,
+                paths: backup.paths,
+                excludes: backup.excludes,
+            }),
+        }
+    }
+}
+
+impl TryFrom<wire::Policy> for Policy {
+    type Error = WireError;
+    fn try_from(policy: wire::Policy) -> Result<Self, WireError> {
+        let scan = policy.scan.ok_or(WireError::missing("policy.scan"))?;
+        let backup = policy.backup.ok_or(WireError::missing("policy.backup"))?;
+        let policy = Self {
+            time_zone: policy.time_zone,
+            scan: ScanPolicy {
+                schedule: scan.schedule,
+                paths: scan.paths,
+                excludes: scan.excludes,
+                max_file_bytes: scan.max_file_bytes,
+            },
+            backup: BackupPolicy { schedule: backup.schedule, paths: backup.paths, excludes: backup.excludes },
+        };
+        policy.check().map_err(|e| WireError::bad("policy", e.to_string()))?;
+        Ok(policy)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_sound_and_survives_yaml_and_wire() {
+        let policy = Policy::default();
+        assert_eq!(Policy::from_yaml(&policy.to_yaml().unwrap()).unwrap(), policy);
+        assert_eq!(Policy::try_from(wire::Policy::from(policy.clone())).unwrap(), policy);
+        assert!(policy.scan_schedule().is_some() && policy.backup_schedule().is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_refused_with_the_field() {
+        for (yaml, word) in [
+            ("scan: {shedule: '0 1 * * *'}", "shedule"),
+            ("backup: {schedule: 'weekly'}", "backup.schedule"),
+            ("time_zone: Mars/Base", "Mars/Base"),
+            ("scan: {paths: []}", "scan.paths"),
+            ("scan: [", "cannot be read"),
+        ] {
+            let error = Policy::from_yaml(yaml).unwrap_err().to_string();
+            assert!(error.contains(word), "{yaml}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_schedule_means_only_when_asked() {
+        let policy = Policy::from_yaml("scan: {schedule: '', paths: []}").unwrap();
+        assert!(policy.scan_schedule().is_none());
+        assert!(policy.backup_schedule().is_some());
+    }
+}
