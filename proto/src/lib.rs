@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod clock;
+pub mod desired;
 pub mod detection;
 pub mod event;
 pub mod facts;

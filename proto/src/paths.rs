@@ -3,6 +3,7 @@
 //! backslash of a literal `\x` becomes `\x5C`, so that the way back is exact.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 /// The text for a name or path given as bytes.
 pub fn to_text(bytes: &[u8]) -> String {
@@ -47,6 +48,45 @@ fn escaped_byte(rest: &[u8]) -> Option<u8> {
         return None;
     }
     u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The text for a path.
+pub fn of_path(path: &Path) -> String {
+    platform::of_path(path)
+}
+
+/// The path for a text made by [`of_path`].
+pub fn to_path(text: &str) -> PathBuf {
+    platform::to_path(text)
+}
+
+#[cfg(unix)]
+mod platform {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::{Path, PathBuf};
+
+    pub(super) fn of_path(path: &Path) -> String {
+        super::to_text(path.as_os_str().as_bytes())
+    }
+
+    pub(super) fn to_path(text: &str) -> PathBuf {
+        OsString::from_vec(super::to_bytes(text)).into()
+    }
+}
+
+/// Names are UTF-16 there. What is none (an unpaired surrogate) is shown, not kept.
+#[cfg(not(unix))]
+mod platform {
+    use std::path::{Path, PathBuf};
+
+    pub(super) fn of_path(path: &Path) -> String {
+        path.to_string_lossy().into_owned()
+    }
+
+    pub(super) fn to_path(text: &str) -> PathBuf {
+        text.into()
+    }
 }
 
 #[cfg(test)]

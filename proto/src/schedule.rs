@@ -69,6 +69,18 @@ impl Schedule {
         self.alternatives.iter().filter_map(|s| s.after(&local).next()).min().map(|t| t.with_timezone(&Utc))
     }
 
+    /// The longest wait between two of the next few times: what a host is judged by.
+    pub fn period(&self, from: DateTime<Utc>) -> Option<chrono::TimeDelta> {
+        let mut last = self.next_after(from)?;
+        let mut longest = chrono::TimeDelta::zero();
+        for _ in 0..8 {
+            let next = self.next_after(last)?;
+            longest = longest.max(next - last);
+            last = next;
+        }
+        Some(longest)
+    }
+
     /// The time that came due after `since` and up to `now`; the latest one where several
     /// were missed, since one run makes good for all of them.
     pub fn due(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -164,6 +176,14 @@ mod tests {
         assert_eq!(noon.due(since, at("2026-11-02T11:59:59Z")), None);
         assert_eq!(noon.due(since, at("2026-11-02T12:00:00Z")), Some(at("2026-11-02T12:00:00Z")));
         assert_eq!(noon.due(since, at("2026-11-22T15:00:00Z")), Some(at("2026-11-22T12:00:00Z")));
+    }
+
+    #[test]
+    fn the_period_is_the_longest_wait() {
+        for (expression, hours) in [("0 12 * * *", 24), ("40 12 * * wed", 168), ("0 9 * * 1-5", 72)] {
+            let period = Schedule::parse(expression, "").unwrap().period(at("2026-11-22T00:00:00Z"));
+            assert_eq!(period, Some(chrono::TimeDelta::hours(hours)), "{expression}");
+        }
     }
 
     #[test]

@@ -1,0 +1,52 @@
+//! What one host must be, put together from the truth.
+
+use super::policies::Policies;
+use super::{App, AppError};
+use crate::store::{self, bundles::BundleRow, jobs::JobRow};
+use keepwatch_proto::bundle::Bundle;
+use keepwatch_proto::desired::Desired;
+use keepwatch_proto::ids::HostId;
+use keepwatch_proto::job::{Job, JobSpec, JobState};
+
+impl App {
+    /// What a host must be. Jobs that are in it count as offered from now on.
+    pub async fn desired(&self, host: HostId) -> Result<Desired, AppError> {
+        let mut tx = self.store.begin().await?;
+        let row = store::hosts::get(&mut tx, host)
+            .await?
+            .ok_or_else(|| AppError::NotFound(format!("there is no host {host}")))?;
+        let policy = Policies::read(&mut tx).await?.of(&row.group_name);
+        let bundle = store::bundles::newest(&mut tx).await?.map(bundle);
+        let (mut jobs, mut grants) = (Vec::new(), Vec::new());
+        for open in store::jobs::open_of(&mut tx, host).await? {
+            store::jobs::step(&mut tx, open.id, JobState::Queued, JobState::Offered).await?;
+            let mut job = job(&open);
+            if let (JobSpec::Restore(spec), Ok(source)) = (&mut job.spec, open.source_host.parse()) {
+                let source = store::hosts::get(&mut tx, source).await?;
+                let source =
+                    source.ok_or_else(|| AppError::NotFound(format!("there is no host {}", open.source_host)))?;
+                let grant = self.grant(&open, &source)?;
+                spec.grant = grant.id.clone();
+                grants.push(grant);
+            }
+            jobs.push(job);
+        }
+        store::commit(tx).await?;
+        let generation = u64::try_from(row.generation).unwrap_or(1);
+        Ok(Desired { generation, policy, bundle, agent_version: String::new(), jobs, grants })
+    }
+}
+
+fn job(row: &JobRow) -> Job {
+    Job { id: row.id, spec: row.spec.0.clone(), cancel: row.cancel != 0 }
+}
+
+fn bundle(row: BundleRow) -> Bundle {
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    Bundle {
+        version: count(row.version),
+        sha256: row.sha256,
+        size: count(row.size),
+        rules: u32::try_from(row.rules).unwrap_or(0),
+    }
+}

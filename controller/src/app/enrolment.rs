@@ -1,0 +1,90 @@
+//! A PC becomes a host: it shows a token, its own key's request and its repository's
+//! password sealed to us, and gets an identity. All of it or nothing.
+
+use super::tokens::hash_secret;
+use super::{App, AppError};
+use crate::store::{self, Json, hosts::HostRow, tokens::TokenRow};
+use keepwatch_proto::facts::Facts;
+use keepwatch_proto::ids::HostId;
+
+/// What a PC asks with.
+pub struct Request {
+    /// The token's secret.
+    pub secret: String,
+    /// PEM.
+    pub csr: String,
+    /// What it says of itself.
+    pub facts: Facts,
+    /// Its repository's password, sealed.
+    pub escrow: String,
+}
+
+/// What it gets.
+pub struct Enrolled {
+    /// Its id.
+    pub host: HostId,
+    /// PEM chain.
+    pub certificate: String,
+    /// From which it verifies bundles.
+    pub signatures_root: Vec<u8>,
+}
+
+/// A CSR of an ordinary key has well under a kilobyte.
+const LONGEST_CSR: usize = 8 << 10;
+const LONGEST_ESCROW: usize = 16 << 10;
+
+impl App {
+    /// Enrols a PC.
+    pub async fn enrol(&self, request: Request) -> Result<Enrolled, AppError> {
+        if request.csr.len() > LONGEST_CSR || request.escrow.len() > LONGEST_ESCROW {
+            return Err(AppError::Invalid("the enrolment request is too large".into()));
+        }
+        let mut tx = self.store.begin().await?;
+        let token = store::tokens::by_secret(&mut tx, &hash_secret(&request.secret)).await?;
+        let token = usable(token, self.now())?;
+        if !store::tokens::take_use(&mut tx, &token.id).await? {
+            return Err(used_up());
+        }
+        let host = HostId::new(&self.clock);
+        let issued = self.ca.issue_host(&request.csr, host)?;
+        // A password that we could not open would make every backup worthless.
+        self.escrow.unseal(&request.escrow)?;
+        let row = HostRow {
+            id: host,
+            group_name: token.group_name,
+            certificate: issued.fingerprint.to_string(),
+            escrow: request.escrow,
+            facts: Json(request.facts),
+            enrolled: self.now(),
+            revoked: 0,
+            last_seen: 0,
+            generation: 1,
+            applied_generation: 0,
+            bundle: 0,
+            bundle_refused: String::new(),
+        };
+        store::hosts::insert(&mut tx, &row).await?;
+        let signatures_root = self.signing.root_json()?;
+        store::commit(tx).await?;
+        tracing::info!(%host, name = row.facts.0.name, group = row.group_name, "enrolled");
+        self.hub.tell(crate::hub::Change::Fleet);
+        Ok(Enrolled { host, certificate: issued.pem, signatures_root })
+    }
+}
+
+fn usable(token: Option<TokenRow>, now: i64) -> Result<TokenRow, AppError> {
+    match token {
+        None => Err(AppError::Forbidden(
+            "this token is not known here: it was revoked, or belongs to another controller; make a new one with 'keepwatch tokens create'".into(),
+        )),
+        Some(token) if token.expires <= now => {
+            Err(AppError::Forbidden("this token has expired; make a new one with 'keepwatch tokens create'".into()))
+        }
+        Some(token) if token.uses_left <= 0 => Err(used_up()),
+        Some(token) => Ok(token),
+    }
+}
+
+fn used_up() -> AppError {
+    AppError::Forbidden("this token has been used up; make a new one with 'keepwatch tokens create'".into())
+}

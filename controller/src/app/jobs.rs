@@ -1,0 +1,124 @@
+//! Jobs that staff ask for.
+
+use super::audit::{Actor, Deed, Role};
+use super::hosts::name_of;
+use super::policies::Policies;
+use super::{App, AppError};
+use crate::store::{self, jobs::JobRow};
+use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::job::{JobSpec, JobState, Progress};
+use std::collections::HashMap;
+
+/// A job as staff see it.
+#[derive(Debug, Clone)]
+pub struct JobView {
+    /// What is stored of it.
+    pub row: JobRow,
+    /// Name of its host.
+    pub host_name: String,
+    /// How far it has come, while it runs.
+    pub progress: Option<Progress>,
+}
+
+impl App {
+    /// The newest ones, of one host or of all.
+    pub async fn jobs(&self, actor: &Actor, host: &str, limit: u32) -> Result<Vec<JobView>, AppError> {
+        let host = match host {
+            "" => None,
+            wanted => Some(self.host(actor, wanted).await?.row.id),
+        };
+        let mut conn = self.store.read().await?;
+        let names: HashMap<HostId, String> =
+            store::hosts::list(&mut conn).await?.into_iter().map(|h| (h.id, name_of(&h).to_owned())).collect();
+        let rows = store::jobs::list(&mut conn, host, if limit == 0 { 50 } else { limit.min(1000) }).await?;
+        Ok(rows.into_iter().map(|row| self.view_job(&names, row)).collect())
+    }
+
+    /// One of them.
+    pub async fn job(&self, _actor: &Actor, id: &str) -> Result<JobView, AppError> {
+        let id = job_id(id)?;
+        let mut conn = self.store.read().await?;
+        let row = store::jobs::get(&mut conn, id).await?.ok_or_else(|| no_job(&id.to_string()))?;
+        let host = store::hosts::get(&mut conn, row.host).await?;
+        let names = host.map(|h| (h.id, name_of(&h).to_owned())).into_iter().collect();
+        Ok(self.view_job(&names, row))
+    }
+
+    fn view_job(&self, names: &HashMap<HostId, String>, row: JobRow) -> JobView {
+        let progress = if row.state.0.is_end() { None } else { self.hub.progress(row.id) };
+        JobView { host_name: names.get(&row.host).cloned().unwrap_or_default(), progress, row }
+    }
+
+    /// Asks a host to scan: these paths, or what its policy names.
+    pub async fn ask_scan(&self, actor: &Actor, host: &str, mut paths: Vec<String>) -> Result<JobView, AppError> {
+        self.demand(actor, Role::Operator, "job create").await?;
+        let host = self.host(actor, host).await?;
+        let policy = self.policy_of(&host.row.group_name).await?.scan;
+        if paths.is_empty() {
+            paths = policy.paths;
+        }
+        let spec = JobSpec::Scan { paths, excludes: policy.excludes, max_file_bytes: policy.max_file_bytes };
+        self.queue(actor, host.row.id, spec, String::new()).await
+    }
+
+    /// Asks a host to back up what its policy names.
+    pub async fn ask_backup(&self, actor: &Actor, host: &str) -> Result<JobView, AppError> {
+        self.demand(actor, Role::Operator, "job create").await?;
+        let host = self.host(actor, host).await?;
+        let policy = self.policy_of(&host.row.group_name).await?.backup;
+        let spec = JobSpec::Backup { paths: policy.paths, excludes: policy.excludes };
+        self.queue(actor, host.row.id, spec, String::new()).await
+    }
+
+    async fn policy_of(&self, group: &str) -> Result<keepwatch_proto::policy::Policy, AppError> {
+        let mut conn = self.store.read().await?;
+        Ok(Policies::read(&mut conn).await?.of(group))
+    }
+
+    pub(super) async fn queue(
+        &self,
+        actor: &Actor,
+        host: HostId,
+        spec: JobSpec,
+        source: String,
+    ) -> Result<JobView, AppError> {
+        let mut row = JobRow::new(JobId::new(&self.clock), host, spec, &actor.user, self.now());
+        row.source_host = source;
+        let detail = serde_json::to_string(&row.spec.0).unwrap_or_default();
+        let object = format!("{} on {host}", row.id);
+        let mut tx = self.store.begin().await?;
+        store::jobs::insert(&mut tx, &row).await?;
+        store::hosts::bump(&mut tx, host).await?;
+        let action = format!("job {}", row.kind);
+        self.record(&mut tx, actor, &Deed { action: &action, object: &object, detail: &detail }).await?;
+        store::commit(tx).await?;
+        self.hub.poke(host);
+        self.job(actor, &row.id.to_string()).await
+    }
+
+    /// Calls a job off. One that no host has heard of ends here; else the host ends it.
+    pub async fn cancel_job(&self, actor: &Actor, id: &str) -> Result<(), AppError> {
+        self.demand(actor, Role::Operator, "job cancel").await?;
+        let job = self.job(actor, id).await?.row;
+        if job.state.0.is_end() {
+            return Err(AppError::Conflict(format!("this job has ended already: {}", job.state.0)));
+        }
+        let mut tx = self.store.begin().await?;
+        store::jobs::set_cancel(&mut tx, job.id).await?;
+        store::jobs::step(&mut tx, job.id, JobState::Queued, JobState::Cancelled).await?;
+        store::hosts::bump(&mut tx, job.host).await?;
+        self.record(&mut tx, actor, &Deed { action: "job cancel", object: &job.id.to_string(), detail: &job.kind })
+            .await?;
+        store::commit(tx).await?;
+        self.hub.poke(job.host);
+        Ok(())
+    }
+}
+
+fn job_id(text: &str) -> Result<JobId, AppError> {
+    text.parse().map_err(|_| no_job(text))
+}
+
+fn no_job(id: &str) -> AppError {
+    AppError::NotFound(format!("there is no job '{}'; 'keepwatch jobs list' shows them", id.escape_debug()))
+}

@@ -1,0 +1,93 @@
+//! The use cases: what staff, hosts and tasks can have done, a file per noun. Doors call
+//! them and nothing else; each decides with `plan`, keeps with `store`, and pokes with
+//! `hub`. Every action of the staff's leaves an audit record in the same transaction.
+
+pub mod audit;
+pub mod desired;
+pub mod detections;
+pub mod enrolment;
+pub mod events;
+pub mod groups;
+pub mod hosts;
+pub mod jobs;
+pub mod policies;
+pub mod reports;
+pub mod restores;
+pub mod signatures;
+pub mod snapshots;
+pub mod tokens;
+pub mod users;
+
+use crate::hub::Hub;
+use crate::keys::KeyError;
+use crate::keys::ca::Ca;
+use crate::keys::escrow::Escrow;
+use crate::keys::signing::Signing;
+use crate::repository::FolderStore;
+use crate::store::{Store, StoreError};
+use keepwatch_proto::clock::Clock;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What the use cases work with.
+pub struct App {
+    /// The truth.
+    pub store: Store,
+    /// Who is connected.
+    pub hub: Arc<Hub>,
+    /// The time.
+    pub clock: Clock,
+    /// Vouches for hosts.
+    pub ca: Ca,
+    /// Opens repositories.
+    pub escrow: Escrow,
+    /// Signs bundles.
+    pub signing: Signing,
+    /// Where the hosts' repositories are.
+    pub repositories: Arc<FolderStore>,
+    /// Folder of the signed bundles.
+    pub signatures: PathBuf,
+    /// Failed log-ins of late.
+    pub attempts: users::Attempts,
+    /// One bundle at a time: the next version is the newest one's successor.
+    pub publishing: tokio::sync::Mutex<()>,
+}
+
+/// Why a use case did not do what was asked; each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// No such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was asked makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody else was there first.
+    #[error("{0}")]
+    Conflict(String),
+    /// Not for this role.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Not logged in.
+    #[error("you are not logged in, or your session has ended; log in again")]
+    Unauthenticated,
+    /// Too many wrong passwords.
+    #[error("too many failed attempts; wait a minute and try again")]
+    TooMany,
+    /// A key or certificate.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A host's repository.
+    #[error("the repository cannot be read: {0}")]
+    Repository(String),
+}
+
+impl App {
+    /// Now, in Unix seconds, as the store keeps times.
+    pub fn now(&self) -> i64 {
+        self.clock.now().timestamp()
+    }
+}

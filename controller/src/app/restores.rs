@@ -1,0 +1,65 @@
+//! Restores: staff say what and where to; the host does it, within what its own
+//! configuration allows.
+
+use super::audit::{Actor, Role};
+use super::jobs::JobView;
+use super::{App, AppError};
+use crate::store;
+use chrono::{DateTime, TimeDelta, Utc};
+use keepwatch_proto::ids::HostId;
+use keepwatch_proto::job::{Grant, JobSpec, RestoreSpec};
+
+/// How long a host may read another's repository for one restore.
+const GRANT: TimeDelta = TimeDelta::hours(24);
+
+impl App {
+    /// Asks `host` to restore a snapshot of its own, or of `source` where one is named.
+    pub async fn ask_restore(
+        &self,
+        actor: &Actor,
+        host: &str,
+        source: &str,
+        mut spec: RestoreSpec,
+    ) -> Result<JobView, AppError> {
+        self.demand(actor, Role::Operator, "job create").await?;
+        let host = self.host(actor, host).await?.row;
+        if host.revoked != 0 {
+            return Err(AppError::Conflict(
+                "this host was revoked and can do nothing; restore to another with --to-host".into(),
+            ));
+        }
+        let source = match source {
+            "" => host.clone(),
+            wanted => self.host(actor, wanted).await?.row,
+        };
+        spec.snapshot = self.snapshot(source.id, &spec.snapshot).await?.id;
+        spec.grant = String::new();
+        let source = if source.id == host.id { String::new() } else { source.id.to_string() };
+        self.queue(actor, host.id, JobSpec::Restore(spec), source).await
+    }
+
+    /// What the open restores of a host need from other hosts' repositories.
+    pub(super) fn grant(&self, job: &store::jobs::JobRow, source: &store::hosts::HostRow) -> Result<Grant, AppError> {
+        Ok(Grant {
+            id: job.id.to_string(),
+            host: source.id,
+            repository_password: self.escrow.unseal(&source.escrow)?,
+            expires: expiry(job.created),
+        })
+    }
+
+    /// Whether a host may read another's repository now.
+    pub async fn may_read(&self, reader: HostId, owner: HostId) -> bool {
+        let open = async {
+            let mut conn = self.store.read().await?;
+            store::jobs::open_of(&mut conn, reader).await
+        };
+        let (owner, now) = (owner.to_string(), self.clock.now());
+        open.await
+            .is_ok_and(|jobs| jobs.iter().any(|j| j.source_host == owner && j.cancel == 0 && expiry(j.created) > now))
+    }
+}
+
+fn expiry(created: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(created, 0).unwrap_or_default() + GRANT
+}

@@ -1,0 +1,365 @@
+//! Signatures: staff import sources, the union of all sources is compiled as a test, signed
+//! and published as the next bundle.
+
+use super::audit::{Actor, Deed, Role};
+use super::{App, AppError};
+use crate::store::sources::{SourceFile, SourceRow};
+use crate::store::{self, bundles::BundleRow};
+use keepwatch_proto::bundle::{BundleContent, MAX_PACKED, MAX_UNPACKED, RuleFile};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+/// What staff send in.
+#[derive(Default)]
+pub struct Import {
+    /// What it is called; the same name again replaces it.
+    pub source: String,
+    /// Files by their path below the imported folder; zips are unpacked.
+    files: BTreeMap<String, Vec<u8>>,
+    bytes: u64,
+    /// Only say what would be.
+    pub dry_run: bool,
+    /// Go on without the files that do not compile.
+    pub skip_broken: bool,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// Which.
+    pub file: String,
+    /// Where; 0: the whole of it.
+    pub line: u32,
+    /// What.
+    pub message: String,
+    /// It does not compile.
+    pub fatal: bool,
+}
+
+/// What came of an import.
+#[derive(Debug, Clone, Default)]
+pub struct Imported {
+    /// Version of the new bundle; 0: nothing was published.
+    pub version: u64,
+    /// Rules in it.
+    pub rules: u32,
+    /// Files in it.
+    pub files: u32,
+    /// What was wrong.
+    pub problems: Vec<Problem>,
+}
+
+const MOST_FILES: usize = 50_000;
+const LONGEST_PATH: usize = 400;
+
+impl Import {
+    /// Adds a piece of a file, within bounds.
+    pub fn add(&mut self, path: &str, data: &[u8]) -> Result<(), AppError> {
+        self.bytes += data.len() as u64;
+        if self.bytes > MAX_UNPACKED || self.files.len() >= MOST_FILES {
+            return Err(AppError::Invalid(format!(
+                "an import has at most {MOST_FILES} files and {} MiB",
+                MAX_UNPACKED >> 20
+            )));
+        }
+        if path.is_empty() || path.len() > LONGEST_PATH || path.chars().any(char::is_control) {
+            return Err(AppError::Invalid("a rule file's path is empty, too long, or not printable".into()));
+        }
+        self.files.entry(path.into()).or_default().extend_from_slice(data);
+        Ok(())
+    }
+
+    /// The rule files, with zips unpacked.
+    fn rule_files(self) -> Result<(Vec<RuleFile>, Vec<Problem>), AppError> {
+        let (mut plain, mut zips) = (Import::default(), Vec::new());
+        for (path, data) in self.files {
+            if Path::new(&path).extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
+                zips.push((path, data));
+            } else {
+                plain.add(&path, &data)?;
+            }
+        }
+        for (path, data) in zips {
+            unzip(&path, &data, &mut plain)?;
+        }
+        let (mut files, mut problems) = (Vec::new(), Vec::new());
+        for (path, data) in plain.files {
+            match String::from_utf8(data) {
+                Ok(source) => files.push(RuleFile { path, source }),
+                Err(_) => {
+                    problems.push(Problem { file: path, line: 0, message: "is not text in UTF-8".into(), fatal: true })
+                }
+            }
+        }
+        Ok((files, problems))
+    }
+}
+
+fn unzip(path: &str, data: &[u8], into: &mut Import) -> Result<(), AppError> {
+    let bad = |e: &dyn std::fmt::Display| AppError::Invalid(format!("the zip '{path}' cannot be read: {e}"));
+    let mut archive = zip::ZipArchive::new(Cursor::new(data)).map_err(|e| bad(&e))?;
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).map_err(|e| bad(&e))?;
+        let name = entry.enclosed_name().map(|n| n.to_string_lossy().replace('\\', "/")).unwrap_or_default();
+        if entry.is_dir() || !is_rule_file(&name) {
+            continue;
+        }
+        // Piece by piece, so that a bomb meets the import's bound and not our memory.
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            let read = entry.read(&mut piece).map_err(|e| bad(&e))?;
+            if read == 0 {
+                break;
+            }
+            into.add(&name, &piece[..read])?;
+        }
+    }
+    Ok(())
+}
+
+fn is_rule_file(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| ["yar", "yara"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+impl App {
+    /// Takes a source in and, where all of it compiles together with the other sources,
+    /// publishes the next bundle.
+    pub async fn import_signatures(&self, actor: &Actor, import: Import) -> Result<Imported, AppError> {
+        self.demand(actor, Role::Administrator, "signatures import").await?;
+        let source = import.source.trim().to_owned();
+        if source.is_empty()
+            || source.contains(['/', '\\'])
+            || source.chars().count() > 100
+            || source.chars().any(char::is_control)
+        {
+            return Err(AppError::Invalid(
+                "name the source with --source: 1 to 100 printable characters without a slash".into(),
+            ));
+        }
+        let (dry_run, skip_broken) = (import.dry_run, import.skip_broken);
+        let (files, mut problems) = import.rule_files()?;
+        if files.is_empty() {
+            return Err(AppError::Invalid(
+                "no rule file was found; rules are in files that end in .yar or .yara".into(),
+            ));
+        }
+        let (mut files, compiled) = check(files).await?;
+        problems.extend(compiled);
+        if problems.iter().any(|p| p.fatal) && !skip_broken {
+            return Ok(Imported { problems, ..Imported::default() });
+        }
+        files.retain(|f| !problems.iter().any(|p| p.fatal && p.file == f.path));
+        let row = SourceRow { name: source.clone(), imported: self.now(), imported_by: actor.user.clone(), files: 0 };
+        let file = |f: RuleFile| SourceFile { source: source.clone(), path: f.path, text: f.source };
+        let change = Change::Replace(row, files.into_iter().map(file).collect());
+        self.publish(actor, change, dry_run, problems).await
+    }
+
+    /// Takes a source out, and publishes the next bundle.
+    pub async fn remove_source(&self, actor: &Actor, name: &str) -> Result<Imported, AppError> {
+        self.demand(actor, Role::Administrator, "signatures remove").await?;
+        let known = self.sources(actor).await?;
+        if !known.iter().any(|s| s.name == name) {
+            let shown = name.escape_debug();
+            return Err(AppError::NotFound(format!(
+                "there is no source '{shown}'; 'keepwatch signatures sources' shows them"
+            )));
+        }
+        self.publish(actor, Change::Remove(name.into()), false, vec![]).await
+    }
+
+    async fn publish(
+        &self,
+        actor: &Actor,
+        change: Change,
+        dry_run: bool,
+        mut problems: Vec<Problem>,
+    ) -> Result<Imported, AppError> {
+        let _one_at_a_time = self.publishing.lock().await;
+        let (all, version) = {
+            let mut conn = self.store.read().await?;
+            let all = change.apply_to(store::sources::files(&mut conn).await?);
+            (all, store::bundles::newest(&mut conn).await?.map_or(1, |b| b.version + 1))
+        };
+        let all =
+            all.into_iter().map(|f| RuleFile { path: format!("{}/{}", f.source, f.path), source: f.text }).collect();
+        let (files, together) = check_all(all).await?;
+        let Ok(rules) = together else {
+            problems.extend(together.err().unwrap_or_default());
+            return Ok(Imported { problems, ..Imported::default() });
+        };
+        let mut imported =
+            Imported { version: 0, rules, files: u32::try_from(files.len()).unwrap_or(u32::MAX), problems };
+        if dry_run {
+            return Ok(imported);
+        }
+        imported.version = u64::try_from(version).unwrap_or(1);
+        let content = BundleContent { version: imported.version, rules, files };
+        let packed = tokio::task::spawn_blocking(move || content.pack()).await;
+        let packed =
+            packed.map_err(|e| e.to_string()).and_then(|p| p.map_err(|e| e.to_string())).map_err(AppError::Invalid)?;
+        if packed.len() as u64 > MAX_PACKED {
+            return Err(AppError::Invalid(format!(
+                "the bundle has more than {} MiB; remove a source",
+                MAX_PACKED >> 20
+            )));
+        }
+        let row = BundleRow {
+            version,
+            sha256: hex::encode(Sha256::digest(&packed)),
+            size: i64::try_from(packed.len()).unwrap_or(i64::MAX),
+            rules: rules.into(),
+            files: imported.files.into(),
+            published: self.now(),
+            published_by: actor.user.clone(),
+        };
+        // Signed before it is wished for: a crash in between costs nothing but this import.
+        self.signing.publish(&packed, imported.version).await?;
+        let mut tx = self.store.begin().await?;
+        let (action, source) = change.keep(&mut tx).await?;
+        store::bundles::insert(&mut tx, &row).await?;
+        store::hosts::bump_all(&mut tx).await?;
+        let object = format!("bundle {version}");
+        self.record(
+            &mut tx,
+            actor,
+            &Deed { action, object: &object, detail: &format!("source {source}, {rules} rules") },
+        )
+        .await?;
+        store::commit(tx).await?;
+        self.hub.poke_all();
+        Ok(imported)
+    }
+
+    /// Published bundles, newest first, each with how many hosts run it.
+    pub async fn bundles(&self, _actor: &Actor) -> Result<Vec<(BundleRow, u32)>, AppError> {
+        let mut conn = self.store.read().await?;
+        let hosts = store::hosts::list(&mut conn).await?;
+        let bundles = store::bundles::list(&mut conn).await?;
+        let running = |version| hosts.iter().filter(|h| h.bundle == version && h.revoked == 0).count();
+        Ok(bundles.into_iter().map(|b| (b.clone(), u32::try_from(running(b.version)).unwrap_or(u32::MAX))).collect())
+    }
+
+    /// What the newest bundle is made of.
+    pub async fn sources(&self, _actor: &Actor) -> Result<Vec<SourceRow>, AppError> {
+        let mut conn = self.store.read().await?;
+        Ok(store::sources::list(&mut conn).await?)
+    }
+}
+
+/// What an import does to the sources.
+enum Change {
+    Replace(SourceRow, Vec<SourceFile>),
+    Remove(String),
+}
+
+impl Change {
+    fn name(&self) -> &str {
+        match self {
+            Self::Replace(row, _) => &row.name,
+            Self::Remove(name) => name,
+        }
+    }
+
+    fn apply_to(&self, mut all: Vec<SourceFile>) -> Vec<SourceFile> {
+        all.retain(|f| f.source != self.name());
+        if let Self::Replace(_, files) = self {
+            all.extend(files.iter().cloned());
+        }
+        all
+    }
+
+    async fn keep(&self, conn: &mut store::Conn) -> Result<(&'static str, &str), AppError> {
+        match self {
+            Self::Replace(row, files) => {
+                store::sources::replace(conn, row, files).await?;
+                Ok(("signatures import", &row.name))
+            }
+            Self::Remove(name) => {
+                store::sources::delete(conn, name).await?;
+                Ok(("signatures remove", name))
+            }
+        }
+    }
+}
+
+/// Compiles files, each on its own account: what is wrong with which.
+async fn check(files: Vec<RuleFile>) -> Result<(Vec<RuleFile>, Vec<Problem>), AppError> {
+    let (files, check) = compile(files).await?;
+    Ok((files, check.1))
+}
+
+/// Compiles all files as agents will: how many rules, or what stands against it.
+async fn check_all(files: Vec<RuleFile>) -> Result<(Vec<RuleFile>, Result<u32, Vec<Problem>>), AppError> {
+    let (files, (rules, problems)) = compile(files).await?;
+    let fatal: Vec<Problem> = problems.into_iter().filter(|p| p.fatal).collect();
+    Ok((files, if fatal.is_empty() { Ok(rules) } else { Err(fatal) }))
+}
+
+async fn compile(files: Vec<RuleFile>) -> Result<(Vec<RuleFile>, (u32, Vec<Problem>)), AppError> {
+    let work = move || {
+        let engine = |f: &RuleFile| keepwatch_scan::RuleFile {
+            namespace: f.namespace().into(),
+            path: f.path.clone().into(),
+            source: f.source.clone(),
+        };
+        let check = keepwatch_scan::check(&files.iter().map(engine).collect::<Vec<_>>());
+        let problem = |p: keepwatch_scan::Problem| Problem {
+            file: p.path.to_string_lossy().into_owned(),
+            line: u32::try_from(p.line).unwrap_or(0),
+            message: p.message,
+            fatal: p.fatal,
+        };
+        let rules = u32::try_from(check.rules).unwrap_or(u32::MAX);
+        (files, (rules, check.problems.into_iter().map(problem).collect()))
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| AppError::Invalid(format!("the rules could not be compiled: {e}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, data) in entries {
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            writer.write_all(data).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_zip_gives_its_rule_files_and_nothing_else() {
+        let data = zip(&[("a/one.yar", b"x"), ("README.md", b"y"), ("../../out.yar", b"z"), ("TWO.YARA", b"\xff")]);
+        let mut import = Import::default();
+        import.add("set.zip", &data).unwrap();
+        let (files, problems) = import.rule_files().unwrap();
+        assert_eq!(files.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["a/one.yar"]);
+        assert_eq!(problems.len(), 1);
+        let mut broken = Import::default();
+        broken.add("set.zip", &data[..data.len() / 2]).unwrap();
+        assert!(matches!(broken.rule_files(), Err(AppError::Invalid(_))));
+    }
+
+    #[test]
+    fn a_bomb_meets_the_bound() {
+        let row = vec![b' '; 1 << 20];
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file("bomb.yar", zip::write::SimpleFileOptions::default()).unwrap();
+        for _ in 0..=MAX_UNPACKED >> 20 {
+            writer.write_all(&row).unwrap();
+        }
+        let data = writer.finish().unwrap().into_inner();
+        assert!(data.len() < 1 << 20);
+        let mut import = Import::default();
+        import.add("bomb.zip", &data).unwrap();
+        assert!(matches!(import.rule_files(), Err(AppError::Invalid(_))));
+    }
+}

@@ -1,0 +1,251 @@
+//! Snapshots: which there are, what is in them, one file out of them. The repository is
+//! opened here with the escrowed key; nothing of it is kept in the clear.
+
+use super::audit::{Actor, Deed, Role};
+use super::hosts::name_of;
+use super::{App, AppError};
+use crate::store::hosts::HostRow;
+use crate::store::{self, snapshots::SnapshotRow};
+use bytes::Bytes;
+use keepwatch_backup::{Entry, Repository, Storage};
+use keepwatch_proto::ids::HostId;
+use keepwatch_proto::paths;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+
+/// Entries that wait for whoever asked for them.
+const IN_FLIGHT: usize = 256;
+/// Bytes of one piece of a download.
+const PIECE: usize = 256 << 10;
+/// Entries in one answer; more is no list that a person reads.
+const MOST_ENTRIES: usize = 100_000;
+
+/// What comes, piece by piece, or why no more does.
+pub type Flow<T> = mpsc::Receiver<Result<T, AppError>>;
+
+/// An entry and the snapshot that it is in.
+pub struct Found {
+    /// The entry.
+    pub entry: Entry,
+    /// The snapshot's id.
+    pub snapshot: String,
+}
+
+/// A file on its way.
+pub struct Download {
+    /// Its name, without the folder.
+    pub name: String,
+    /// Its bytes in all.
+    pub size: u64,
+    /// Its content.
+    pub content: Flow<Bytes>,
+}
+
+/// What stock restic needs to get at a host's backups.
+pub struct RecoveryKit {
+    /// Name of the host.
+    pub host: String,
+    /// Folder of the repository on this machine.
+    pub repository: PathBuf,
+    /// What opens it.
+    pub password: String,
+}
+
+impl App {
+    /// A host's, newest first.
+    pub async fn snapshots(&self, actor: &Actor, host: &str) -> Result<Vec<SnapshotRow>, AppError> {
+        let host = self.host(actor, host).await?.row.id;
+        let mut conn = self.store.read().await?;
+        Ok(store::snapshots::list(&mut conn, host).await?)
+    }
+
+    /// The one meant by `latest`, an id, or a prefix that only one id has.
+    pub(super) async fn snapshot(&self, host: HostId, wanted: &str) -> Result<SnapshotRow, AppError> {
+        let mut conn = self.store.read().await?;
+        let all = store::snapshots::list(&mut conn, host).await?;
+        let mut found = all.into_iter().filter(|s| wanted == "latest" || s.id.starts_with(wanted));
+        let shown = wanted.escape_debug();
+        let first = found.next().filter(|_| !wanted.is_empty());
+        let first = first.ok_or_else(|| {
+            AppError::NotFound(format!("this host has no snapshot '{shown}'; 'keepwatch snapshots HOST' shows them"))
+        })?;
+        if wanted != "latest" && found.next().is_some() {
+            return Err(AppError::Conflict(format!("several snapshots begin with '{shown}'; write more of the id")));
+        }
+        Ok(first)
+    }
+
+    fn locate(&self, host: &HostRow) -> Result<(Storage, String), AppError> {
+        let password = self.escrow.unseal(&host.escrow)?;
+        Ok((Storage::Folder(self.repositories.folder(host.id)), password))
+    }
+
+    /// What is in a folder of a snapshot.
+    pub async fn entries(
+        &self,
+        actor: &Actor,
+        host: &str,
+        snapshot: &str,
+        path: &str,
+        recursive: bool,
+    ) -> Result<Flow<Found>, AppError> {
+        let host = self.host(actor, host).await?.row;
+        let snapshot = self.snapshot(host.id, snapshot).await?.id;
+        let (storage, password) = self.locate(&host)?;
+        let path = if path.is_empty() { PathBuf::from("/") } else { paths::to_path(path) };
+        Ok(flow(move |out| {
+            let mut left = MOST_ENTRIES;
+            let repository = Repository::open(&storage, &password).map_err(unreadable)?;
+            let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
+            repository.entries(&snapshot, &path, recursive, &mut tell).map_err(unreadable)
+        }))
+    }
+
+    /// Where a name occurs, in all snapshots of a host, newest first.
+    pub async fn find(&self, actor: &Actor, host: &str, pattern: &str) -> Result<Flow<Found>, AppError> {
+        let host = self.host(actor, host).await?.row;
+        let (storage, password) = self.locate(&host)?;
+        let ids: Vec<String> = {
+            let mut conn = self.store.read().await?;
+            store::snapshots::list(&mut conn, host.id).await?.into_iter().map(|s| s.id).collect()
+        };
+        let pattern = pattern.to_owned();
+        Ok(flow(move |out| {
+            let mut left = MOST_ENTRIES;
+            let repository = Repository::open(&storage, &password).map_err(unreadable)?;
+            for snapshot in ids {
+                let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
+                repository.find(&snapshot, &pattern, &mut tell).map_err(unreadable)?;
+            }
+            Ok(())
+        }))
+    }
+
+    /// One file, straight from here.
+    pub async fn download(&self, actor: &Actor, host: &str, snapshot: &str, path: &str) -> Result<Download, AppError> {
+        self.demand(actor, Role::Operator, "file download").await?;
+        let host = self.host(actor, host).await?.row;
+        let snapshot = self.snapshot(host.id, snapshot).await?.id;
+        let (storage, password) = self.locate(&host)?;
+        let mut conn = self.store.read().await?;
+        let object = format!("{} {snapshot}", host.id);
+        self.record(&mut conn, actor, &Deed { action: "file download", object: &object, detail: path }).await?;
+        drop(conn);
+        let wanted = paths::to_path(path);
+        let opened = tokio::task::spawn_blocking(move || {
+            let repository = Repository::open(&storage, &password).map_err(unreadable)?;
+            let mut found = None;
+            repository
+                .entries(&snapshot, &wanted, false, &mut |entry| {
+                    found = Some(entry);
+                    ControlFlow::Break(())
+                })
+                .map_err(unreadable)?;
+            let entry = found.filter(|e| e.path == wanted && e.kind == keepwatch_backup::EntryKind::File);
+            let entry = entry.ok_or_else(|| {
+                let shown = paths::of_path(&wanted);
+                AppError::NotFound(format!("'{shown}' is no file of this snapshot; 'keepwatch ls' shows what is"))
+            })?;
+            Ok::<_, AppError>((repository, snapshot, entry))
+        });
+        let (repository, snapshot, entry) = opened.await.map_err(|e| AppError::Repository(e.to_string()))??;
+        let name = entry.path.file_name().map(|n| paths::of_path(n.as_ref())).unwrap_or_default();
+        let content = flow(move |out| {
+            let mut pieces = Pieces { out, buffer: Vec::with_capacity(PIECE) };
+            repository.read_file(&snapshot, &entry.path, &mut pieces).map_err(unreadable)?;
+            pieces.flush().map_err(|e| AppError::Repository(e.to_string()))
+        });
+        Ok(Download { name, size: entry.size, content })
+    }
+
+    /// What stock restic needs. Whoever has it can read the host's backups without us.
+    pub async fn recovery_kit(&self, actor: &Actor, host: &str) -> Result<RecoveryKit, AppError> {
+        self.demand(actor, Role::Administrator, "recovery kit").await?;
+        let host = self.host(actor, host).await?.row;
+        let (_, password) = self.locate(&host)?;
+        let mut conn = self.store.read().await?;
+        let deed = Deed { action: "recovery kit", object: &host.id.to_string(), detail: name_of(&host) };
+        self.record(&mut conn, actor, &deed).await?;
+        Ok(RecoveryKit { host: name_of(&host).into(), repository: self.repositories.folder(host.id), password })
+    }
+}
+
+impl RecoveryKit {
+    /// The whole kit, ready to print.
+    pub fn text(&self) -> String {
+        let Self { host, repository, password } = self;
+        let repository = repository.display();
+        format!(
+            "Keepwatch recovery kit\n\
+             ======================\n\n\
+             PC:          {host}\n\
+             Repository:  {repository}   (on the controller, or wherever its folder was copied to)\n\
+             Password:    {password}\n\n\
+             Keep this page as you would keep a master key. With it, the backups can be read\n\
+             by stock restic (https://restic.net), on any machine, without Keepwatch:\n\n\
+             \x20 printf '%s' '{password}' > password.txt\n\
+             \x20 restic --repo '{repository}' --password-file password.txt snapshots\n\
+             \x20 restic --repo '{repository}' --password-file password.txt check --read-data\n\
+             \x20 restic --repo '{repository}' --password-file password.txt restore latest --target ./restored\n\n\
+             Read only: never run 'restic prune' or 'restic forget' on it while the controller serves.\n"
+        )
+    }
+}
+
+/// Runs blocking work that tells what it finds, piece by piece.
+fn flow<T, W>(work: W) -> Flow<T>
+where
+    T: Send + 'static,
+    W: FnOnce(&mpsc::Sender<Result<T, AppError>>) -> Result<(), AppError> + Send + 'static,
+{
+    let (out, flow) = mpsc::channel(IN_FLIGHT);
+    tokio::task::spawn_blocking(move || {
+        // The engine reads what a PC wrote; if that trips it, the reader hears of it.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&out)));
+        let error = match done {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => AppError::Repository("it is damaged in a way that the engine does not expect".into()),
+        };
+        // Nobody may be listening any more.
+        let _ = out.blocking_send(Err(error));
+    });
+    flow
+}
+
+fn pass<T>(out: &mpsc::Sender<Result<T, AppError>>, piece: T, left: &mut usize) -> ControlFlow<()> {
+    if *left == 0 || out.blocking_send(Ok(piece)).is_err() {
+        return ControlFlow::Break(());
+    }
+    *left -= 1;
+    ControlFlow::Continue(())
+}
+
+fn unreadable(error: keepwatch_backup::Error) -> AppError {
+    AppError::Repository(error.to_string())
+}
+
+struct Pieces<'a> {
+    out: &'a mpsc::Sender<Result<Bytes, AppError>>,
+    buffer: Vec<u8>,
+}
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        for piece in std::mem::take(&mut self.buffer).chunks(PIECE) {
+            let sent = self.out.blocking_send(Ok(Bytes::copy_from_slice(piece)));
+            sent.map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "the download was given up"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Who is connected to this controller, and how to reach them: a poke makes a stream look
+//! at the database sooner, a cut ends it. Nothing in here is truth; the database is.
+
+use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::job::Progress;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+
+/// Something that pages and watchers show has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// One host, or one of its jobs.
+    Host(HostId),
+    /// Something about the whole fleet.
+    Fleet,
+}
+
+/// Who is connected here.
+pub struct Hub {
+    inner: Mutex<Inner>,
+    changes: broadcast::Sender<Change>,
+}
+
+#[derive(Default)]
+struct Inner {
+    streams: HashMap<HostId, Stream>,
+    connections: HashMap<HostId, CancellationToken>,
+    progress: HashMap<JobId, Progress>,
+    next: u64,
+}
+
+struct Stream {
+    number: u64,
+    poke: Arc<Notify>,
+    replaced: CancellationToken,
+}
+
+/// One stream's registration; dropped when it ends.
+pub struct Registration {
+    hub: Arc<Hub>,
+    host: HostId,
+    number: u64,
+    /// Rings when there is something new to send.
+    pub poke: Arc<Notify>,
+    /// Done when the host opened another stream.
+    pub replaced: CancellationToken,
+}
+
+impl Hub {
+    /// Nobody yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { inner: Mutex::default(), changes: broadcast::channel(256).0 })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // Nothing in here panics while it holds the lock, and if it did, the map is still one.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a host's stream. The one before it, if any, is told to end.
+    pub fn register(self: &Arc<Self>, host: HostId) -> Registration {
+        let (poke, replaced) = (Arc::new(Notify::new()), CancellationToken::new());
+        let mut inner = self.inner();
+        inner.next += 1;
+        let number = inner.next;
+        let stream = Stream { number, poke: poke.clone(), replaced: replaced.clone() };
+        if let Some(before) = inner.streams.insert(host, stream) {
+            before.replaced.cancel();
+        }
+        drop(inner);
+        self.tell(Change::Host(host));
+        Registration { hub: self.clone(), host, number, poke, replaced }
+    }
+
+    /// Done when the host's connections must end. Every connection of a host holds one.
+    pub fn leash(&self, host: HostId) -> CancellationToken {
+        self.inner().connections.entry(host).or_default().clone()
+    }
+
+    /// Ends every connection of a host, its live stream included.
+    pub fn cut(&self, host: HostId) {
+        if let Some(leash) = self.inner().connections.remove(&host) {
+            leash.cancel();
+        }
+    }
+
+    /// Whether a host holds a stream here.
+    pub fn is_connected(&self, host: HostId) -> bool {
+        self.inner().streams.contains_key(&host)
+    }
+
+    /// Makes a host's stream look at what the host must be.
+    pub fn poke(&self, host: HostId) {
+        if let Some(stream) = self.inner().streams.get(&host) {
+            stream.poke.notify_one();
+        }
+        self.tell(Change::Host(host));
+    }
+
+    /// Makes all of them look.
+    pub fn poke_all(&self) {
+        self.inner().streams.values().for_each(|s| s.poke.notify_one());
+        self.tell(Change::Fleet);
+    }
+
+    /// Says that something shown has changed.
+    pub fn tell(&self, change: Change) {
+        // An error only means that nobody is watching.
+        let _ = self.changes.send(change);
+    }
+
+    /// Hears of changes from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Keeps how far a job has come.
+    pub fn set_progress(&self, host: HostId, progress: Progress) {
+        self.inner().progress.insert(progress.job, progress);
+        self.tell(Change::Host(host));
+    }
+
+    /// How far a job has come.
+    pub fn progress(&self, job: JobId) -> Option<Progress> {
+        self.inner().progress.get(&job).cloned()
+    }
+
+    /// A job has ended.
+    pub fn forget_progress(&self, job: JobId) {
+        self.inner().progress.remove(&job);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut inner = self.hub.inner();
+        if inner.streams.get(&self.host).is_some_and(|s| s.number == self.number) {
+            inner.streams.remove(&self.host);
+        }
+        drop(inner);
+        self.hub.tell(Change::Host(self.host));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keepwatch_proto::clock::Clock;
+
+    #[test]
+    fn a_second_stream_replaces_the_first_and_outlives_it() {
+        let (hub, host) = (Hub::new(), HostId::new(&Clock::system()));
+        let first = hub.register(host);
+        let second = hub.register(host);
+        assert!(first.replaced.is_cancelled() && !second.replaced.is_cancelled());
+        drop(first);
+        assert!(hub.is_connected(host));
+        drop(second);
+        assert!(!hub.is_connected(host));
+    }
+
+    #[test]
+    fn a_cut_ends_what_is_there_and_not_what_comes_after() {
+        let (hub, host) = (Hub::new(), HostId::new(&Clock::system()));
+        let leash = hub.leash(host);
+        hub.cut(host);
+        assert!(leash.is_cancelled());
+        assert!(!hub.leash(host).is_cancelled());
+    }
+}

@@ -1,0 +1,3 @@
+//! Pure decisions: what is known goes in, what follows comes out. No I/O, no clock.
+
+pub mod health;

@@ -1,0 +1,95 @@
+//! The agent door: enrolment without a certificate; the stream, the signed bundles and the
+//! repository service with one. What a connection may reach is decided once, when it is
+//! made; a host that is cut off loses its connections.
+
+mod enrolment;
+mod link;
+mod signatures;
+
+use crate::app::{App, AppError};
+use crate::door::{Admission, Caller};
+use crate::keys::ca::host_of;
+use crate::repository::{self, HostIdentity};
+use axum::{Extension, Router};
+use keepwatch_proto::MAX_MESSAGE;
+use keepwatch_proto::pin::Fingerprint;
+use keepwatch_proto::wire::agent::enrolment_server::EnrolmentServer;
+use keepwatch_proto::wire::agent::link_server::LinkServer;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::{Code, Status};
+
+/// Largest enrolment request, in bytes.
+const MAX_ENROLMENT: usize = 64 << 10;
+
+/// What the door leads to.
+#[derive(Clone)]
+pub struct AgentDoor {
+    app: Arc<App>,
+    strangers: Router,
+    hosts: Router,
+}
+
+impl AgentDoor {
+    /// A door to this controller.
+    pub fn new(app: &Arc<App>) -> Self {
+        let enrolment = EnrolmentServer::new(enrolment::Service(app.clone())).max_decoding_message_size(MAX_ENROLMENT);
+        let link = LinkServer::new(link::Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
+        let hosts = Routes::new(link)
+            .into_axum_router()
+            .merge(signatures::router(&app.signatures))
+            .merge(repository_service(app));
+        Self { app: app.clone(), strangers: Routes::new(enrolment).into_axum_router(), hosts }
+    }
+
+    /// Decides about a connection.
+    pub async fn admit(self, caller: Caller) -> Option<Admission> {
+        let Some(certificate) = caller.certificate else {
+            return Some(Admission { router: self.strangers, leash: CancellationToken::new() });
+        };
+        let host = host_of(&certificate)?;
+        // Taken before the look at the database: whoever is revoked in between is cut by it.
+        let leash = self.app.hub.leash(host);
+        match self.app.authenticate(host, &Fingerprint::of(&certificate).to_string()).await {
+            Ok(true) => Some(Admission { router: self.hosts.layer(Extension(HostIdentity(host))), leash }),
+            Ok(false) => {
+                tracing::warn!(%host, address = %caller.address, "a revoked or replaced certificate was shown");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "a host could not be looked up");
+                None
+            }
+        }
+    }
+}
+
+/// A use case's refusal, as the wire says it.
+pub fn status(error: &AppError) -> Status {
+    let code = match error {
+        AppError::NotFound(_) => Code::NotFound,
+        AppError::Invalid(_) => Code::InvalidArgument,
+        AppError::Conflict(_) => Code::FailedPrecondition,
+        AppError::Forbidden(_) => Code::PermissionDenied,
+        AppError::Unauthenticated => Code::Unauthenticated,
+        AppError::TooMany => Code::ResourceExhausted,
+        AppError::Keys(crate::keys::KeyError::Request(_) | crate::keys::KeyError::Escrow(_)) => Code::InvalidArgument,
+        AppError::Keys(_) | AppError::Store(_) | AppError::Repository(_) => {
+            tracing::error!(%error, "a request failed");
+            Code::Internal
+        }
+    };
+    Status::new(code, error.to_string())
+}
+
+fn repository_service(app: &Arc<App>) -> Router {
+    let grants = app.clone();
+    repository::router(
+        app.repositories.clone(),
+        Arc::new(move |reader, owner| {
+            let app = grants.clone();
+            Box::pin(async move { app.may_read(reader, owner).await })
+        }),
+    )
+}

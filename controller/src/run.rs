@@ -1,0 +1,151 @@
+//! Puts the controller together: makes a data folder, or serves from one.
+
+use crate::app::App;
+use crate::app::users::Attempts;
+use crate::config::{Config, DataFolder, repositories_folder};
+use crate::door::{self, Admission, Caller};
+use crate::hub::Hub;
+use crate::keys::ca::Ca;
+use crate::keys::escrow::Escrow;
+use crate::keys::signing::Signing;
+use crate::repository::FolderStore;
+use crate::rpc::AgentDoor;
+use crate::staff::Origin;
+use crate::store::Store;
+use crate::{InitOptions, ServeOptions, staff, web};
+use anyhow::Context;
+use axum::{Extension, Router};
+use keepwatch_proto::clock::Clock;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The first administrator's name.
+const FIRST_USER: &str = "admin";
+
+/// Makes a data folder. Returns what to tell whoever asked, once.
+pub async fn init(options: InitOptions) -> anyhow::Result<String> {
+    let clock = Clock::from_environment();
+    let folder = DataFolder::create(&options.data)?;
+    let names = names(options.name);
+    let ca = Ca::create(&folder.keys(), &names, &clock)?;
+    Escrow::create(&folder.keys(), options.recovery_key.as_deref())?;
+    Signing::new(&folder.keys(), &folder.signatures()).create().await?;
+    let fingerprint = ca.fingerprint();
+    let database = options.database.unwrap_or_else(|| Store::embedded_url(folder.path()));
+    let app = assemble(&folder, folder.repositories(), &database, ca, clock).await?;
+    let password = app.create_first_user(FIRST_USER).await?;
+    let config = Config::new(names);
+    folder.finish(&config)?;
+    let data = options.data.display();
+    let name = config.names.first().map_or("localhost", String::as_str);
+    let staff_port = config.staff.rsplit(':').next().unwrap_or("8443");
+    Ok(format!(
+        "The controller is ready in {data}.\n\n\
+         \x20 names              {names}\n\
+         \x20 CA fingerprint     {fingerprint}\n\
+         \x20 administrator      {FIRST_USER}\n\
+         \x20 one-time password  {password}\n\n\
+         The password is shown this once. Next:\n\n\
+         \x20 keepwatch-controller serve --data {data}\n\
+         \x20 keepwatch login https://{name}:{staff_port} --user {FIRST_USER} --fingerprint {fingerprint}\n\n\
+         Keep a copy of {data}/keys in a safe: with it and the repositories, backups outlive this machine.\n",
+        names = config.names.join(", "),
+    ))
+}
+
+/// The names given, and those by which this machine always reaches itself.
+fn names(given: Vec<String>) -> Vec<String> {
+    let own = hostname::get().ok().and_then(|n| n.into_string().ok());
+    let mut names = given;
+    for name in own.into_iter().chain(["localhost".into(), "127.0.0.1".into()]) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Serves until it is told to stop.
+pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
+    let clock = Clock::from_environment();
+    let (folder, config) = DataFolder::open(&options.data)?;
+    let ca = Ca::open(&folder.keys(), &clock)?;
+    ca.renew_server(&config.names)?;
+    let database = options.database.unwrap_or_else(|| Store::embedded_url(folder.path()));
+    let repositories = match options.repositories {
+        Some(url) => repositories_folder(&url)?,
+        None => folder.repositories(),
+    };
+    let app = Arc::new(assemble(&folder, repositories, &database, ca, clock).await?);
+
+    let agents = listen(options.agents.as_deref().unwrap_or(&config.agents)).await?;
+    let staff_door = listen(options.staff.as_deref().unwrap_or(&config.staff)).await?;
+    // Scripts and tests wait for this line, and read the ports from it.
+    tracing::info!(agents = %agents.local_addr()?, staff = %staff_door.local_addr()?, "serving");
+
+    let shutdown = CancellationToken::new();
+    let agent_door = AgentDoor::new(&app);
+    let admit_agent = move |caller: Caller| agent_door.clone().admit(caller);
+    let pages = staff::router(&app).merge(web::router(&app));
+    let admit_staff = move |caller: Caller| {
+        let router: Router = pages.clone().layer(Extension(Origin(caller.address)));
+        std::future::ready(Some(Admission { router, leash: CancellationToken::new() }))
+    };
+    tokio::join!(
+        door::serve(agents, app.ca.agent_tls()?, admit_agent, shutdown.clone()),
+        door::serve(staff_door, app.ca.staff_tls()?, admit_staff, shutdown.clone()),
+        async {
+            platform::told_to_stop().await;
+            tracing::info!("stopping");
+            shutdown.cancel();
+        }
+    );
+    Ok(())
+}
+
+async fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; is another controller running there?"))
+}
+
+async fn assemble(
+    folder: &DataFolder,
+    repositories: PathBuf,
+    database: &str,
+    ca: Ca,
+    clock: Clock,
+) -> anyhow::Result<App> {
+    Ok(App {
+        store: Store::open(database).await?,
+        hub: Hub::new(),
+        clock,
+        ca,
+        escrow: Escrow::open(&folder.keys())?,
+        signing: Signing::new(&folder.keys(), &folder.signatures()),
+        repositories: Arc::new(FolderStore::open(repositories)?),
+        signatures: folder.signatures(),
+        attempts: Attempts::default(),
+        publishing: tokio::sync::Mutex::new(()),
+    })
+}
+
+mod platform {
+    /// A service manager's or a terminal's wish that we end.
+    #[cfg(unix)]
+    pub(super) async fn told_to_stop() {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn told_to_stop() {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

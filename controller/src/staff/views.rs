@@ -1,0 +1,176 @@
+//! What use cases give, as the wire says it.
+
+use crate::app::detections::DetectionView;
+use crate::app::groups::GroupView;
+use crate::app::hosts::HostView;
+use crate::app::jobs::JobView;
+use crate::app::policies::PolicyView;
+use crate::app::signatures::{Imported, Problem};
+use crate::app::snapshots::Found;
+use crate::plan::health::Reason;
+use crate::store;
+use keepwatch_backup::EntryKind;
+use keepwatch_proto::paths;
+use keepwatch_proto::wire::staff as wire;
+
+fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+fn small(n: i64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+pub(super) fn host(h: HostView) -> wire::Host {
+    wire::Host {
+        id: h.row.id.to_string(),
+        name: h.name().into(),
+        connected: h.connected,
+        revoked: h.row.revoked != 0,
+        enrolled: h.row.enrolled,
+        last_seen: h.row.last_seen,
+        last_scan: h.last_scan,
+        last_backup: h.last_backup,
+        bundle: count(h.row.bundle),
+        open_detections: h.open_detections,
+        state: h.state.word().into(),
+        reasons: h.reasons.into_iter().map(Reason::word).map(Into::into).collect(),
+        next_scan: h.next_scan,
+        next_backup: h.next_backup,
+        group: h.row.group_name,
+        bundle_refused: h.row.bundle_refused,
+        facts: Some(h.row.facts.0.into()),
+    }
+}
+
+pub(super) fn group(g: GroupView) -> wire::Group {
+    wire::Group { name: g.name, parent: g.parent, hosts: g.hosts, own_policy: g.own_policy }
+}
+
+pub(super) fn policy(p: PolicyView) -> wire::PolicyDocument {
+    wire::PolicyDocument { group: p.group, yaml: p.yaml, revision: p.revision, origin: p.origin }
+}
+
+pub(super) fn token(t: store::tokens::TokenRow) -> wire::Token {
+    wire::Token {
+        id: t.id,
+        group: t.group_name,
+        uses_left: small(t.uses_left),
+        expires: t.expires,
+        created_by: t.created_by,
+    }
+}
+
+pub(super) fn job(j: JobView) -> wire::Job {
+    wire::Job {
+        id: j.row.id.to_string(),
+        host: j.row.host.to_string(),
+        host_name: j.host_name,
+        kind: j.row.kind,
+        state: j.row.state.0.word().into(),
+        origin: j.row.origin,
+        created: j.row.created,
+        started: j.row.started,
+        ended: j.row.ended,
+        message: j.row.message,
+        tally: Some(j.row.tally.0.into()),
+        failures: j.row.failures.0.into_iter().map(Into::into).collect(),
+        snapshot: j.row.snapshot,
+        target: j.row.target,
+        progress: j.progress.map(Into::into),
+    }
+}
+
+pub(super) fn snapshot(s: store::snapshots::SnapshotRow) -> wire::Snapshot {
+    wire::Snapshot {
+        id: s.id,
+        time: s.time,
+        received: s.received,
+        paths: s.paths.0,
+        files: count(s.files),
+        bytes: count(s.bytes),
+        partial: s.partial != 0,
+        job: s.job,
+    }
+}
+
+pub(super) fn entry(f: Found) -> wire::Entry {
+    let kind = match f.entry.kind {
+        EntryKind::File => "file",
+        EntryKind::Folder => "dir",
+        EntryKind::Link => "symlink",
+        EntryKind::Special => "other",
+    };
+    wire::Entry {
+        path: paths::of_path(&f.entry.path),
+        kind: kind.into(),
+        size: f.entry.size,
+        modified: f.entry.modified.map_or(0, |t| t.timestamp()),
+        mode: f.entry.mode,
+        snapshot: f.snapshot,
+        link_target: f.entry.target.map(|t| paths::of_path(&t)).unwrap_or_default(),
+    }
+}
+
+pub(super) fn detection(d: DetectionView) -> wire::Detection {
+    wire::Detection {
+        id: d.row.id.to_string(),
+        host: d.row.host.to_string(),
+        host_name: d.host_name,
+        at: d.row.at,
+        rule: d.row.rule,
+        namespace: d.row.namespace,
+        severity: d.row.severity,
+        path: d.row.path,
+        size: count(d.row.size),
+        sha256: d.row.sha256,
+        bundle: count(d.row.bundle),
+        metadata: d.row.metadata.0.into_iter().collect(),
+        job: d.row.job,
+        acknowledged: d.row.acknowledged != 0,
+    }
+}
+
+pub(super) fn imported(i: Imported) -> wire::ImportReply {
+    let problem = |p: Problem| wire::ImportProblem { file: p.file, line: p.line, message: p.message, fatal: p.fatal };
+    wire::ImportReply {
+        version: i.version,
+        rules: i.rules,
+        files: i.files,
+        problems: i.problems.into_iter().map(problem).collect(),
+    }
+}
+
+pub(super) fn bundle((b, hosts): (store::bundles::BundleRow, u32)) -> wire::Bundle {
+    wire::Bundle {
+        version: count(b.version),
+        sha256: b.sha256,
+        size: count(b.size),
+        rules: small(b.rules),
+        files: small(b.files),
+        published: b.published,
+        published_by: b.published_by,
+        hosts,
+    }
+}
+
+pub(super) fn source(s: store::sources::SourceRow) -> wire::Source {
+    wire::Source { name: s.name, files: small(s.files), imported: s.imported, imported_by: s.imported_by }
+}
+
+pub(super) fn user(u: store::users::UserRow) -> wire::User {
+    wire::User { name: u.name, role: u.role, created: u.created, last_login: u.last_login }
+}
+
+pub(super) fn audit(r: store::audit::AuditRow) -> wire::AuditRecord {
+    wire::AuditRecord {
+        id: r.id,
+        at: r.at,
+        user: r.user_name,
+        action: r.action,
+        object: r.object,
+        detail: r.detail,
+        from: r.origin,
+        outcome: r.outcome,
+    }
+}

@@ -1,0 +1,125 @@
+//! Detections. Never deleted: acknowledging one keeps it, with who and why.
+
+use super::{Conn, Json, StoreError, json, signed};
+use keepwatch_proto::detection::Detection;
+use keepwatch_proto::ids::{DetectionId, HostId};
+use sqlx::FromRow;
+use std::collections::BTreeMap;
+
+/// One detection.
+#[derive(Debug, Clone, FromRow)]
+pub struct DetectionRow {
+    /// Its id.
+    #[sqlx(try_from = "String")]
+    pub id: DetectionId,
+    /// On which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// The scan that found it.
+    pub job: String,
+    /// Unix seconds, by the PC's clock.
+    pub at: i64,
+    /// The rule's name.
+    pub rule: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// How bad.
+    pub severity: String,
+    /// The file.
+    pub path: String,
+    /// Its bytes.
+    pub size: i64,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// Version of the bundle that judged.
+    pub bundle: i64,
+    /// What the rule says of itself.
+    #[sqlx(try_from = "String")]
+    pub metadata: Json<BTreeMap<String, String>>,
+    /// When it was acknowledged, 0: it is open.
+    pub acknowledged: i64,
+    /// By whom.
+    pub acknowledged_by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Adds one, unless the same finding (host, rule, path, content) is open already: a daily
+/// scan that finds it again tells nothing new.
+pub async fn insert(conn: &mut Conn, id: DetectionId, host: HostId, at: i64, d: &Detection) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO detections (id, host, job, at, rule, namespace, severity, path, size, sha256, bundle, metadata, \
+         acknowledged, acknowledged_by, reason) \
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '' WHERE NOT EXISTS \
+         (SELECT 1 FROM detections WHERE host = $2 AND rule = $5 AND namespace = $6 AND path = $8 AND sha256 = $10 AND acknowledged = 0)",
+    )
+    .bind(id.to_string())
+    .bind(host.to_string())
+    .bind(d.job.to_string())
+    .bind(at)
+    .bind(&d.rule)
+    .bind(&d.namespace)
+    .bind(d.severity.word())
+    .bind(&d.path)
+    .bind(signed(d.size))
+    .bind(&d.sha256)
+    .bind(signed(d.bundle))
+    .bind(json(&d.metadata)?)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The newest thousand, of one host or all, open ones only or all.
+pub async fn list(conn: &mut Conn, host: Option<HostId>, all: bool) -> Result<Vec<DetectionRow>, StoreError> {
+    let host = host.map(|h| h.to_string()).unwrap_or_default();
+    Ok(sqlx::query_as(
+        "SELECT * FROM detections WHERE ($1 = '' OR host = $1) AND ($2 = 1 OR acknowledged = 0) ORDER BY at DESC, id DESC LIMIT 1000",
+    )
+    .bind(host)
+    .bind(i64::from(all))
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Open ones of each host, and of how many of them the severity is high or critical.
+pub async fn open_counts(conn: &mut Conn) -> Result<Vec<OpenCount>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT host, COUNT(*) AS open, COUNT(CASE WHEN severity IN ('high', 'critical') THEN 1 END) AS grave \
+         FROM detections WHERE acknowledged = 0 GROUP BY host",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// See [`open_counts`].
+#[derive(Debug, Clone, FromRow)]
+pub struct OpenCount {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// Open ones.
+    pub open: i64,
+    /// High and critical ones among them.
+    pub grave: i64,
+}
+
+/// Acknowledges one. Says whether it was open.
+pub async fn acknowledge(
+    conn: &mut Conn,
+    id: DetectionId,
+    at: i64,
+    by: &str,
+    reason: &str,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE detections SET acknowledged = $2, acknowledged_by = $3, reason = $4 WHERE id = $1 AND acknowledged = 0",
+    )
+    .bind(id.to_string())
+    .bind(at)
+    .bind(by)
+    .bind(reason)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,122 @@
+//! Hosts: every enrolled PC, what it must be and what it last said it is.
+
+use super::{Conn, Json, StoreError, json, signed};
+use keepwatch_proto::facts::Facts;
+use keepwatch_proto::ids::HostId;
+use sqlx::FromRow;
+
+/// One host. Times are Unix seconds, 0 where there is none.
+#[derive(Debug, Clone, FromRow)]
+pub struct HostRow {
+    /// Its id.
+    #[sqlx(try_from = "String")]
+    pub id: HostId,
+    /// The group it is in.
+    pub group_name: String,
+    /// SHA-256 of its certificate in force.
+    pub certificate: String,
+    /// Its repository's password, age-encrypted.
+    pub escrow: String,
+    /// What it says of itself.
+    #[sqlx(try_from = "String")]
+    pub facts: Json<Facts>,
+    /// When it enrolled.
+    pub enrolled: i64,
+    /// When it was revoked.
+    pub revoked: i64,
+    /// When it was last heard of.
+    pub last_seen: i64,
+    /// Generation of what it must be.
+    pub generation: i64,
+    /// Generation of what it says it is.
+    pub applied_generation: i64,
+    /// Version of the bundle in use.
+    pub bundle: i64,
+    /// Why it refused the newest bundle, if it did.
+    pub bundle_refused: String,
+}
+
+/// Adds one.
+pub async fn insert(conn: &mut Conn, host: &HostRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO hosts (id, group_name, certificate, escrow, facts, enrolled, revoked, last_seen, \
+         generation, applied_generation, bundle, bundle_refused) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 1, 0, 0, '')",
+    )
+    .bind(host.id.to_string())
+    .bind(&host.group_name)
+    .bind(&host.certificate)
+    .bind(&host.escrow)
+    .bind(json(&host.facts.0)?)
+    .bind(host.enrolled)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All of them, in the order of enrolment.
+pub async fn list(conn: &mut Conn) -> Result<Vec<HostRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM hosts ORDER BY id").fetch_all(conn).await?)
+}
+
+/// One of them.
+pub async fn get(conn: &mut Conn, id: HostId) -> Result<Option<HostRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM hosts WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
+}
+
+/// Marks one revoked. Says whether it was not before.
+pub async fn revoke(conn: &mut Conn, id: HostId, at: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE hosts SET revoked = $2 WHERE id = $1 AND revoked = 0")
+        .bind(id.to_string())
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Something it must be has changed.
+pub async fn bump(conn: &mut Conn, id: HostId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET generation = generation + 1 WHERE id = $1")
+        .bind(id.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Something that all of them must be has changed.
+pub async fn bump_all(conn: &mut Conn) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET generation = generation + 1").execute(conn).await?;
+    Ok(())
+}
+
+/// Heard of, with what it says it is.
+pub async fn seen(conn: &mut Conn, id: HostId, at: i64, generation: u64, bundle: u64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET last_seen = $2, applied_generation = $3, bundle = $4 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(at)
+        .bind(signed(generation))
+        .bind(signed(bundle))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Its facts have changed.
+pub async fn set_facts(conn: &mut Conn, id: HostId, facts: &Facts) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET facts = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(json(facts)?)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// It refused a bundle (the reason) or took one into use (empty).
+pub async fn set_bundle_refused(conn: &mut Conn, id: HostId, reason: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET bundle_refused = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(reason)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

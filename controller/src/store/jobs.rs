@@ -1,0 +1,221 @@
+//! Jobs: asked for by staff or begun by a host's own schedule, and how they ended.
+
+use super::{Conn, Json, StoreError, json};
+use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::job::{Ended, Failure, JobSpec, JobState, Tally};
+use sqlx::FromRow;
+
+/// Stands in `origin` for the policy's own schedule.
+pub const SCHEDULE: &str = "schedule";
+
+/// One job. Times are Unix seconds, 0 where there is none.
+#[derive(Debug, Clone, FromRow)]
+pub struct JobRow {
+    /// Its id.
+    #[sqlx(try_from = "String")]
+    pub id: JobId,
+    /// On which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// What to do.
+    #[sqlx(try_from = "String")]
+    pub spec: Json<JobSpec>,
+    /// The spec's kind, to select by.
+    pub kind: String,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub state: State,
+    /// [`SCHEDULE`], or the user who asked.
+    pub origin: String,
+    /// 1: staff no longer want it.
+    pub cancel: i64,
+    /// Whose snapshot a restore reads, where it is another's.
+    pub source_host: String,
+    /// When it was asked for.
+    pub created: i64,
+    /// When work began, by the PC's clock.
+    pub started: i64,
+    /// When it ended, by the PC's clock.
+    pub ended: i64,
+    /// What went wrong.
+    pub message: String,
+    /// What was counted.
+    #[sqlx(try_from = "String")]
+    pub tally: Json<Tally>,
+    /// The first failures.
+    #[sqlx(try_from = "String")]
+    pub failures: Json<Vec<Failure>>,
+    /// Id of the snapshot made.
+    pub snapshot: String,
+    /// Where a restore wrote.
+    pub target: String,
+}
+
+/// A job's state as a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State(pub JobState);
+
+impl TryFrom<String> for State {
+    type Error = keepwatch_proto::WireError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+impl JobRow {
+    /// A job that nothing has happened to yet.
+    pub fn new(id: JobId, host: HostId, spec: JobSpec, origin: &str, created: i64) -> Self {
+        Self {
+            id,
+            host,
+            kind: spec.kind().into(),
+            spec: Json(spec),
+            state: State(JobState::Queued),
+            origin: origin.into(),
+            cancel: 0,
+            source_host: String::new(),
+            created,
+            started: 0,
+            ended: 0,
+            message: String::new(),
+            tally: Json(Tally::default()),
+            failures: Json(vec![]),
+            snapshot: String::new(),
+            target: String::new(),
+        }
+    }
+}
+
+/// Adds one; one that is there already stays as it is.
+pub async fn insert(conn: &mut Conn, job: &JobRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO jobs (id, host, spec, kind, state, origin, cancel, source_host, created, started, ended, \
+         message, tally, failures, snapshot, target) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, 0, '', $10, '[]', '', '') ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(job.id.to_string())
+    .bind(job.host.to_string())
+    .bind(json(&job.spec.0)?)
+    .bind(&job.kind)
+    .bind(job.state.0.word())
+    .bind(&job.origin)
+    .bind(&job.source_host)
+    .bind(job.created)
+    .bind(job.started)
+    .bind(json(&job.tally.0)?)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One of them.
+pub async fn get(conn: &mut Conn, id: JobId) -> Result<Option<JobRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM jobs WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
+}
+
+/// The newest ones, of one host or of all.
+pub async fn list(conn: &mut Conn, host: Option<HostId>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    let host = host.map(|h| h.to_string()).unwrap_or_default();
+    Ok(sqlx::query_as("SELECT * FROM jobs WHERE $1 = '' OR host = $1 ORDER BY created DESC, id DESC LIMIT $2")
+        .bind(host)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?)
+}
+
+/// What staff asked of a host and has not ended, oldest first.
+pub async fn open_of(conn: &mut Conn, host: HostId) -> Result<Vec<JobRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM jobs WHERE host = $1 AND origin <> 'schedule' AND state IN ('queued', 'offered', 'running') ORDER BY id",
+    )
+    .bind(host.to_string())
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The newest job of a host and kind that got its work done, in whole or in part: when it ended.
+pub async fn last_done(conn: &mut Conn) -> Result<Vec<LastDone>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT host, kind, MAX(ended) AS ended FROM jobs WHERE state IN ('succeeded', 'partial') \
+         AND kind IN ('scan', 'backup') GROUP BY host, kind",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// See [`last_done`].
+#[derive(Debug, Clone, FromRow)]
+pub struct LastDone {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// `scan` or `backup`.
+    pub kind: String,
+    /// Unix seconds.
+    pub ended: i64,
+}
+
+/// How the newest ended job of each host and kind ended, to tell a run that failed since.
+pub async fn last_ended(conn: &mut Conn) -> Result<Vec<LastEnded>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT j.host AS host, j.kind AS kind, j.state AS state FROM jobs j JOIN \
+         (SELECT host, kind, MAX(ended) AS ended FROM jobs WHERE ended > 0 GROUP BY host, kind) newest \
+         ON j.host = newest.host AND j.kind = newest.kind AND j.ended = newest.ended \
+         WHERE j.kind IN ('scan', 'backup')",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// See [`last_ended`].
+#[derive(Debug, Clone, FromRow)]
+pub struct LastEnded {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// `scan` or `backup`.
+    pub kind: String,
+    /// How it ended.
+    #[sqlx(try_from = "String")]
+    pub state: State,
+}
+
+/// Moves a job from one state to the next. Says whether it still was in the first.
+pub async fn step(conn: &mut Conn, id: JobId, from: JobState, to: JobState) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE jobs SET state = $3 WHERE id = $1 AND state = $2")
+        .bind(id.to_string())
+        .bind(from.word())
+        .bind(to.word())
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Work began.
+pub async fn set_started(conn: &mut Conn, id: JobId, at: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET started = $2 WHERE id = $1").bind(id.to_string()).bind(at).execute(conn).await?;
+    Ok(())
+}
+
+/// Staff no longer want it.
+pub async fn set_cancel(conn: &mut Conn, id: JobId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET cancel = 1 WHERE id = $1").bind(id.to_string()).execute(conn).await?;
+    Ok(())
+}
+
+/// How it ended.
+pub async fn set_ended(conn: &mut Conn, id: JobId, at: i64, ended: &Ended) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE jobs SET ended = $2, message = $3, tally = $4, failures = $5, snapshot = $6, target = $7 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(at)
+    .bind(&ended.message)
+    .bind(json(&ended.tally)?)
+    .bind(json(&ended.failures)?)
+    .bind(ended.snapshot.as_ref().map_or("", |s| &s.id))
+    .bind(&ended.target)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! All SQL, and the only room that holds any. One set of queries serves SQLite and
+//! PostgreSQL: TEXT and BIGINT columns, `$n` placeholders. Every function takes the
+//! connection it works on, so that a use case decides what one transaction holds.
+
+pub mod audit;
+pub mod bundles;
+pub mod detections;
+pub mod events;
+pub mod groups;
+pub mod hosts;
+pub mod jobs;
+pub mod policies;
+pub mod snapshots;
+pub mod sources;
+pub mod tokens;
+pub mod users;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use std::path::Path;
+
+/// What one function works on: a connection, or the inside of a transaction.
+pub type Conn = AnyConnection;
+
+/// The database.
+#[derive(Clone)]
+pub struct Store {
+    pool: AnyPool,
+}
+
+/// What can go wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused, is away or is full.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Its schema cannot be brought up to date.
+    #[error("the database's schema cannot be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A column holds what this version does not understand.
+    #[error("the database holds a value that cannot be read: {0}")]
+    Corrupt(String),
+}
+
+impl Store {
+    /// Opens `url` (`sqlite:FILE` or `postgres://…`) and brings the schema up to date.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let sqlite = url.starts_with("sqlite:");
+        // SQLite has one writer; one connection makes waiting for it a queue, not an error.
+        let pool = AnyPoolOptions::new()
+            .max_connections(if sqlite { 1 } else { 16 })
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if sqlite {
+                        // FULL: a commit survives a power cut, which acknowledging relies on.
+                        connection
+                            .execute(
+                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                                 PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;",
+                            )
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(url)
+            .await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// The URL of the embedded database in a data folder.
+    pub fn embedded_url(data: &Path) -> String {
+        format!("sqlite:{}?mode=rwc", data.join("keepwatch.db").display())
+    }
+
+    /// A connection to read from.
+    pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// A transaction; dropped without a commit it never was.
+    pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+}
+
+/// Makes a transaction's work last.
+pub async fn commit(transaction: Transaction<'static, Any>) -> Result<(), StoreError> {
+    Ok(transaction.commit().await?)
+}
+
+/// A structure kept as JSON in a text column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> TryFrom<String> for Json<T> {
+    type Error = serde_json::Error;
+    fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
+fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// Counts are unsigned with us and signed in SQL.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

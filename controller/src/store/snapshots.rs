@@ -1,0 +1,63 @@
+//! Snapshots, dated by when we received them.
+
+use super::{Conn, Json, StoreError, json, signed};
+use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::job::Snapshot;
+use sqlx::FromRow;
+
+/// One snapshot.
+#[derive(Debug, Clone, FromRow)]
+pub struct SnapshotRow {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Unix seconds, by the PC's clock.
+    pub time: i64,
+    /// Unix seconds, by ours.
+    pub received: i64,
+    /// What was asked to be saved.
+    #[sqlx(try_from = "String")]
+    pub paths: Json<Vec<String>>,
+    /// Files in it.
+    pub files: i64,
+    /// Their bytes.
+    pub bytes: i64,
+    /// 1: something that should be in it is not.
+    pub partial: i64,
+    /// The backup that made it.
+    pub job: String,
+}
+
+/// Adds one.
+pub async fn insert(
+    conn: &mut Conn,
+    host: HostId,
+    job: JobId,
+    received: i64,
+    partial: bool,
+    s: &Snapshot,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (host, id) DO NOTHING",
+    )
+    .bind(host.to_string())
+    .bind(&s.id)
+    .bind(s.time.timestamp())
+    .bind(received)
+    .bind(json(&s.paths)?)
+    .bind(signed(s.files))
+    .bind(signed(s.bytes))
+    .bind(i64::from(partial))
+    .bind(job.to_string())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A host's, newest first.
+pub async fn list(conn: &mut Conn, host: HostId) -> Result<Vec<SnapshotRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY received DESC, id")
+        .bind(host.to_string())
+        .fetch_all(conn)
+        .await?)
+}
