@@ -1,0 +1,13 @@
+//! What differs between systems: how a file is opened without following or blocking, what
+//! its metadata says about content that should not be read, and which file systems are not
+//! storage at all.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::*;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub(crate) use windows::*;

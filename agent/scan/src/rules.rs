@@ -1,0 +1,315 @@
+//! Rules from source text to something that scans. Sources come from many hands, so every
+//! file is a namespace of its own (names may clash across sets), `include` is off (it reads
+//! other files), and what fails is said with file and line.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use walkdir::WalkDir;
+
+/// Deeply nested conditions recurse in the compiler; the main thread's stack may be small.
+const COMPILER_STACK: usize = 16 * 1024 * 1024;
+/// The largest public rule files are below 4 MiB.
+const MAX_SOURCE_BYTES: u64 = 32 * 1024 * 1024;
+/// Strings that public sets expect to be set for each file.
+pub(crate) const GLOBALS: [&str; 5] = ["filename", "filepath", "extension", "filetype", "owner"];
+
+/// A source file of rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// Keeps equal rule names of different files apart.
+    pub namespace: String,
+    /// Where it came from, for messages.
+    pub path: PathBuf,
+    /// The text.
+    pub source: String,
+}
+
+/// Something the compiler said about a source file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The file, as in [`RuleFile::path`].
+    pub path: PathBuf,
+    /// Counted from 1; 0 where no line is to blame.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+    /// Whether it keeps the rules from being used; a mere warning does not.
+    pub fatal: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.fatal { "error" } else { "warning" };
+        write!(f, "{}:{}: {kind}: {}", self.path.display(), self.line, self.message)
+    }
+}
+
+/// What [`check`] saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Rules that compiled.
+    pub rules: usize,
+    /// Errors and warnings, in the order of the files.
+    pub problems: Vec<Problem>,
+}
+
+/// Rules that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the rules do not compile; mend or leave out: {}", summary(.problems))]
+pub struct CompileError {
+    /// The fatal problems, at least one.
+    pub problems: Vec<Problem>,
+}
+
+fn summary(problems: &[Problem]) -> String {
+    let shown: Vec<String> = problems.iter().take(5).map(Problem::to_string).collect();
+    let more = problems.len().saturating_sub(shown.len());
+    if more > 0 { format!("{}; and {more} more", shown.join("; ")) } else { shown.join("; ") }
+}
+
+/// Why rule files could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadRulesError {
+    /// A file or folder cannot be read.
+    #[error("cannot read rules at {}: {reason}", .path.display())]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// Not text.
+    #[error("{} is not UTF-8 text; convert it, or leave it out", .0.display())]
+    NotText(PathBuf),
+    /// Larger than any rule file should be.
+    #[error("{} is larger than {MAX_SOURCE_BYTES} bytes; split it, or leave it out", .0.display())]
+    TooLarge(PathBuf),
+    /// A folder without a rule file.
+    #[error("no .yar or .yara file in {}", .0.display())]
+    Empty(PathBuf),
+}
+
+/// Compiled rules; cloning shares them.
+#[derive(Clone)]
+pub struct Rules {
+    compiled: Arc<yara_x::Rules>,
+}
+
+impl Rules {
+    /// How many rules there are.
+    pub fn count(&self) -> usize {
+        self.compiled.iter().len()
+    }
+
+    pub(crate) fn compiled(&self) -> &yara_x::Rules {
+        &self.compiled
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rules({})", self.count())
+    }
+}
+
+/// Reads rule files, and every `*.yar` and `*.yara` below folders, in a stable order. A
+/// file's namespace is its path below the folder that was named, without the extension.
+pub fn read_rules(paths: &[PathBuf]) -> Result<Vec<RuleFile>, ReadRulesError> {
+    let mut files = Vec::new();
+    for root in paths {
+        let before = files.len();
+        for entry in WalkDir::new(root).sort_by_file_name() {
+            let entry = entry.map_err(|e| ReadRulesError::Unreadable {
+                path: e.path().unwrap_or(root).to_owned(),
+                reason: e.to_string(),
+            })?;
+            let named_itself = entry.depth() == 0;
+            if !entry.file_type().is_dir() && (named_itself || is_rule_file(entry.path())) {
+                let below = if named_itself {
+                    entry.file_name().as_ref()
+                } else {
+                    entry.path().strip_prefix(root).unwrap_or(entry.path())
+                };
+                files.push(RuleFile {
+                    namespace: namespace(below),
+                    path: entry.path().to_owned(),
+                    source: read_source(entry.path())?,
+                });
+            }
+        }
+        if files.len() == before {
+            return Err(ReadRulesError::Empty(root.clone()));
+        }
+    }
+    Ok(files)
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yar") || e.eq_ignore_ascii_case("yara"))
+}
+
+fn namespace(below: &Path) -> String {
+    let stem = below.with_extension("");
+    stem.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn read_source(path: &Path) -> Result<String, ReadRulesError> {
+    let unreadable = |e: std::io::Error| ReadRulesError::Unreadable { path: path.to_owned(), reason: e.to_string() };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_SOURCE_BYTES {
+        return Err(ReadRulesError::TooLarge(path.to_owned()));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| ReadRulesError::NotText(path.to_owned()))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Compiles everything and lists what failed and where; the good rules count all the same.
+pub fn check(files: &[RuleFile]) -> Check {
+    let (rules, problems) = build(files);
+    Check { rules: rules.map_or(0, |r| r.count()), problems }
+}
+
+/// Compiles everything, or says what keeps it from compiling.
+pub fn compile(files: &[RuleFile]) -> Result<Rules, CompileError> {
+    let (rules, problems) = build(files);
+    let fatal: Vec<Problem> = problems.into_iter().filter(|p| p.fatal).collect();
+    match rules {
+        Some(rules) if fatal.is_empty() => Ok(rules),
+        _ => Err(CompileError { problems: fatal }),
+    }
+}
+
+/// Runs the compiler on a thread with a deep stack. A panic in it is a problem of the file
+/// it was reading.
+fn build(files: &[RuleFile]) -> (Option<Rules>, Vec<Problem>) {
+    let reached = AtomicUsize::new(0);
+    let crash = |message: String| {
+        let path = files.get(reached.load(Ordering::Relaxed)).map(|f| f.path.clone()).unwrap_or_default();
+        (None, vec![Problem { path, line: 0, message, fatal: true }])
+    };
+    std::thread::scope(|scope| {
+        let compiler = std::thread::Builder::new().name("rule-compiler".into()).stack_size(COMPILER_STACK);
+        match compiler.spawn_scoped(scope, || build_here(files, &reached)) {
+            Ok(thread) => {
+                thread.join().unwrap_or_else(|_| crash("the rule compiler crashed on this file; leave it out".into()))
+            }
+            Err(error) => crash(format!("the rule compiler cannot start: {error}")),
+        }
+    })
+}
+
+fn build_here(files: &[RuleFile], reached: &AtomicUsize) -> (Option<Rules>, Vec<Problem>) {
+    let mut compiler = yara_x::Compiler::new();
+    compiler.relaxed_re_syntax(true).enable_includes(false);
+    let mut problems = Vec::new();
+    for name in GLOBALS {
+        if let Err(error) = compiler.define_global(name, "") {
+            problems.push(Problem { path: PathBuf::new(), line: 0, message: error.to_string(), fatal: true });
+        }
+    }
+    for (index, file) in files.iter().enumerate() {
+        reached.store(index, Ordering::Relaxed);
+        let (errors, warnings) = (compiler.errors().len(), compiler.warnings().len());
+        compiler.new_namespace(&file.namespace);
+        // The error it returns is the first of those read below.
+        let _ = compiler.add_source(file.source.as_str());
+        for error in compiler.errors().iter().skip(errors) {
+            let at = error.labels().next().map(|label| (label.span().start(), label.text().to_owned()));
+            problems.push(problem(file, error.title(), at, true));
+        }
+        for warning in compiler.warnings().iter().skip(warnings) {
+            let at = warning.labels().next().map(|label| (label.span().start(), label.text().to_owned()));
+            problems.push(problem(file, warning.title(), at, false));
+        }
+    }
+    reached.store(files.len(), Ordering::Relaxed);
+    (Some(Rules { compiled: Arc::new(compiler.build()) }), problems)
+}
+
+fn problem(file: &RuleFile, title: &str, at: Option<(usize, String)>, fatal: bool) -> Problem {
+    let (offset, detail) = at.unwrap_or_default();
+    let line = file.source.bytes().take(offset).filter(|&b| b == b'\n').count() + 1;
+    let message = if detail.is_empty() { title.to_owned() } else { format!("{title}: {detail}") };
+    Problem { path: file.path.clone(), line, message, fatal }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn file(namespace: &str, source: &str) -> RuleFile {
+        RuleFile { namespace: namespace.into(), path: format!("{namespace}.yar").into(), source: source.into() }
+    }
+
+    #[test]
+    fn equal_names_in_different_files_do_not_clash_and_globals_are_known() {
+        let rules = compile(&[
+            file("a", "rule same { condition: filename == \"x\" and extension == \".y\" }"),
+            file("b", "rule same { condition: filepath == \"\" or filetype == \"EXE\" or owner == \"root\" }"),
+        ]);
+        assert_eq!(rules.unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_fails_is_named_with_its_line_and_the_rest_counts() {
+        let files = [
+            file("good", "rule good { condition: true }"),
+            file("bad", "rule fine { condition: true }\n\nrule bad {\n condition: nosuch\n}"),
+            file("include", "include \"/etc/passwd\"\n"),
+            file("syntax", "rule {"),
+        ];
+        let check = check(&files);
+        assert_eq!(check.rules, 2);
+        let fatal: Vec<_> =
+            check.problems.iter().filter(|p| p.fatal).map(|p| (p.path.to_str().unwrap(), p.line)).collect();
+        assert_eq!(fatal, [("bad.yar", 4), ("include.yar", 1), ("syntax.yar", 1)]);
+        let error = compile(&files).unwrap_err();
+        assert_eq!(error.problems.len(), 3);
+        assert!(error.to_string().contains("bad.yar:4: error: unknown identifier"), "{error}");
+    }
+
+    #[test]
+    fn a_warning_does_not_keep_rules_from_use() {
+        let source = "rule w { strings: $a = { 00 [1-] 00 } condition: $a and false }";
+        let check = check(&[file("w", source)]);
+        assert_eq!(check.rules, 1);
+        assert!(!check.problems.is_empty() && check.problems.iter().all(|p| !p.fatal), "{:?}", check.problems);
+        assert!(compile(&[file("w", source)]).is_ok());
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_or_a_rule_but_never_a_crash() {
+        for depth in [100, 2_000, 20_000] {
+            let source = format!("rule deep {{ condition: {}true{} }}", "(".repeat(depth), ")".repeat(depth));
+            let _ = check(&[file("deep", &source)]);
+        }
+    }
+
+    #[test]
+    fn folders_are_read_in_order_with_their_paths_as_namespaces() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/Win32.B.yara"), "\u{feff}rule b { condition: true }").unwrap();
+        std::fs::write(dir.path().join("a.YAR"), "rule a { condition: true }").unwrap();
+        std::fs::write(dir.path().join("README.md"), "no rule").unwrap();
+        let files = read_rules(&[dir.path().to_owned(), dir.path().join("a.YAR")]).unwrap();
+        let names: Vec<_> = files.iter().map(|f| f.namespace.as_str()).collect();
+        assert_eq!(names, ["a", "sub/Win32.B", "a"]);
+        assert!(compile(&files[..2]).is_ok());
+    }
+
+    #[test]
+    fn unusable_sources_say_so() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(read_rules(&[dir.path().to_owned()]), Err(ReadRulesError::Empty(_))));
+        assert!(matches!(read_rules(&[dir.path().join("none")]), Err(ReadRulesError::Unreadable { .. })));
+        std::fs::write(dir.path().join("latin.yar"), b"// caf\xe9").unwrap();
+        assert!(matches!(read_rules(&[dir.path().to_owned()]), Err(ReadRulesError::NotText(_))));
+        std::fs::File::create(dir.path().join("huge.yar")).unwrap().set_len(MAX_SOURCE_BYTES + 1).unwrap();
+        assert!(matches!(read_rules(&[dir.path().to_owned()]), Err(ReadRulesError::TooLarge(_))));
+    }
+}
