@@ -1,0 +1,159 @@
+//! One backup: the walk and its readers feed rustic_core, and every file that could not be
+//! read is counted and named.
+
+use crate::error::{Error, Result};
+use crate::globs;
+use crate::observer::{Failure, Failures, Observer, watch};
+use crate::platform;
+use crate::repository::{Repository, Snapshot, crashed, failure};
+use crate::source::{Shared, Source, TapFactory};
+use crate::storage::Storage;
+use chrono::{DateTime, Utc};
+use rustic_core::SnapshotOptions;
+use rustic_core::jiff::{Timestamp, tz::TimeZone};
+use rustic_core::repofile::SnapshotFile;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::{fs, io, thread};
+
+/// What to back up and how to label it.
+#[derive(Clone, Default)]
+pub struct BackupOptions {
+    /// Files and folders. One that is a link is followed; links below are saved as links.
+    pub paths: Vec<PathBuf>,
+    /// Globs over the full path; one without `/` matches a name anywhere. An excluded
+    /// folder is left out whole. Roots themselves are never excluded.
+    pub excludes: Vec<String>,
+    /// The host's name in the snapshot; with the paths it finds the snapshot to compare with.
+    pub host: String,
+    /// The snapshot's time. The engine has no clock.
+    pub time: DateTime<Utc>,
+    /// Tags for the snapshot.
+    pub tags: Vec<String>,
+    /// Lets the caller see each file's bytes as they are read (one read for backup and
+    /// scan). Unchanged files are not read.
+    pub tap: Option<Arc<dyn TapFactory>>,
+}
+
+/// What a backup did.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BackupReport {
+    /// The new snapshot.
+    pub snapshot: Snapshot,
+    /// Files that the snapshot before did not have.
+    pub files_new: u64,
+    /// Files that had changed.
+    pub files_changed: u64,
+    /// Files taken over unread.
+    pub files_unchanged: u64,
+    /// Bytes of all files in the snapshot.
+    pub bytes: u64,
+    /// Bytes this run added to the repository, compressed.
+    pub bytes_added: u64,
+    /// Files and folders that should be in the snapshot and are not; 0 means whole.
+    pub failed: u64,
+    /// The first ten thousand of them by name.
+    pub failures: Vec<Failure>,
+}
+
+impl Repository {
+    /// Saves the paths as a new snapshot. Files that cannot be read are in the report; the
+    /// rest is saved. Cancelled or with storage failing, it makes no snapshot, and what was
+    /// stored by then is used by the next run.
+    pub fn backup(&self, options: &BackupOptions, observer: &dyn Observer) -> Result<BackupReport> {
+        let excludes = globs::set(&options.excludes)?;
+        let snapshot = snapshot_file(options)?;
+        self.begin();
+        let (sender, failures) = mpsc::channel();
+        let (meter, stop) = (Arc::clone(&self.meter), Arc::clone(&self.stop));
+        let shared = Arc::new(Shared { meter, stop, failures: sender, tap: options.tap.clone() });
+        let (labels, roots) = roots(&options.paths, &shared);
+        if roots.is_empty() {
+            return Err(Error::NothingToBackUp(list(&options.paths)));
+        }
+        let source = Source { roots, excludes, own: self.own_folder(), shared };
+        let indexed = self.run(|| self.again()?.to_indexed_ids())?;
+        let (outcome, failures) = thread::scope(|scope| {
+            let worker = scope.spawn(move || {
+                let outcome = indexed.archive(&rustic_core::BackupOptions::default(), &source, snapshot, &labels);
+                // The watch below lasts until the source is gone.
+                drop(source);
+                outcome
+            });
+            let failures = watch(&failures, observer, &self.stop, &self.meter);
+            (worker.join(), failures)
+        });
+        self.forget_index();
+        let saved = outcome.map_err(|panic| crashed(&*panic))?;
+        let saved = saved.map_err(|e| failure(&self.guard, &self.storage, &e))?;
+        Ok(report(&saved, failures))
+    }
+
+    fn own_folder(&self) -> Option<PathBuf> {
+        match &self.storage {
+            Storage::Folder(path) => platform::absolute(path).ok(),
+            Storage::Service(_) => None,
+        }
+    }
+}
+
+/// All paths as the snapshot names them, so that the next run finds this one even when a
+/// path is missing then; and those that can be walked: sorted, none within another.
+fn roots(paths: &[PathBuf], shared: &Shared) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let (mut labels, mut found) = (Vec::new(), Vec::new());
+    for path in paths {
+        let absolute = platform::absolute(path).unwrap_or_else(|_| path.clone());
+        // A snapshot's own list of paths is text; the tree has the bytes.
+        labels.push(PathBuf::from(absolute.to_string_lossy().into_owned()));
+        match fs::metadata(&absolute) {
+            Ok(_) => found.push(absolute),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => shared.failed(&absolute, "it does not exist"),
+            Err(e) => shared.failed(&absolute, e),
+        }
+    }
+    found.sort();
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for path in found {
+        if !roots.last().is_some_and(|last| path.starts_with(last)) {
+            roots.push(path);
+        }
+    }
+    (labels, roots)
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path: &PathBuf| Path::display(path).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn snapshot_file(options: &BackupOptions) -> Result<SnapshotFile> {
+    let bad = |what: String| Error::BadOption(what);
+    let nanos =
+        i128::from(options.time.timestamp()) * 1_000_000_000 + i128::from(options.time.timestamp_subsec_nanos());
+    let time = Timestamp::from_nanosecond(nanos).map_err(|e| bad(format!("the time {}: {e}", options.time)))?;
+    let mut snapshot = SnapshotOptions::default();
+    snapshot.host = Some(options.host.clone());
+    snapshot.time = Some(time.to_zoned(TimeZone::UTC));
+    // Otherwise rustic_core keeps our arguments.
+    snapshot.command = Some("keepwatch".to_owned());
+    for tag in &options.tags {
+        snapshot = snapshot.add_tags(tag).map_err(|e| bad(format!("the tag '{tag}': {}", e.display_log())))?;
+    }
+    let mut file = snapshot.to_snapshot().map_err(|e| bad(format!("these options: {}", e.display_log())))?;
+    file.program_version = format!("keepwatch {}", env!("CARGO_PKG_VERSION"));
+    Ok(file)
+}
+
+fn report(saved: &SnapshotFile, failures: Failures) -> BackupReport {
+    let summary = saved.summary.clone().unwrap_or_default();
+    BackupReport {
+        snapshot: Snapshot::from(saved),
+        files_new: summary.files_new,
+        files_changed: summary.files_changed,
+        files_unchanged: summary.files_unmodified,
+        bytes: summary.total_bytes_processed,
+        bytes_added: summary.data_added_packed,
+        failed: failures.count,
+        failures: failures.named,
+    }
+}

@@ -1,0 +1,118 @@
+//! Looking into a snapshot without restoring it: list, find, read one file.
+
+use crate::error::{Error, Result};
+use crate::globs;
+use crate::repository::Repository;
+use crate::tree::{self, Indexed};
+use chrono::{DateTime, Utc};
+use rustic_core::BlobId;
+use rustic_core::repofile::{BlobType, Node, NodeType};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A FIFO, socket or device.
+    Special,
+}
+
+/// One file or folder of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its full path in the snapshot, from `/` on. Its names are plain ones.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: EntryKind,
+    /// A file's size.
+    pub size: u64,
+    /// Unix permissions.
+    pub mode: u32,
+    /// When its content last changed.
+    pub modified: Option<DateTime<Utc>>,
+    /// Where a link leads.
+    pub target: Option<PathBuf>,
+}
+
+impl Repository {
+    /// Tells the entries below `path` (or the file that it is), and those further down too
+    /// if `recursive`. A crafted snapshot can be endless: end it when you have enough.
+    pub fn entries(
+        &self,
+        snapshot: &str,
+        path: &Path,
+        recursive: bool,
+        tell: &mut dyn FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let (indexed, node) = self.node(snapshot, path)?;
+        let path = plain(path);
+        if !node.is_dir() {
+            let _ = tell(entry(path, &node));
+            return Ok(());
+        }
+        let mut visit = |path: PathBuf, node: &Node| tell(entry(path, node));
+        tree::walk(&indexed, node, path, recursive, &mut visit).map_err(|why| self.broken(why))
+    }
+
+    /// Tells the entries whose path matches `glob`.
+    pub fn find(&self, snapshot: &str, glob: &str, tell: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
+        let glob = globs::set(&[glob.to_owned()])?;
+        self.entries(snapshot, &tree::top(), true, &mut |entry| match glob.is_match(&entry.path) {
+            true => tell(entry),
+            false => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Writes a file's content to `out` and says how many bytes it was. Each part is
+    /// verified before it is passed on.
+    pub fn read_file(&self, snapshot: &str, path: &Path, out: &mut dyn Write) -> Result<u64> {
+        let (indexed, node) = self.node(snapshot, path)?;
+        if !node.is_file() {
+            return Err(Error::NotAFile(path.to_owned()));
+        }
+        let mut length = 0;
+        for id in node.content.iter().flatten() {
+            let content = tree::blob(&indexed, BlobId::from(**id), BlobType::Data).map_err(|why| self.broken(why))?;
+            out.write_all(&content).map_err(Error::Write)?;
+            length += content.len() as u64;
+        }
+        Ok(length)
+    }
+
+    fn node(&self, snapshot: &str, path: &Path) -> Result<(std::sync::Arc<Indexed>, Node)> {
+        let snapshot = self.resolve(snapshot)?;
+        let indexed = self.indexed()?;
+        let node = tree::find(&indexed, snapshot.tree, path).map_err(|why| self.broken(why))?;
+        Ok((indexed, node.ok_or_else(|| Error::NoSuchPath(path.to_owned()))?))
+    }
+}
+
+fn plain(path: &Path) -> PathBuf {
+    tree::names(path).into_iter().flatten().fold(tree::top(), |path, name| path.join(name))
+}
+
+fn entry(path: PathBuf, node: &Node) -> Entry {
+    let nanos = node.meta.mtime.map(|time| time.as_nanosecond());
+    Entry {
+        path,
+        kind: match node.node_type {
+            NodeType::File => EntryKind::File,
+            NodeType::Dir => EntryKind::Folder,
+            NodeType::Symlink { .. } => EntryKind::Link,
+            _ => EntryKind::Special,
+        },
+        size: node.meta.size,
+        mode: crate::platform::mode::permissions_from_go(node.meta.mode.unwrap_or(0)),
+        modified: nanos.and_then(|nanos| i64::try_from(nanos).ok()).map(DateTime::from_timestamp_nanos),
+        target: node.is_symlink().then(|| node.node_type.to_link().to_owned()),
+    }
+}

@@ -1,0 +1,38 @@
+//! Keepwatch's backup engine, in restic's format: the only caller of `rustic_core`.
+//!
+//! It must never call a backup whole when a file was missed, write outside the folder it
+//! restores into, or leave anything behind that stock restic cannot open. Everything here
+//! blocks: call it from a thread or process of its own, not from async code.
+//!
+//! ```text
+//! Repository -> backup  -> source (the walk, each reader) -> rustic_core -> guard -> folder | service
+//!            -> browse, restore -> tree (names checked)   -> rustic_core -> guard -> folder | service
+//! ```
+
+mod backup;
+mod browse;
+mod error;
+mod folder;
+mod globs;
+mod guard;
+mod meter;
+mod observer;
+mod platform;
+mod repository;
+mod restore;
+mod service;
+mod source;
+mod stop;
+mod storage;
+#[cfg(all(test, unix))]
+mod tests;
+mod tree;
+
+pub use backup::{BackupOptions, BackupReport};
+pub use browse::{Entry, EntryKind};
+pub use error::{Error, Result};
+pub use observer::{Failure, Observer, Progress, Silent};
+pub use repository::{Repository, Snapshot, exists};
+pub use restore::{RestoreOptions, RestoreReport};
+pub use source::{Tap, TapFactory};
+pub use storage::{Service, Storage, StorageError};

@@ -1,0 +1,381 @@
+//! The passes of a restore over a snapshot's folders: one to measure, one for folders and
+//! files, one for links and the folders' own mode and time.
+
+use super::RestoreOptions;
+use super::place::{self, check};
+use super::select::{Selection, Wanted};
+use crate::error::{Error, Result};
+use crate::observer::Failure;
+use crate::platform::Dir;
+use crate::repository::Repository;
+use crate::storage::StorageError;
+use crate::tree::{self, Indexed};
+use rustic_core::repofile::Node;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Files written at the same time: each waits for the network more than for the disk.
+const WRITERS: usize = 4;
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) files: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) folders: AtomicU64,
+    pub(super) specials: AtomicU64,
+}
+
+/// What a pass does on its way. Paths are the snapshot's.
+trait Pass {
+    /// A folder begins; `whole` says that it is to be restored even when empty.
+    fn enter(&mut self, path: &Path, node: &Node, whole: bool);
+    /// A chosen entry that is no folder.
+    fn entry(&mut self, path: &Path, node: &Node);
+    /// The folder that was last entered ends.
+    fn leave(&mut self, path: &Path, node: &Node, whole: bool);
+    /// Something of the snapshot cannot be read or must not be used.
+    fn broken(&mut self, path: &Path, reason: &str);
+}
+
+pub(super) struct Restorer<'a> {
+    repository: &'a Repository,
+    indexed: &'a Indexed,
+    options: &'a RestoreOptions,
+    selection: Selection,
+    failures: Sender<Failure>,
+    fatal: Mutex<Option<StorageError>>,
+    tally: Tally,
+}
+
+impl<'a> Restorer<'a> {
+    pub(super) fn new(
+        repository: &'a Repository,
+        indexed: &'a Indexed,
+        options: &'a RestoreOptions,
+        selection: Selection,
+        failures: Sender<Failure>,
+    ) -> Self {
+        let (fatal, tally) = (Mutex::default(), Tally::default());
+        Self { repository, indexed, options, selection, failures, fatal, tally }
+    }
+
+    pub(super) fn restore(self, tree: &Node, target: Option<Dir>) -> Result<Tally> {
+        let top = tree::top();
+        let mut measure = Measure { restorer: &self, bytes: 0, found: HashSet::new(), any: false };
+        self.each(tree, &top, 0, false, &mut measure);
+        measure.finish();
+        let mut levels = Levels::new(&self, target);
+        self.files(tree, &top, &mut levels);
+        if !self.options.dry_run {
+            self.each(tree, &top, 0, false, &mut Links(&mut levels));
+        }
+        let fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match fatal {
+            Some(error) => Err(error.into()),
+            None if self.repository.stop.wanted() => Err(Error::Cancelled),
+            None => Ok(self.tally),
+        }
+    }
+
+    /// Goes over all that is chosen below `folder`.
+    fn each(&self, folder: &Node, path: &Path, depth: usize, within: bool, pass: &mut dyn Pass) {
+        if self.repository.stop.wanted() {
+            return;
+        }
+        let children = match tree::children(self.indexed, folder, depth) {
+            Ok(children) => children,
+            Err(why) => {
+                self.note_fatal();
+                return pass.broken(path, &why);
+            }
+        };
+        for name in children.refused {
+            pass.broken(
+                &path.join(name.escape_debug().to_string().replace('/', "\\x2f")),
+                "no file can have this name",
+            );
+        }
+        for node in children.nodes {
+            let path = path.join(node.name());
+            let wanted = self.selection.wanted(&path, within);
+            match (wanted, node.is_dir()) {
+                (Wanted::No, _) | (Wanted::Below, false) => {}
+                (Wanted::Whole, false) => pass.entry(&path, &node),
+                (_, true) => {
+                    let whole = wanted == Wanted::Whole;
+                    pass.enter(&path, &node, whole);
+                    self.each(&node, &path, depth + 1, whole, pass);
+                    pass.leave(&path, &node, whole);
+                }
+            }
+        }
+    }
+
+    /// Folders and files. Files go to a few writers; little waits in between.
+    fn files(&self, tree: &Node, top: &Path, levels: &mut Levels<'_>) {
+        let (sender, jobs) = sync_channel::<Job>(2 * WRITERS);
+        let jobs = Mutex::new(jobs);
+        thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| self.write(&jobs));
+            }
+            // Dropped at the end, which ends the writers.
+            self.each(tree, top, 0, false, &mut Files { levels, jobs: sender });
+        });
+    }
+
+    fn write(&self, jobs: &Mutex<Receiver<Job>>) {
+        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok(job) = next() {
+            if self.repository.stop.wanted() {
+                // Drained, so that the sender never waits for nobody.
+                continue;
+            }
+            let chunk = |bytes| {
+                self.repository.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
+                if self.repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
+            };
+            let placed = place::file(self.indexed, &job.dir, &job.node, self.options.overwrite, &chunk);
+            self.note_fatal();
+            self.placed(&job.path, &job.node, placed);
+        }
+    }
+
+    fn placed(&self, path: &Path, node: &Node, outcome: Result<Option<String>, String>) {
+        match outcome {
+            Ok(problem) => {
+                self.count(node);
+                if let Some(problem) = problem {
+                    self.failed(path, problem);
+                }
+            }
+            // What a stop cut off has not failed.
+            Err(_) if self.repository.stop.wanted() => {}
+            Err(reason) => self.failed(path, reason),
+        }
+    }
+
+    fn count(&self, node: &Node) {
+        if node.is_file() {
+            self.tally.files.fetch_add(1, Ordering::Relaxed);
+            self.tally.bytes.fetch_add(node.meta.size, Ordering::Relaxed);
+            self.repository.meter.files.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.tally.specials.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn failed(&self, path: &Path, reason: impl Into<String>) {
+        // Nobody listens only when the run is over.
+        let _ = self.failures.send(Failure { path: path.to_owned(), reason: reason.into() });
+    }
+
+    /// Ends the run when the storage is out of reach: every file that is left would wait
+    /// just as long and fail the same way.
+    fn note_fatal(&self) {
+        let fatal = |e: &StorageError| {
+            matches!(e, StorageError::Unreachable { .. } | StorageError::Denied { .. } | StorageError::Setup(_))
+        };
+        if let Some(error) = self.repository.guard.take_failure().filter(fatal) {
+            self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.repository.stop.ask();
+        }
+    }
+}
+
+/// A file to write.
+struct Job {
+    dir: Arc<Dir>,
+    node: Node,
+    path: PathBuf,
+}
+
+/// Adds up sizes, tells what of the snapshot is broken, and checks that each chosen path is there.
+struct Measure<'a> {
+    restorer: &'a Restorer<'a>,
+    bytes: u64,
+    found: HashSet<PathBuf>,
+    any: bool,
+}
+
+impl Measure<'_> {
+    fn note(&mut self, path: &Path) {
+        self.any = true;
+        if self.restorer.selection.paths().iter().any(|wanted| wanted == path) {
+            self.found.insert(path.to_owned());
+        }
+    }
+
+    fn finish(self) {
+        self.restorer.repository.meter.total.store(self.bytes, Ordering::Relaxed);
+        for path in self.restorer.selection.paths().iter().filter(|path| !self.found.contains(*path)) {
+            self.restorer.failed(path, "the snapshot does not hold it");
+        }
+        for glob in self.restorer.options.globs.iter().filter(|_| !self.any) {
+            self.restorer.failed(Path::new(glob), "nothing in the snapshot matches this pattern");
+        }
+    }
+}
+
+impl Pass for Measure<'_> {
+    fn enter(&mut self, path: &Path, _: &Node, whole: bool) {
+        if whole {
+            self.note(path);
+        }
+    }
+    fn entry(&mut self, path: &Path, node: &Node) {
+        self.note(path);
+        self.bytes = self.bytes.saturating_add(node.meta.size);
+    }
+    fn leave(&mut self, _: &Path, _: &Node, _: bool) {}
+    fn broken(&mut self, path: &Path, reason: &str) {
+        self.restorer.failed(path, reason);
+    }
+}
+
+/// The folders from the target down to where a pass is, opened or made when something in
+/// them is wanted.
+struct Levels<'a> {
+    restorer: &'a Restorer<'a>,
+    target: Option<Arc<Dir>>,
+    stack: Vec<Level>,
+    /// Folders that this restore made, by their path: only their mode and time are ours to set.
+    made: HashSet<PathBuf>,
+}
+
+struct Level {
+    name: OsString,
+    path: PathBuf,
+    dir: Option<Result<Arc<Dir>, String>>,
+}
+
+impl<'a> Levels<'a> {
+    fn new(restorer: &'a Restorer<'a>, target: Option<Dir>) -> Self {
+        Self { restorer, target: target.map(Arc::new), stack: Vec::new(), made: HashSet::new() }
+    }
+
+    fn enter(&mut self, path: &Path, node: &Node) {
+        self.stack.push(Level { name: node.name().into_owned(), path: path.to_owned(), dir: None });
+    }
+
+    /// The innermost folder. None when, in a dry run, it is not there yet.
+    fn here(&mut self) -> Result<Option<Arc<Dir>>, String> {
+        let Some(mut dir) = self.target.clone() else { return Ok(None) };
+        for level in &mut self.stack {
+            if level.dir.is_none() {
+                let opened = if self.restorer.options.dry_run {
+                    match dir.look(&level.name) {
+                        Ok(None) => return Ok(None),
+                        _ => dir.open(&level.name).map(|dir| (dir, false)),
+                    }
+                } else {
+                    dir.make(&level.name)
+                };
+                level.dir = Some(opened.map_err(|e| e.to_string()).map(|(dir, made)| {
+                    if made {
+                        self.made.insert(level.path.clone());
+                        self.restorer.tally.folders.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Arc::new(dir)
+                }));
+            }
+            match &level.dir {
+                Some(Ok(opened)) => dir = Arc::clone(opened),
+                Some(Err(why)) => return Err(format!("its folder {} cannot be used: {why}", level.path.display())),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(dir))
+    }
+}
+
+/// Folders, files, and all else but links.
+struct Files<'l, 'a> {
+    levels: &'l mut Levels<'a>,
+    jobs: SyncSender<Job>,
+}
+
+impl Pass for Files<'_, '_> {
+    fn enter(&mut self, path: &Path, node: &Node, whole: bool) {
+        self.levels.enter(path, node);
+        if !whole {
+            return;
+        }
+        match self.levels.here() {
+            Ok(None) => {
+                self.levels.restorer.tally.folders.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Some(_)) => {}
+            Err(why) => self.levels.restorer.failed(path, why),
+        }
+    }
+
+    fn entry(&mut self, path: &Path, node: &Node) {
+        let restorer = self.levels.restorer;
+        let overwrite = restorer.options.overwrite;
+        match self.levels.here() {
+            Err(why) => restorer.failed(path, why),
+            // Only in a dry run is the folder not there yet.
+            Ok(None) => restorer.count(node),
+            Ok(Some(dir)) if restorer.options.dry_run => {
+                restorer.placed(path, node, check(&dir, &node.name(), overwrite).map(|()| None));
+            }
+            Ok(Some(_)) if node.is_symlink() => {}
+            Ok(Some(dir)) if node.is_file() => {
+                let job = Job { dir, node: node.clone(), path: path.to_owned() };
+                // The writers outlive this pass.
+                let _ = self.jobs.send(job);
+            }
+            Ok(Some(dir)) => restorer.placed(path, node, place::special(&dir, node, overwrite)),
+        }
+    }
+
+    fn leave(&mut self, _: &Path, _: &Node, _: bool) {
+        self.levels.stack.pop();
+    }
+
+    fn broken(&mut self, _: &Path, _: &str) {}
+}
+
+/// Links, then each folder's own mode and time as it is left for the last time.
+struct Links<'l, 'a>(&'l mut Levels<'a>);
+
+impl Pass for Links<'_, '_> {
+    fn enter(&mut self, path: &Path, node: &Node, _: bool) {
+        self.0.enter(path, node);
+    }
+
+    fn entry(&mut self, path: &Path, node: &Node) {
+        if !node.is_symlink() {
+            return;
+        }
+        // A folder that cannot be used has been told with its files, and by itself.
+        match self.0.here() {
+            Ok(Some(dir)) => {
+                let outcome = place::special(&dir, node, self.0.restorer.options.overwrite);
+                self.0.restorer.placed(path, node, outcome);
+            }
+            Ok(None) => {}
+            Err(why) => self.0.restorer.failed(path, why),
+        }
+    }
+
+    fn leave(&mut self, path: &Path, node: &Node, whole: bool) {
+        let ours = self.0.made.contains(path) || whole && self.0.restorer.options.overwrite;
+        if ours
+            && let Ok(Some(dir)) = self.0.here()
+            && let Err(e) = dir.finish(&node.meta)
+        {
+            self.0.restorer.failed(path, place::incomplete(e));
+        }
+        self.0.stack.pop();
+    }
+
+    fn broken(&mut self, _: &Path, _: &str) {}
+}

@@ -1,0 +1,279 @@
+//! A repository behind the controller's repository service: the restic REST protocol over
+//! mutual TLS. Office lines drop and controllers restart, so what may pass is tried again
+//! for a long while; what will not pass is said at once.
+
+use crate::stop::Stop;
+use crate::storage::{Objects, Service, StorageError, name};
+use bytes::Bytes;
+use reqwest::blocking::{Client as Http, RequestBuilder, Response};
+use reqwest::header::{ACCEPT, RANGE, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
+use rustic_core::{BytesList, FileType, Id};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+use std::error::Error as _;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const LIST_V2: &str = "application/vnd.x.restic.rest.v2";
+const CONNECT: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A line this slow still counts as alive.
+const BYTES_PER_SECOND: u64 = 16 * 1024;
+/// The service holds objects of at most 256 MiB; nothing larger is read into memory.
+const MAX_ANSWER: u64 = 512 << 20;
+
+/// The client of one repository.
+pub(crate) struct Client {
+    http: Http,
+    base: String,
+    patience: Duration,
+    stop: Arc<Stop>,
+}
+
+/// How one try ended, if not well.
+enum Trouble {
+    Final(StorageError),
+    Passing { why: String, pause: Option<Duration> },
+}
+
+impl Client {
+    pub(crate) fn new(service: &Service, stop: Arc<Stop>) -> Result<Self, StorageError> {
+        let http = Http::builder()
+            .tls_backend_preconfigured(tls(service)?)
+            .https_only(!cfg!(test))
+            .redirect(reqwest::redirect::Policy::none())
+            // The agent's other link goes straight to the controller too.
+            .no_proxy()
+            .connect_timeout(CONNECT)
+            .timeout(None)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .http2_keep_alive_timeout(Duration::from_secs(20))
+            .build()
+            .map_err(|e| StorageError::Setup(e.to_string()))?;
+        let base = service.url.trim_end_matches('/').to_owned();
+        Ok(Self { http, base, patience: service.patience, stop })
+    }
+
+    fn request(&self, method: Method, path: &str, bytes: u64) -> RequestBuilder {
+        let time = Duration::from_secs(60 + bytes / BYTES_PER_SECOND);
+        self.http.request(method, format!("{}/{path}", self.base)).timeout(time)
+    }
+
+    /// Sends until there is an answer that will not change, reads it with `read`.
+    fn ask<T>(
+        &self,
+        what: &str,
+        request: impl Fn() -> RequestBuilder,
+        read: impl Fn(Response) -> Result<T, Trouble>,
+    ) -> Result<T, StorageError> {
+        let (start, mut tries) = (Instant::now(), 0u32);
+        loop {
+            tries += 1;
+            let outcome = request().send().map_err(|e| transport(&e)).and_then(|r| accept(what, r)).and_then(&read);
+            let (why, pause) = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Final(error)) => return Err(error),
+                Err(Trouble::Passing { why, pause }) => (why, pause.unwrap_or_else(|| backoff(tries))),
+            };
+            if self.stop.wanted() {
+                return Err(StorageError::Cancelled);
+            }
+            if start.elapsed() + pause > self.patience {
+                return Err(StorageError::Unreachable { what: what.to_owned(), tries, why });
+            }
+            tracing::debug!(what, tries, why, "the repository service did not answer well; trying again");
+            self.stop.wait(pause);
+        }
+    }
+}
+
+impl Objects for Client {
+    fn location(&self) -> String {
+        self.base.clone()
+    }
+
+    fn create(&self) -> Result<(), StorageError> {
+        self.ask("making the repository", || self.request(Method::POST, "?create=true", 0), |_| Ok(()))
+    }
+
+    fn config(&self) -> Result<Option<u32>, StorageError> {
+        let head = || self.request(Method::HEAD, "config", 0);
+        match self.ask("looking for the repository", head, |answer| Ok(length(&answer))) {
+            Ok(size) => Ok(Some(size)),
+            Err(StorageError::Missing(_)) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn list(&self, kind: FileType) -> Result<Vec<(Id, u32)>, StorageError> {
+        #[derive(Deserialize)]
+        struct Item {
+            name: String,
+            size: u64,
+        }
+        let what = format!("listing {}", kind.dirname());
+        let path = format!("{}/", kind.dirname());
+        let answer = self.ask(
+            &what,
+            || self.request(Method::GET, &path, 64 << 20).header(ACCEPT, LIST_V2),
+            |answer| body(&what, answer),
+        )?;
+        let items: Vec<Item> = serde_json::from_slice(&answer)
+            .map_err(|e| StorageError::Wrong { what, why: format!("not a list of version 2: {e}") })?;
+        let id = |item: Item| Some((item.name.parse().ok()?, u32::try_from(item.size).unwrap_or(u32::MAX)));
+        Ok(items.into_iter().filter_map(id).collect())
+    }
+
+    fn read(&self, kind: FileType, id: &Id, range: Option<(u32, u32)>) -> Result<Bytes, StorageError> {
+        let name = name(kind, id);
+        let Some((offset, length)) = range else {
+            let get = || self.request(Method::GET, &name, MAX_ANSWER);
+            return self.ask(&name, get, |answer| body(&name, answer));
+        };
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
+        let bytes = format!("bytes={offset}-{}", u64::from(offset) + u64::from(length) - 1);
+        let get = || self.request(Method::GET, &name, length.into()).header(RANGE, &bytes);
+        self.ask(&name, get, |answer| {
+            if answer.status() != StatusCode::PARTIAL_CONTENT {
+                return Err(wrong(&name, "it sent the whole object where a part was asked".to_owned()));
+            }
+            let content = body(&name, answer)?;
+            match content.len() == length as usize {
+                true => Ok(content),
+                false => Err(wrong(&name, format!("{} bytes instead of {length}", content.len()))),
+            }
+        })
+    }
+
+    fn write(&self, kind: FileType, id: &Id, content: &BytesList) -> Result<(), StorageError> {
+        let name = name(kind, id);
+        // One part is shared, not copied, by each try.
+        let content = match content.slice() {
+            [only] => only.clone(),
+            parts => parts.concat().into(),
+        };
+        let post = || self.request(Method::POST, &name, content.len() as u64).body(content.clone());
+        self.ask(&name, post, |_| Ok(()))
+    }
+
+    fn remove(&self, kind: FileType, id: &Id) -> Result<(), StorageError> {
+        let name = name(kind, id);
+        self.ask(&name, || self.request(Method::DELETE, &name, 0), |_| Ok(()))
+    }
+}
+
+fn tls(service: &Service) -> Result<ClientConfig, StorageError> {
+    let bad = |what: &'static str| move |e: rustls::pki_types::pem::Error| StorageError::Setup(format!("{what}: {e}"));
+    let refused = |e: rustls::Error| StorageError::Setup(e.to_string());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(service.ca_pem.as_bytes()) {
+        roots.add(certificate.map_err(bad("the authority's certificate"))?).map_err(refused)?;
+    }
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(service.certificate_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(service.key_pem.as_bytes()).map_err(bad("our key"))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain.map_err(bad("our certificate"))?, key)
+        .map_err(refused)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Sorts an answer by its status: good, final, or worth another try.
+fn accept(what: &str, answer: Response) -> Result<Response, Trouble> {
+    let status = answer.status();
+    let final_ = |error| Err(Trouble::Final(error));
+    match status.as_u16() {
+        200..=299 => Ok(answer),
+        404 => final_(StorageError::Missing(what.to_owned())),
+        401 | 403 => final_(StorageError::Denied { what: what.to_owned(), answer: explain(answer) }),
+        413 => final_(StorageError::TooLarge(what.to_owned())),
+        507 => final_(StorageError::Full(what.to_owned())),
+        408 | 425 | 429 | 500..=599 => Err(Trouble::Passing { pause: retry_after(&answer), why: explain(answer) }),
+        _ => Err(wrong(what, explain(answer))),
+    }
+}
+
+/// The status and the first line of what the service says about it.
+fn explain(answer: Response) -> String {
+    let status = answer.status();
+    let mut text = Vec::new();
+    // A text that cannot be read adds nothing to the status.
+    let read = answer.take(512).read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).trim().to_owned());
+    match read {
+        Ok(text) if !text.is_empty() => format!("{status}: {}", text.escape_debug()),
+        _ => status.to_string(),
+    }
+}
+
+fn wrong(what: &str, why: String) -> Trouble {
+    Trouble::Final(StorageError::Wrong { what: what.to_owned(), why })
+}
+
+/// Errors below HTTP pass with time, but for a certificate that one side refuses.
+fn transport(error: &reqwest::Error) -> Trouble {
+    if error.is_builder() {
+        return Trouble::Final(StorageError::Setup(error.to_string()));
+    }
+    let mut chain = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = cause.downcast_ref().or_else(|| inner.and_then(|e| e.downcast_ref::<rustls::Error>()));
+        if let Some(refusal) = tls.and_then(refusal) {
+            return Trouble::Final(refusal);
+        }
+        chain.push(cause.to_string());
+        next = cause.source();
+    }
+    Trouble::Passing { why: chain.pop().unwrap_or_else(|| error.to_string()), pause: None }
+}
+
+fn refusal(error: &rustls::Error) -> Option<StorageError> {
+    match error {
+        rustls::Error::InvalidCertificate(why) => {
+            Some(StorageError::Setup(format!("the service's certificate is not trusted: {why}")))
+        }
+        rustls::Error::AlertReceived(alert) => {
+            let what = "this host's certificate".to_owned();
+            Some(StorageError::Denied { what, answer: format!("{alert:?}") })
+        }
+        _ => None,
+    }
+}
+
+fn body(what: &str, answer: Response) -> Result<Bytes, Trouble> {
+    let mut content =
+        Vec::with_capacity(usize::try_from(answer.content_length().unwrap_or(0).min(64 << 20)).unwrap_or(0));
+    match answer.take(MAX_ANSWER + 1).read_to_end(&mut content) {
+        Ok(_) if content.len() as u64 > MAX_ANSWER => Err(wrong(what, "the answer is too large".to_owned())),
+        Ok(_) => Ok(content.into()),
+        Err(e) => Err(Trouble::Passing { why: e.to_string(), pause: None }),
+    }
+}
+
+fn length(answer: &Response) -> u32 {
+    let header = answer.headers().get(reqwest::header::CONTENT_LENGTH);
+    header.and_then(|v| v.to_str().ok()?.parse().ok()).unwrap_or(0)
+}
+
+fn retry_after(answer: &Response) -> Option<Duration> {
+    let seconds: u64 = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds).clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE))
+}
+
+/// Doubles up to a cap, and spreads hosts that failed together.
+fn backoff(tries: u32) -> Duration {
+    let full = FIRST_PAUSE.saturating_mul(1 << tries.min(10)).min(LONGEST_PAUSE);
+    full.mul_f64(rand::random_range(0.5..1.0))
+}

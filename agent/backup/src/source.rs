@@ -1,0 +1,286 @@
+//! What a backup reads: the walk over its roots and a reader for each file. rustic_core
+//! only logs what it cannot read and calls the snapshot good, so that each error of walk,
+//! open and read is told from here.
+
+use crate::meter::Meter;
+use crate::observer::Failure;
+use crate::platform::{self, Describer};
+use crate::stop::Stop;
+use globset::GlobSet;
+use rustic_core::{ErrorKind, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs::{self, File, Metadata};
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use walkdir::{DirEntry, WalkDir};
+
+/// The chunker asks for 4 KiB at a time.
+const BUFFER: usize = 256 * 1024;
+
+/// Sees the bytes of one file as they are read.
+pub trait Tap: Send {
+    /// The next bytes.
+    fn bytes(&mut self, chunk: &[u8]);
+    /// The file was read to its end. Dropped without this, it was not.
+    fn end(self: Box<Self>);
+}
+
+/// Decides for each file that is read whether somebody wants to see its bytes.
+pub trait TapFactory: Send + Sync {
+    /// A tap for the file at `path`, `size` bytes long when it was walked.
+    fn tap(&self, path: &Path, size: u64) -> Option<Box<dyn Tap>>;
+}
+
+/// What walk and readers share with the run.
+pub(crate) struct Shared {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) stop: Arc<Stop>,
+    pub(crate) failures: Sender<Failure>,
+    pub(crate) tap: Option<Arc<dyn TapFactory>>,
+}
+
+impl Shared {
+    pub(crate) fn failed(&self, path: &Path, reason: impl ToString) {
+        // Nobody listens only when the run is over.
+        let _ = self.failures.send(Failure { path: path.to_owned(), reason: reason.to_string() });
+    }
+}
+
+/// The roots to walk, sorted, none within another, and what to leave out below them.
+pub(crate) struct Source {
+    pub(crate) roots: Vec<PathBuf>,
+    pub(crate) excludes: GlobSet,
+    /// The repository's own folder: saving it would never end.
+    pub(crate) own: Option<PathBuf>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl ReadSource for Source {
+    type Open = Open;
+    type Iter = Walk;
+
+    fn size(&self) -> RusticResult<Option<u64>> {
+        let mut walk = self.entries();
+        let mut size = 0;
+        while let Some(step) = walk.step() {
+            // Errors are told by the walk proper.
+            if let Step::Entry(_, data, _) = step
+                && data.is_file()
+                && !platform::is_placeholder(&data)
+            {
+                size += data.len();
+            }
+        }
+        Ok(Some(size))
+    }
+
+    fn entries(&self) -> Walk {
+        Walk {
+            shared: Arc::clone(&self.shared),
+            excludes: self.excludes.clone(),
+            own: self.own.clone(),
+            roots: self.roots.iter().cloned().collect(),
+            ancestors: VecDeque::new(),
+            seen: HashSet::new(),
+            below: None,
+            pseudo: HashMap::new(),
+            describer: Describer::default(),
+        }
+    }
+}
+
+/// Walks depth first, each folder before what is in it, names in order: the archiver
+/// compares with the snapshot before in the same order.
+pub(crate) struct Walk {
+    shared: Arc<Shared>,
+    excludes: GlobSet,
+    own: Option<PathBuf>,
+    roots: VecDeque<PathBuf>,
+    ancestors: VecDeque<PathBuf>,
+    seen: HashSet<PathBuf>,
+    below: Option<walkdir::IntoIter>,
+    pseudo: HashMap<u64, bool>,
+    describer: Describer,
+}
+
+/// One step of the walk.
+enum Step {
+    /// An entry to save; a link is followed when it is a root.
+    Entry(PathBuf, Metadata, bool),
+    Failed(PathBuf, String),
+    Skipped,
+}
+
+impl Walk {
+    fn step(&mut self) -> Option<Step> {
+        if self.shared.stop.wanted() {
+            return None;
+        }
+        if let Some(ancestor) = self.ancestors.pop_front() {
+            return Some(match fs::metadata(&ancestor) {
+                Ok(data) => Step::Entry(ancestor, data, true),
+                Err(e) => Step::Failed(ancestor, e.to_string()),
+            });
+        }
+        if let Some(below) = &mut self.below {
+            match below.next() {
+                Some(Ok(entry)) => return Some(self.entry(&entry)),
+                Some(Err(e)) => return Some(failed(&e)),
+                None => self.below = None,
+            }
+        }
+        let root = self.roots.pop_front()?;
+        self.enter(&root);
+        Some(Step::Skipped)
+    }
+
+    /// Queues the folders above a root, which carry their own mode and time, then the root.
+    fn enter(&mut self, root: &Path) {
+        let above = root.ancestors().skip(1).filter(|path| path.file_name().is_some());
+        let new: Vec<_> = above.filter(|path| self.seen.insert((*path).to_owned())).map(Path::to_owned).collect();
+        self.ancestors.extend(new.into_iter().rev());
+        let device = fs::metadata(root).map(|data| platform::device(&data));
+        if let Ok(device) = device {
+            // Who names a root in /proc means it.
+            self.pseudo.insert(device, false);
+        }
+        self.below = Some(WalkDir::new(root).sort_by(|a, b| a.file_name().cmp(b.file_name())).into_iter());
+    }
+
+    fn entry(&mut self, entry: &DirEntry) -> Step {
+        let (path, is_root) = (entry.path(), entry.depth() == 0);
+        let left_out = !is_root && self.excludes.is_match(path) || self.own.as_deref() == Some(path);
+        if left_out || path.file_name().is_none() {
+            if left_out && entry.file_type().is_dir() {
+                self.skip_folder();
+            }
+            return Step::Skipped;
+        }
+        let data = if is_root { fs::metadata(path) } else { fs::symlink_metadata(path) };
+        match data {
+            Ok(data) => {
+                if data.is_dir() && self.is_pseudo(path, &data) {
+                    self.skip_folder();
+                }
+                Step::Entry(path.to_owned(), data, is_root)
+            }
+            Err(e) => Step::Failed(path.to_owned(), e.to_string()),
+        }
+    }
+
+    fn is_pseudo(&mut self, path: &Path, data: &Metadata) -> bool {
+        *self.pseudo.entry(platform::device(data)).or_insert_with(|| platform::is_pseudo(path))
+    }
+
+    fn skip_folder(&mut self) {
+        if let Some(below) = &mut self.below {
+            below.skip_current_dir();
+        }
+    }
+
+    fn saved(&mut self, path: PathBuf, data: &Metadata, follow: bool) -> Option<ReadSourceEntry<Open>> {
+        if platform::is_placeholder(data) && data.is_file() {
+            return None;
+        }
+        let (node, problem) = match self.describer.node(&path, data) {
+            Ok(described) => described,
+            Err(e) => {
+                self.shared.failed(&path, e);
+                return None;
+            }
+        };
+        if let Some(problem) = problem {
+            self.shared.failed(&path, format!("its extended attributes cannot be read: {problem}"));
+        }
+        let open = node.is_file().then(|| {
+            self.shared.meter.files.fetch_add(1, Ordering::Relaxed);
+            Open { path: path.clone(), size: data.len(), follow, shared: Arc::clone(&self.shared) }
+        });
+        Some(ReadSourceEntry { path, node, open })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = RusticResult<ReadSourceEntry<Open>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.step()? {
+                Step::Entry(path, data, follow) => {
+                    if let Some(entry) = self.saved(path, &data, follow) {
+                        return Some(Ok(entry));
+                    }
+                }
+                Step::Failed(path, reason) => self.shared.failed(&path, reason),
+                Step::Skipped => {}
+            }
+        }
+    }
+}
+
+fn failed(error: &walkdir::Error) -> Step {
+    let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+    Step::Failed(error.path().unwrap_or(Path::new("?")).to_owned(), reason)
+}
+
+/// A file that can be opened once the archiver comes to it.
+pub(crate) struct Open {
+    path: PathBuf,
+    size: u64,
+    follow: bool,
+    shared: Arc<Shared>,
+}
+
+impl ReadSourceOpen for Open {
+    type Reader = Reader;
+
+    fn open(self) -> RusticResult<Reader> {
+        if self.shared.stop.wanted() {
+            return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
+        }
+        let file = platform::open_file(&self.path, self.follow).map_err(|e| {
+            self.shared.failed(&self.path, &e);
+            RusticError::with_source(ErrorKind::InputOutput, "cannot open a file", e)
+        })?;
+        let tap = self.shared.tap.as_ref().and_then(|factory| factory.tap(&self.path, self.size));
+        Ok(Reader { file: BufReader::with_capacity(BUFFER, file), path: self.path, tap, shared: self.shared })
+    }
+}
+
+/// Reads one file. A read error drops the file from the snapshot, so it is told.
+pub(crate) struct Reader {
+    file: BufReader<File>,
+    path: PathBuf,
+    tap: Option<Box<dyn Tap>>,
+    shared: Arc<Shared>,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.shared.stop.wanted() {
+            return Err(io::Error::other("stopped"));
+        }
+        match self.file.read(buffer) {
+            Ok(0) if !buffer.is_empty() => {
+                if let Some(tap) = self.tap.take() {
+                    tap.end();
+                }
+                Ok(0)
+            }
+            Ok(read) => {
+                if let Some(tap) = &mut self.tap {
+                    tap.bytes(&buffer[..read]);
+                }
+                Ok(read)
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
+            Err(e) => {
+                self.shared.failed(&self.path, format!("cannot be read: {e}"));
+                Err(e)
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What goes in comes out, from the older snapshot as from the newer.
+
+use super::*;
+use crate::{EntryKind, Error, Tap, TapFactory, exists};
+use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
+use std::ffi::OsStr;
+use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::Arc;
+
+/// Everything about names, kinds, modes and times that a PC's folders come up with.
+pub(super) fn fill(source: &Path) {
+    let long = "长".repeat(85);
+    assert_eq!(long.len(), 255);
+    let names: [&[u8]; 8] = [
+        b"plain",
+        b"with space",
+        "年度报告.docx".as_bytes(),
+        b"caf\xe9",
+        b"back\\slash \"q\"",
+        b"tab\tline\nend",
+        b"-rf",
+        long.as_bytes(),
+    ];
+    for (n, name) in names.iter().enumerate() {
+        let name = OsStr::from_bytes(name);
+        fs::write(source.join(name), format!("content {n}")).unwrap();
+        let folder = source.join(format!("in {n}")).join(name).join("empty");
+        fs::create_dir_all(folder).unwrap();
+        symlink(name, source.join(format!("link to {n}"))).unwrap();
+    }
+    symlink("/nowhere/at/all", source.join("dangling")).unwrap();
+    symlink(".", source.join("round")).unwrap();
+    let large: Vec<u8> = (0..3_000_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    fs::write(source.join("large"), large).unwrap();
+    fs::write(source.join("nothing"), "").unwrap();
+    let mut sparse = fs::File::create(source.join("sparse")).unwrap();
+    sparse.seek(SeekFrom::Start(40 << 20)).unwrap();
+    sparse.write_all(b"end").unwrap();
+    sparse.set_len(80 << 20).unwrap();
+    for (name, mode) in [("private", 0o600), ("setuid", 0o4755), ("sealed", 0o000)] {
+        fs::write(source.join(name), name).unwrap();
+        fs::set_permissions(source.join(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::hard_link(source.join("plain"), source.join("plain again")).unwrap();
+    nix::unistd::mkfifo(&source.join("fifo"), Mode::S_IRWXU).unwrap();
+    xattr::set(source.join("plain"), "user.note", b"kept").unwrap();
+    let closed = source.join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::write(closed.join("inside"), "x").unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o2550)).unwrap();
+    for (name, seconds, nanos) in [
+        ("plain", 1, 999_999_999),
+        ("private", -86_400, 5),
+        ("dangling", 1_000_000_000, 7),
+        ("closed", 12, 34),
+        (".", 99, 1),
+    ] {
+        let time = TimeSpec::new(seconds, nanos);
+        let path = source.join(name);
+        utimensat(nix::fcntl::AT_FDCWD, &path, &time, &time, UtimensatFlags::NoFollowSymlink).unwrap();
+    }
+}
+
+#[test]
+fn the_older_snapshot_comes_back_as_it_was() {
+    let stage = Stage::new();
+    fill(&stage.source());
+    let (before, root_before) = (facts(&stage.source()), fs::metadata(stage.source()).unwrap());
+    let first = stage.backup();
+    assert_eq!((first.failed, first.files_unchanged), (0, 0));
+    assert_eq!(first.snapshot.time.timestamp_subsec_millis(), 123);
+
+    fs::write(stage.source().join("plain"), "changed").unwrap();
+    fs::remove_dir_all(stage.source().join("closed")).unwrap();
+    fs::write(stage.source().join("added"), "new").unwrap();
+    let after = facts(&stage.source());
+    let second = stage.backup();
+    assert_eq!((second.failed, second.files_new), (0, 1));
+    // The name and its hard link.
+    assert_eq!(second.files_changed, 2);
+    assert!(second.files_unchanged > 20 && second.bytes_added < first.bytes_added / 10, "{second:?}");
+
+    let report = stage.restore(&first.snapshot.id[..12], "old");
+    assert_eq!(report.failures, []);
+    assert_eq!(facts(&stage.restored("old")), before);
+    assert_eq!(fs::metadata(stage.restored("old")).unwrap().mtime_nsec(), root_before.mtime_nsec());
+    let sparse = fs::metadata(stage.restored("old").join("sparse")).unwrap();
+    assert!(sparse.blocks() * 512 < 1 << 20, "{} blocks", sparse.blocks());
+    assert_eq!(stage.restore("latest", "new").failures, []);
+    assert_eq!(facts(&stage.restored("new")), after);
+    assert_eq!(stage.repository.snapshots().unwrap(), [first.snapshot, second.snapshot]);
+}
+
+#[test]
+fn a_repository_is_opened_by_its_password_only() {
+    let stage = Stage::new();
+    let storage = Storage::Folder(stage.path("repository"));
+    assert!(exists(&storage).unwrap());
+    assert!(matches!(Repository::init(&storage, PASSWORD), Err(Error::AlreadyThere(_))));
+    assert!(matches!(Repository::open(&storage, "wrong"), Err(Error::WrongPassword(_))));
+    let nowhere = Storage::Folder(stage.path("nowhere"));
+    assert!(!exists(&nowhere).unwrap());
+    assert!(matches!(Repository::open(&nowhere, PASSWORD), Err(Error::NoRepository(_))));
+    let again = Repository::open(&storage, PASSWORD).unwrap();
+    assert!(again.snapshots().unwrap().is_empty());
+    assert!(matches!(again.resolve("latest"), Err(Error::NoSuchSnapshot(_))));
+    let config = again.inner.config();
+    assert_eq!((config.version, config.datapack_size, config.datapack_growfactor), (2, Some(16 << 20), Some(0)));
+}
+
+#[test]
+fn excludes_and_several_roots() {
+    let stage = Stage::new();
+    for file in ["a/keep.txt", "a/drop.tmp", "a/cache/x", "b/one", "c/two"] {
+        let path = stage.source().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file).unwrap();
+    }
+    symlink(stage.source().join("c"), stage.path("way to c")).unwrap();
+    let mut options = stage.options();
+    options.paths = vec![
+        stage.path("way to c"),
+        stage.source().join("b/one"),
+        stage.source().join("a"),
+        stage.source().join("a/cache"),
+    ];
+    options.excludes = vec!["*.tmp".to_owned(), "cache".to_owned()];
+    let report = stage.repository.backup(&options, &Silent).unwrap();
+    assert_eq!(report.failures, []);
+    let mut files = Vec::new();
+    let mut take = |entry: crate::Entry| {
+        if entry.kind == EntryKind::File {
+            files.push(entry.path);
+        }
+        ControlFlow::Continue(())
+    };
+    stage.repository.entries("latest", Path::new("/"), true, &mut take).unwrap();
+    let expected = ["source/a/keep.txt", "source/b/one", "way to c/two"].map(|name| stage.path(name));
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn looking_into_a_snapshot() {
+    let stage = Stage::new();
+    fill(&stage.source());
+    stage.backup();
+    let repository = &stage.repository;
+    let mut found = Vec::new();
+    let mut take = |entry: crate::Entry| {
+        found.push(entry);
+        ControlFlow::Continue(())
+    };
+    repository.find("latest", "年度*", &mut take).unwrap();
+    assert_eq!(found.iter().map(|e| e.kind).collect::<Vec<_>>(), [EntryKind::Folder, EntryKind::File]);
+    let mut content = Vec::new();
+    assert_eq!(repository.read_file("latest", &stage.source().join("large"), &mut content).unwrap(), 12_000_000);
+    assert_eq!(content, fs::read(stage.source().join("large")).unwrap());
+    let mut none = Vec::new();
+    assert!(matches!(repository.read_file("latest", &stage.source(), &mut none), Err(Error::NotAFile(_))));
+    assert!(matches!(repository.read_file("latest", Path::new("/no"), &mut none), Err(Error::NoSuchPath(_))));
+    assert!(matches!(repository.read_file("0000", Path::new("/no"), &mut none), Err(Error::NoSuchSnapshot(_))));
+    let mut first = None;
+    repository
+        .entries("latest", &stage.source(), false, &mut |entry| {
+            first = Some(entry);
+            ControlFlow::Break(())
+        })
+        .unwrap();
+    assert_eq!(first.unwrap().path, stage.source().join("-rf"));
+}
+
+#[test]
+fn a_restore_takes_what_was_chosen_and_overwrites_when_told() {
+    let stage = Stage::new();
+    fill(&stage.source());
+    stage.backup();
+    let mut options = RestoreOptions {
+        snapshot: "latest".to_owned(),
+        paths: vec![stage.source().join("in 2"), stage.source().join("missing")],
+        globs: vec!["plain*".to_owned()],
+        target: stage.path("some"),
+        ..RestoreOptions::default()
+    };
+    let dry = RestoreOptions { dry_run: true, ..options.clone() };
+    let plan = stage.repository.restore(&dry, &Silent).unwrap();
+    assert!(!stage.path("some").exists());
+    let done = stage.repository.restore(&options, &Silent).unwrap();
+    assert_eq!((plan.files, plan.bytes), (done.files, done.bytes));
+    assert_eq!(done.files, 2);
+    assert_eq!(done.failures.iter().map(|f| &f.path).collect::<Vec<_>>(), [&stage.source().join("missing")]);
+    assert!(stage.restored("some").join("in 2/年度报告.docx/empty").is_dir());
+    assert!(!stage.restored("some").join("large").exists());
+
+    let plain = stage.restored("some").join("plain");
+    fs::write(&plain, "mine").unwrap();
+    options.paths.clear();
+    let kept = stage.repository.restore(&options, &Silent).unwrap();
+    assert_eq!((kept.files, kept.failed), (0, 2));
+    assert_eq!(fs::read(&plain).unwrap(), b"mine");
+    let plan = stage.repository.restore(&RestoreOptions { dry_run: true, ..options.clone() }, &Silent).unwrap();
+    assert_eq!((plan.files, plan.failed), (0, 2));
+    options.overwrite = true;
+    assert_eq!(stage.repository.restore(&options, &Silent).unwrap().failures, []);
+    assert_eq!(fs::read(&plain).unwrap(), b"content 0");
+    let left: Vec<_> = fs::read_dir(stage.restored("some")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.as_bytes().starts_with(b".keepwatch")), "{left:?}");
+}
+
+/// Counts the bytes that pass.
+#[derive(Default)]
+struct Counter(Mutex<(u64, u32)>);
+
+struct OneTap(Arc<Counter>);
+
+impl Tap for OneTap {
+    fn bytes(&mut self, chunk: &[u8]) {
+        self.0.0.lock().unwrap().0 += chunk.len() as u64;
+    }
+    fn end(self: Box<Self>) {
+        self.0.0.lock().unwrap().1 += 1;
+    }
+}
+
+struct Factory(Arc<Counter>);
+
+impl TapFactory for Factory {
+    fn tap(&self, _: &Path, _: u64) -> Option<Box<dyn Tap>> {
+        Some(Box::new(OneTap(Arc::clone(&self.0))))
+    }
+}
+
+#[test]
+fn a_tap_sees_each_byte_once() {
+    let stage = Stage::new();
+    fs::write(stage.source().join("a"), vec![7; 2_000_000]).unwrap();
+    fs::write(stage.source().join("b"), "").unwrap();
+    let counter = Arc::new(Counter::default());
+    let options = BackupOptions { tap: Some(Arc::new(Factory(Arc::clone(&counter)))), ..stage.options() };
+    let ear = Ear::default();
+    stage.repository.backup(&options, &ear).unwrap();
+    assert_eq!(*counter.0.lock().unwrap(), (2_000_000, 2));
+    let last = *ear.progress.lock().unwrap().last().unwrap();
+    assert_eq!(last, Progress { files: 2, bytes: 2_000_000, total_bytes: 2_000_000 });
+    stage.repository.backup(&options, &Silent).unwrap();
+    assert_eq!(*counter.0.lock().unwrap(), (2_000_000, 2));
+}

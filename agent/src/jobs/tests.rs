@@ -1,0 +1,130 @@
+#![allow(clippy::unwrap_used)]
+//! What is begun when, as tables.
+
+use super::*;
+use keepwatch_proto::desired::Desired;
+use keepwatch_proto::job::Job;
+use std::collections::BTreeMap;
+
+fn at(text: &str) -> DateTime<Utc> {
+    format!("2026-11-{text}:00Z").parse().unwrap()
+}
+
+fn id(number: u32) -> JobId {
+    format!("0193582e-0000-7000-8000-{number:012}").parse().unwrap()
+}
+
+fn restore() -> JobSpec {
+    JobSpec::Restore(RestoreSpec {
+        snapshot: "latest".into(),
+        paths: vec![],
+        target: String::new(),
+        overwrite: false,
+        dry_run: false,
+        grant: String::new(),
+    })
+}
+
+fn backup() -> JobSpec {
+    JobSpec::Backup { paths: vec!["/asked".into()], excludes: vec![] }
+}
+
+/// Both schedules followed up to the 20th at noon (a Friday); scans at 9, backups on Wednesdays at 10.
+fn standing() -> Standing {
+    let policy = "{time_zone: UTC, scan: {schedule: '0 9 * * *'}, backup: {schedule: '0 10 * * wed'}}";
+    let policy = Policy::from_yaml(policy).unwrap();
+    let desired =
+        Desired { generation: 1, policy, bundle: None, agent_version: String::new(), jobs: vec![], grants: vec![] };
+    let turn = Turn { since: at("20T12:00"), ..Turn::default() };
+    Standing { desired: Some(desired), known: BTreeSet::new(), running: BTreeMap::new(), scan: turn, backup: turn }
+}
+
+fn job(number: u32, spec: JobSpec, cancel: bool) -> Job {
+    Job { id: id(number), spec, cancel }
+}
+
+fn kinds(steps: &[Step]) -> Vec<String> {
+    let kind = |step: &Step| match step {
+        Step::Begin(_, spec) => spec.kind().to_owned(),
+        Step::BeginScheduled(spec) => format!("scheduled {}", spec.kind()),
+        Step::Drop(..) => "drop".into(),
+        Step::Stop(_) => "stop".into(),
+    };
+    steps.iter().map(kind).collect()
+}
+
+#[test]
+fn the_schedule_is_followed_also_after_a_long_absence() {
+    for (now, expected) in [
+        ("20T12:01", None),
+        ("21T08:59", None),
+        ("21T09:00", Some("scheduled scan")),
+        // Wednesday the 25th was missed as well: the newest scan is due later than it.
+        ("26T09:30", Some("scheduled backup")),
+    ] {
+        assert_eq!(kinds(&plan(&standing(), at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
+    }
+}
+
+#[test]
+fn a_failed_one_waits_for_its_time_and_an_empty_schedule_never_comes() {
+    let mut later = standing();
+    later.scan.not_before = Some(at("21T10:00"));
+    assert_eq!(plan(&later, at("21T09:59")), vec![]);
+    assert_eq!(kinds(&plan(&later, at("21T10:00"))), ["scheduled scan"]);
+
+    let mut asked_only = standing();
+    asked_only.desired.as_mut().unwrap().policy.scan.schedule.clear();
+    assert_eq!(plan(&asked_only, at("21T10:00")), vec![]);
+    asked_only.desired = None;
+    assert_eq!(plan(&asked_only, at("30T10:00")), vec![]);
+}
+
+#[test]
+fn a_clock_that_was_years_ahead_and_was_set_right_stops_nothing() {
+    let mut set_back = standing();
+    let (now, ahead) = (at("20T13:00"), "2031-01-01T00:00:00Z".parse().unwrap());
+    set_back.scan.since = ahead;
+    assert_eq!(kinds(&plan(&set_back, now)), ["scheduled scan"]);
+    // A second of correction is no reason to run again.
+    set_back.scan.since = at("20T13:01");
+    assert_eq!(plan(&set_back, now), vec![]);
+    set_back.scan = Turn { not_before: Some(ahead), ..standing().scan };
+    assert_eq!(kinds(&plan(&set_back, at("21T09:00"))), ["scheduled scan"]);
+}
+
+#[test]
+fn what_staff_ask_goes_first_one_at_a_time_and_restores_beside() {
+    let mut asked = standing();
+    asked.desired.as_mut().unwrap().jobs =
+        vec![job(1, backup(), false), job(2, backup(), false), job(3, restore(), false), job(4, restore(), false)];
+    let now = at("21T09:00");
+    assert_eq!(plan(&asked, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
+
+    asked.known = BTreeSet::from([id(1), id(3)]);
+    asked.running = BTreeMap::from([(id(1), "backup".into()), (id(3), "restore".into())]);
+    assert_eq!(plan(&asked, now), vec![]);
+
+    // Offered again after its end: never begun again.
+    asked.running.clear();
+    assert_eq!(plan(&asked, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
+
+    asked.known.extend([id(2), id(4)]);
+    assert_eq!(kinds(&plan(&asked, now)), ["scheduled scan"]);
+}
+
+#[test]
+fn what_is_called_off_is_dropped_stopped_or_long_over() {
+    let mut called_off = standing();
+    called_off.desired.as_mut().unwrap().jobs =
+        vec![job(1, backup(), true), job(2, restore(), true), job(3, backup(), true)];
+    called_off.known = BTreeSet::from([id(2), id(3)]);
+    called_off.running = BTreeMap::from([(id(2), "restore".into())]);
+    assert_eq!(plan(&called_off, at("20T13:00")), vec![Step::Drop(id(1), "backup"), Step::Stop(id(2))]);
+}
+
+#[test]
+fn paths_are_as_they_are_on_this_pc() {
+    assert_eq!(expand(&["/srv/a".into(), "/srv".into()]), vec![PathBuf::from("/srv")]);
+    assert!(!expand(&[USERS.into()]).contains(&PathBuf::from(USERS)));
+}

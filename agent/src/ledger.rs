@@ -1,0 +1,349 @@
+//! What must survive a power cut: the desired state, which jobs were begun and ended, when
+//! each schedule was last followed, and the outbox. Each transition is one transaction
+//! together with the event that tells of it, so that no event is ever lost or told of
+//! something that did not happen.
+
+mod book;
+
+use crate::ledger::book::Book;
+use chrono::{DateTime, TimeDelta, Utc};
+use keepwatch_proto::clock::Clock;
+use keepwatch_proto::desired::Desired;
+use keepwatch_proto::detection::Detection;
+use keepwatch_proto::event::{Event, EventKind};
+use keepwatch_proto::ids::{BootId, HostId, JobId};
+use keepwatch_proto::job::{Ended, JobSpec, JobState};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use tokio::sync::watch;
+
+/// One schedule's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Turn {
+    /// What came due after this is still to be done.
+    pub(crate) since: DateTime<Utc>,
+    /// After a failure: not again before this.
+    pub(crate) not_before: Option<DateTime<Utc>>,
+    /// Failures in a row.
+    pub(crate) failures: usize,
+}
+
+/// After a scheduled job failed, how long until it is tried again. Afterwards its next
+/// regular time has to do.
+const RETRY_MINUTES: [i64; 3] = [15, 60, 240];
+/// Ended jobs that are remembered though nobody offers them any more.
+const REMEMBERED: usize = 256;
+
+/// All that deciding needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    /// What is wanted; nothing was said yet on a new host.
+    pub(crate) desired: Option<Desired>,
+    /// Jobs that were begun at some time; they are never begun again.
+    pub(crate) known: BTreeSet<JobId>,
+    /// Kinds of the jobs that run.
+    pub(crate) running: BTreeMap<JobId, String>,
+    /// The schedule of scans.
+    pub(crate) scan: Turn,
+    /// The schedule of backups.
+    pub(crate) backup: Turn,
+}
+
+/// What is remembered of a job.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    kind: String,
+    scheduled: bool,
+    began: DateTime<Utc>,
+    ended: Option<JobState>,
+}
+
+/// A ledger that cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LedgerError {
+    /// Held by another process.
+    #[error("another agent runs on this state folder; stop it first")]
+    Busy,
+    /// The disk, most likely.
+    #[error("the ledger cannot be kept: {0}; check the disk that holds the agent's state")]
+    Store(#[from] redb::Error),
+    /// Something in it is not what was written.
+    #[error("the ledger holds something unreadable: {0}")]
+    Content(#[from] serde_json::Error),
+    /// The file could not be moved away.
+    #[error("the ledger {0} cannot be replaced: {1}")]
+    Replace(PathBuf, std::io::Error),
+}
+
+/// The ledger.
+pub(crate) struct Ledger {
+    db: Database,
+    boot: BootId,
+    clock: Clock,
+    revision: watch::Sender<u64>,
+}
+
+impl Ledger {
+    /// Opens the host's ledger, or begins one. A damaged one is put aside: an agent that
+    /// works with a new one is worth more than none, and the new boot id tells of it.
+    pub(crate) fn open(path: &Path, host: HostId, enrolled: DateTime<Utc>, clock: Clock) -> Result<Self, LedgerError> {
+        match Self::begin(path, host, enrolled, clock.clone()) {
+            Ok(Some(ledger)) => return Ok(ledger),
+            Ok(None) => put_aside(path, "former")?,
+            Err(LedgerError::Content(error)) => {
+                tracing::error!("the ledger is damaged and a new one is begun: {error}");
+                put_aside(path, "damaged")?;
+            }
+            Err(LedgerError::Store(redb::Error::Corrupted(error))) => {
+                tracing::error!("the ledger is damaged and a new one is begun: {error}");
+                put_aside(path, "damaged")?;
+            }
+            Err(error) => return Err(error),
+        }
+        Self::begin(path, host, enrolled, clock)?.ok_or(LedgerError::Busy)
+    }
+
+    /// `None`: it belongs to the host that this PC was before.
+    fn begin(path: &Path, host: HostId, enrolled: DateTime<Utc>, clock: Clock) -> Result<Option<Self>, LedgerError> {
+        let db = Database::builder().set_cache_size(1 << 20).create(path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => LedgerError::Busy,
+            // A file of something else entirely has no header.
+            DatabaseError::Storage(StorageError::Io(e)) if e.kind() == std::io::ErrorKind::InvalidData => {
+                redb::Error::Corrupted(e.to_string()).into()
+            }
+            other => redb::Error::from(other).into(),
+        })?;
+        let txn = db.begin_write().map_err(redb::Error::from)?;
+        let boot = {
+            let mut book = Book::open(&txn, clock.now())?;
+            match book.get::<(HostId, BootId)>("boot")? {
+                Some((owner, _)) if owner != host => return Ok(None),
+                Some((_, boot)) => boot,
+                None => {
+                    let boot = BootId::new(&clock);
+                    book.put("boot", &(host, boot))?;
+                    let turn = Turn { since: enrolled, not_before: None, failures: 0 };
+                    book.put(&turn_key("scan"), &turn)?;
+                    book.put(&turn_key("backup"), &turn)?;
+                    boot
+                }
+            }
+        };
+        txn.commit().map_err(redb::Error::from)?;
+        Ok(Some(Self { db, boot, clock, revision: watch::Sender::new(0) }))
+    }
+
+    /// The life of this ledger.
+    pub(crate) fn boot(&self) -> BootId {
+        self.boot
+    }
+
+    /// Told whenever something changed.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    /// One transition: all of it is kept, or nothing.
+    fn write<T>(&self, step: impl FnOnce(&mut Book<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let txn = self.db.begin_write().map_err(redb::Error::from)?;
+        let done = step(&mut Book::open(&txn, self.clock.now())?)?;
+        txn.commit().map_err(redb::Error::from)?;
+        self.revision.send_modify(|revision| *revision += 1);
+        Ok(done)
+    }
+
+    /// Takes a desired state over, if it is newer than the one held. Jobs in it that this
+    /// agent cannot make sense of have failed with that.
+    pub(crate) fn apply(&self, desired: &Desired, unreadable: &[(JobId, String)]) -> Result<bool, LedgerError> {
+        if desired.generation <= self.generation()? {
+            return Ok(false);
+        }
+        self.write(|book| {
+            book.put("desired", desired)?;
+            for (job, reason) in unreadable {
+                if book.record(*job)?.is_none() {
+                    book.end(*job, "unknown", false, Ended::failed(reason.as_str()))?;
+                }
+            }
+            let offered = desired.jobs.iter().map(|job| job.id).chain(unreadable.iter().map(|(id, _)| *id));
+            book.forget(&offered.collect(), REMEMBERED)
+        })?;
+        Ok(true)
+    }
+
+    /// A job begins. False: it was begun before, and must not be again.
+    pub(crate) fn start(&self, job: JobId, spec: &JobSpec, scheduled: bool) -> Result<bool, LedgerError> {
+        self.write(|book| {
+            if book.record(job)?.is_some() {
+                return Ok(false);
+            }
+            book.begin(job, spec.kind(), scheduled)?;
+            book.tell(EventKind::Started { job, spec: spec.clone(), scheduled })?;
+            Ok(true)
+        })
+    }
+
+    /// What a scan found.
+    pub(crate) fn found(&self, detections: Vec<Detection>) -> Result<(), LedgerError> {
+        self.write(|book| detections.into_iter().try_for_each(|d| book.tell(EventKind::Detection(d))))
+    }
+
+    /// A job has ended. A second end of the same job changes nothing.
+    pub(crate) fn end(&self, job: JobId, ended: Ended) -> Result<(), LedgerError> {
+        self.write(|book| match book.record(job)? {
+            Some(Record { ended: None, kind, scheduled, began }) => {
+                if scheduled {
+                    let before: Turn = book.turn(&kind)?;
+                    book.put(&turn_key(&kind), &before.after(ended.outcome, began, self.clock.now()))?;
+                }
+                book.end(job, &kind, scheduled, ended)
+            }
+            _ => Ok(()),
+        })
+    }
+
+    /// A job that was called off before it was begun.
+    pub(crate) fn drop_unbegun(&self, job: JobId, kind: &str) -> Result<(), LedgerError> {
+        let cancelled = Ended { outcome: JobState::Cancelled, ..Ended::failed("it was called off before it began") };
+        self.write(|book| match book.record(job)? {
+            None => book.end(job, kind, false, cancelled),
+            Some(_) => Ok(()),
+        })
+    }
+
+    /// At start: whatever was running has no child any more. Its schedule, if it had one,
+    /// is left as it was, so that the work is due again at once.
+    pub(crate) fn interrupt(&self) -> Result<(), LedgerError> {
+        let running = self.standing()?.running;
+        self.write(|book| {
+            running.keys().try_for_each(|job| match book.record(*job)? {
+                Some(r) => book.end(
+                    *job,
+                    &r.kind,
+                    r.scheduled,
+                    Ended::failed("interrupted: the agent was stopped while it ran"),
+                ),
+                None => Ok(()),
+            })
+        })
+    }
+
+    /// A bundle is in use. Told once.
+    pub(crate) fn bundle_applied(&self, version: u64) -> Result<(), LedgerError> {
+        self.write(|book| {
+            if book.get::<u64>("applied")? != Some(version) {
+                book.put("applied", &version)?;
+                book.tell(EventKind::Applied { version })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A bundle was refused. Told once for each reason.
+    pub(crate) fn bundle_refused(&self, version: u64, reason: &str) -> Result<(), LedgerError> {
+        self.write(|book| {
+            let refusal = (version, reason.to_owned());
+            if book.get::<(u64, String)>("refused")?.as_ref() != Some(&refusal) {
+                book.put("refused", &refusal)?;
+                book.tell(EventKind::Refused { version, reason: reason.to_owned() })?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The controller has committed this ledger's events up to here.
+    pub(crate) fn acknowledge(&self, boot: BootId, seq: u64) -> Result<(), LedgerError> {
+        if boot != self.boot || self.outbox(0, 1, 0)?.first().is_none_or(|event| event.seq > seq) {
+            return Ok(());
+        }
+        self.write(|book| book.acknowledge(seq))
+    }
+
+    /// Events after the one given that wait for the controller, oldest first: at least one
+    /// where there is one, and not many more bytes than given.
+    pub(crate) fn outbox(&self, after: u64, at_most: usize, bytes: usize) -> Result<Vec<Event>, LedgerError> {
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        let table = txn.open_table(book::OUTBOX).map_err(redb::Error::from)?;
+        let (mut events, mut total) = (Vec::new(), 0);
+        for entry in table.range(after.saturating_add(1)..).map_err(redb::Error::from)?.take(at_most) {
+            let (_, event) = entry.map_err(redb::Error::from)?;
+            total += event.value().len();
+            if total > bytes && !events.is_empty() {
+                break;
+            }
+            events.push(serde_json::from_slice(event.value())?);
+        }
+        Ok(events)
+    }
+
+    /// How many events wait.
+    pub(crate) fn waiting(&self) -> Result<u64, LedgerError> {
+        use redb::ReadableTableMetadata;
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        Ok(txn.open_table(book::OUTBOX).map_err(redb::Error::from)?.len().map_err(redb::Error::from)?)
+    }
+
+    /// What is wanted; nothing was said yet on a new host.
+    pub(crate) fn desired(&self) -> Result<Option<Desired>, LedgerError> {
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        book::read_desired(&txn.open_table(book::META).map_err(redb::Error::from)?)
+    }
+
+    /// The newest generation that was applied; 0 on a new host.
+    pub(crate) fn generation(&self) -> Result<u64, LedgerError> {
+        Ok(self.desired()?.map_or(0, |desired| desired.generation))
+    }
+
+    /// All that deciding needs.
+    pub(crate) fn standing(&self) -> Result<Standing, LedgerError> {
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        let meta = txn.open_table(book::META).map_err(redb::Error::from)?;
+        let jobs = txn.open_table(book::JOBS).map_err(redb::Error::from)?;
+        let (mut known, mut running) = (BTreeSet::new(), BTreeMap::new());
+        for entry in jobs.iter().map_err(redb::Error::from)? {
+            let (job, record) = entry.map_err(redb::Error::from)?;
+            let (job, record) = (book::job_id(job.value())?, serde_json::from_slice::<Record>(record.value())?);
+            known.insert(job);
+            if record.ended.is_none() {
+                running.insert(job, record.kind);
+            }
+        }
+        let turn = |kind: &str| book::read::<Turn>(&meta, &turn_key(kind)).map(|t| t.unwrap_or_default());
+        let desired = book::read_desired(&meta)?;
+        Ok(Standing { desired, known, running, scan: turn("scan")?, backup: turn("backup")? })
+    }
+}
+
+fn turn_key(kind: &str) -> String {
+    format!("turn/{kind}")
+}
+
+fn put_aside(path: &Path, why: &str) -> Result<(), LedgerError> {
+    let aside = path.with_extension(format!("redb.{why}"));
+    std::fs::rename(path, aside).map_err(|e| LedgerError::Replace(path.to_owned(), e))
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self { since: DateTime::UNIX_EPOCH, not_before: None, failures: 0 }
+    }
+}
+
+impl Turn {
+    /// What a schedule remembers once its job has ended.
+    fn after(self, outcome: JobState, began: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        match RETRY_MINUTES.get(self.failures) {
+            Some(minutes) if outcome == JobState::Failed => Self {
+                since: self.since,
+                not_before: Some(now + TimeDelta::minutes(*minutes)),
+                failures: self.failures + 1,
+            },
+            _ => Self { since: began, not_before: None, failures: 0 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+#![allow(clippy::unwrap_used)]
+//! What the ledger promises, across restarts and cuts at every point.
+
+use super::*;
+use keepwatch_proto::job::Job;
+use keepwatch_proto::policy::Policy;
+use tempfile::TempDir;
+
+struct Desk {
+    folder: TempDir,
+    host: HostId,
+    clock: Clock,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let clock = Clock::fixed(at(8));
+        Self { folder: tempfile::tempdir().unwrap(), host: HostId::new(&clock), clock }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ledger.redb")
+    }
+
+    fn open(&self) -> Ledger {
+        Ledger::open(&self.path(), self.host, at(8), self.clock.clone()).unwrap()
+    }
+
+    /// The ledger as it would be found had the power been cut now.
+    fn cut(&self, name: usize) -> Ledger {
+        let copy = self.folder.path().join(format!("cut-{name}.redb"));
+        std::fs::copy(self.path(), &copy).unwrap();
+        Ledger::open(&copy, self.host, at(8), self.clock.clone()).unwrap()
+    }
+}
+
+fn at(hour: u32) -> DateTime<Utc> {
+    format!("2026-11-24T{hour:02}:00:00Z").parse().unwrap()
+}
+
+fn scan() -> JobSpec {
+    JobSpec::Scan { paths: vec!["/srv".into()], excludes: vec![], max_file_bytes: 1 }
+}
+
+fn success() -> Ended {
+    Ended { outcome: JobState::Succeeded, ..Ended::failed("") }
+}
+
+fn detection(job: JobId) -> Detection {
+    Detection {
+        job,
+        rule: "EICAR".into(),
+        namespace: "test".into(),
+        severity: keepwatch_proto::detection::Severity::High,
+        metadata: BTreeMap::new(),
+        path: "/srv/a".into(),
+        size: 68,
+        sha256: String::new(),
+        bundle: 1,
+    }
+}
+
+fn desired(generation: u64, jobs: &[JobId]) -> Desired {
+    let job = |id: &JobId| Job { id: *id, spec: scan(), cancel: false };
+    let jobs = jobs.iter().map(job).collect();
+    Desired { generation, policy: Policy::default(), bundle: None, agent_version: String::new(), jobs, grants: vec![] }
+}
+
+/// How many events tell of a job's start and of its end.
+fn told(ledger: &Ledger, job: JobId) -> (usize, usize) {
+    let events = ledger.outbox(0, usize::MAX, usize::MAX).unwrap();
+    let count = |is: fn(&EventKind, JobId) -> bool| events.iter().filter(|e| is(&e.kind, job)).count();
+    (
+        count(|kind, job| matches!(kind, EventKind::Started { job: j, .. } if *j == job)),
+        count(|kind, job| matches!(kind, EventKind::Ended { job: j, .. } if *j == job)),
+    )
+}
+
+#[test]
+fn only_a_newer_generation_is_applied_and_it_survives() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    assert!(ledger.apply(&desired(5, &[]), &[]).unwrap());
+    for old in [0, 4, 5] {
+        assert!(!ledger.apply(&desired(old, &[JobId::new(&desk.clock)]), &[]).unwrap());
+    }
+    let boot = ledger.boot();
+    drop(ledger);
+    let ledger = desk.open();
+    assert_eq!(ledger.desired().unwrap(), Some(desired(5, &[])));
+    assert_eq!(ledger.boot(), boot);
+}
+
+#[test]
+fn what_another_version_wrote_is_asked_for_anew() {
+    let ledger = Desk::new().open();
+    ledger.write(|book| book.put("desired", &"of another shape")).unwrap();
+    assert_eq!((ledger.desired().unwrap(), ledger.standing().unwrap().desired), (None, None));
+    assert!(ledger.apply(&desired(1, &[]), &[]).unwrap());
+}
+
+#[test]
+fn a_job_is_begun_once_and_ends_once() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let job = JobId::new(&desk.clock);
+    assert!(ledger.start(job, &scan(), false).unwrap());
+    assert!(!ledger.start(job, &scan(), false).unwrap());
+    ledger.end(job, success()).unwrap();
+    ledger.end(job, Ended::failed("again")).unwrap();
+    ledger.drop_unbegun(job, "scan").unwrap();
+    assert!(!ledger.start(job, &scan(), false).unwrap());
+    assert_eq!(told(&ledger, job), (1, 1));
+}
+
+#[test]
+fn a_cut_at_any_point_leaves_every_job_told_once() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let (first, second) = (JobId::new(&desk.clock), JobId::new(&desk.clock));
+    let steps: [&dyn Fn(); 7] = [
+        &|| assert!(ledger.apply(&desired(1, &[first, second]), &[]).unwrap()),
+        &|| assert!(ledger.start(first, &scan(), true).unwrap()),
+        &|| ledger.found(vec![detection(first), detection(first)]).unwrap(),
+        &|| assert!(ledger.start(second, &scan(), false).unwrap()),
+        &|| ledger.end(first, success()).unwrap(),
+        &|| ledger.drop_unbegun(second, "scan").unwrap(),
+        &|| ledger.end(second, success()).unwrap(),
+    ];
+    for (number, step) in steps.iter().enumerate() {
+        step();
+        let found = desk.cut(number);
+        let begun = found.standing().unwrap().known;
+        found.interrupt().unwrap();
+        found.interrupt().unwrap();
+        assert!(found.standing().unwrap().running.is_empty());
+        for job in [first, second] {
+            let once = if begun.contains(&job) { (1, 1) } else { (0, 0) };
+            assert_eq!(told(&found, job), once, "after step {number}");
+        }
+        let seqs: Vec<u64> = found.outbox(0, usize::MAX, usize::MAX).unwrap().iter().map(|e| e.seq).collect();
+        assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_step_that_breaks_off_leaves_nothing() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let job = JobId::new(&desk.clock);
+    let broken = ledger.write(|book| {
+        book.begin(job, "scan", false)?;
+        book.tell(EventKind::Applied { version: 1 })?;
+        Err::<(), _>(LedgerError::Busy)
+    });
+    assert!(broken.is_err());
+    assert!(ledger.outbox(0, 9, usize::MAX).unwrap().is_empty() && ledger.standing().unwrap().known.is_empty());
+}
+
+#[test]
+fn an_acknowledgement_counts_for_its_own_ledger_only() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    ledger.found((0..5).map(|_| detection(JobId::new(&desk.clock))).collect()).unwrap();
+    ledger.acknowledge(BootId::new(&desk.clock), 5).unwrap();
+    assert_eq!(ledger.waiting().unwrap(), 5);
+    ledger.acknowledge(ledger.boot(), 3).unwrap();
+    assert_eq!(ledger.outbox(0, 9, usize::MAX).unwrap().iter().map(|e| e.seq).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(ledger.outbox(4, 9, usize::MAX).unwrap().len(), 1);
+    // A batch is bounded, yet never empty.
+    assert_eq!(ledger.outbox(0, 9, 1).unwrap().len(), 1);
+    ledger.acknowledge(ledger.boot(), 9).unwrap();
+    drop(ledger);
+    // The count goes on: a number is never used twice within one boot.
+    let ledger = desk.open();
+    ledger.bundle_applied(1).unwrap();
+    assert_eq!(ledger.outbox(0, 9, usize::MAX).unwrap()[0].seq, 6);
+}
+
+#[test]
+fn an_interrupted_schedule_is_still_due_and_a_failed_one_is_tried_again_later() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let before = ledger.standing().unwrap().backup;
+    let backup = JobSpec::Backup { paths: vec![], excludes: vec![] };
+    let run = |ended: Option<Ended>| {
+        let job = JobId::new(&desk.clock);
+        ledger.start(job, &backup, true).unwrap();
+        match ended {
+            Some(ended) => ledger.end(job, ended).unwrap(),
+            None => ledger.interrupt().unwrap(),
+        }
+        ledger.standing().unwrap().backup
+    };
+    assert_eq!(run(None), before);
+    for minutes in RETRY_MINUTES {
+        let turn = run(Some(Ended::failed("no way")));
+        assert_eq!((turn.since, turn.not_before), (before.since, Some(at(8) + TimeDelta::minutes(minutes))));
+    }
+    assert_eq!(run(Some(Ended::failed("no way"))), Turn { since: at(8), not_before: None, failures: 0 });
+    assert_eq!(ledger.standing().unwrap().scan, before);
+}
+
+#[test]
+fn a_refusal_is_told_once_for_each_reason() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    for (version, reason) in [(2, "a"), (2, "a"), (2, "b"), (3, "b")] {
+        ledger.bundle_refused(version, reason).unwrap();
+    }
+    for version in [1, 1, 2] {
+        ledger.bundle_applied(version).unwrap();
+    }
+    assert_eq!(ledger.waiting().unwrap(), 5);
+}
+
+#[test]
+fn what_the_agent_cannot_read_ends_as_failed_once() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let job = JobId::new(&desk.clock);
+    for generation in [1, 2] {
+        ledger.apply(&desired(generation, &[]), &[(job, "no such kind".to_owned())]).unwrap();
+    }
+    assert_eq!(told(&ledger, job), (0, 1));
+}
+
+#[test]
+fn old_jobs_are_forgotten_but_never_an_offered_one() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let jobs: Vec<JobId> = (0..5).map(|_| JobId::new(&desk.clock)).collect();
+    for job in &jobs {
+        ledger.start(*job, &scan(), false).unwrap();
+        ledger.end(*job, success()).unwrap();
+    }
+    let oldest = jobs.iter().min().copied().unwrap();
+    ledger.write(|book| book.forget(&BTreeSet::from([oldest]), 1)).unwrap();
+    let known = ledger.standing().unwrap().known;
+    assert!(known.len() == 2 && known.contains(&oldest) && known.contains(jobs.iter().max().unwrap()));
+}
+
+#[test]
+fn another_hosts_ledger_and_a_damaged_one_are_put_aside() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let boot = ledger.boot();
+    assert!(matches!(Ledger::open(&desk.path(), desk.host, at(8), desk.clock.clone()), Err(LedgerError::Busy)));
+    drop(ledger);
+    let other = Ledger::open(&desk.path(), HostId::new(&desk.clock), at(8), desk.clock.clone()).unwrap();
+    assert_ne!(other.boot(), boot);
+    drop(other);
+    std::fs::write(desk.path(), vec![7; 9000]).unwrap();
+    assert_ne!(desk.open().boot(), boot);
+    assert!(desk.folder.path().join("ledger.redb.damaged").exists());
+}

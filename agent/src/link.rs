@@ -1,0 +1,266 @@
+//! The one stream to the controller. The agent dials out, says what it is, and hears what
+//! it is to be; wire types stop here. Whatever is lost costs time and never truth: after a
+//! reconnect everything that matters is said again.
+
+use crate::config::{Address, LinkConfig, StateDir};
+use crate::enroll::{facts, in_full};
+use crate::identity::Identity;
+use crate::ledger::{Ledger, LedgerError};
+use crate::platform;
+use crate::signatures::InUse;
+use keepwatch_proto::bundle::Bundle;
+use keepwatch_proto::desired::Desired;
+use keepwatch_proto::ids::JobId;
+use keepwatch_proto::job::{Job, Progress};
+use keepwatch_proto::wire::agent as wire;
+use keepwatch_proto::wire::agent::link_client::LinkClient;
+use keepwatch_proto::{MAX_MESSAGE, WireError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity as TlsIdentity};
+
+/// Below what proxies and NAT forget idle connections after.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_PATIENCE: Duration = Duration::from_secs(20);
+/// An answer that takes longer is none.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FACTS_EVERY: Duration = Duration::from_secs(600);
+/// How much goes into one report, well below what a message can hold.
+const EVENTS: usize = 200;
+const EVENT_BYTES: usize = 256 << 10;
+
+/// Why a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// No connection.
+    #[error("the controller cannot be reached: {0}")]
+    Connect(String),
+    /// The controller said no, or broke off.
+    #[error("the controller ended the stream: {0}")]
+    Status(String),
+    /// It ended it without a word.
+    #[error("the controller closed the stream")]
+    Closed,
+    /// It reads nothing, or commits nothing.
+    #[error("the controller does not answer reports")]
+    Stuck,
+    /// The ledger; not the stream's fault.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// What holding the stream needs.
+pub(crate) struct Link {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) address: Address,
+    pub(crate) config: LinkConfig,
+    pub(crate) state: StateDir,
+    pub(crate) bundle: watch::Receiver<Option<InUse>>,
+    pub(crate) progress: mpsc::Receiver<Progress>,
+    pub(crate) connected: watch::Sender<bool>,
+}
+
+/// What was said on the present stream.
+struct Told {
+    generation: u64,
+    bundle: Option<Bundle>,
+    /// The newest event on its way, and since when. Nothing follows it before it is
+    /// acknowledged: that bounds what is in flight.
+    underway: Option<(u64, Instant)>,
+}
+
+impl Link {
+    /// Holds the stream, again and again, until it is told to stop.
+    pub(crate) async fn hold(mut self, stop: CancellationToken) -> Result<(), LinkError> {
+        let endpoint = self.endpoint()?;
+        let system_version = platform::system_version();
+        let mut failures = 0;
+        loop {
+            let mut established = false;
+            let ended = tokio::select! {
+                ended = self.session(&endpoint, &system_version, &mut established) => ended,
+                _ = stop.cancelled() => return Ok(()),
+            };
+            self.connected.send_if_modified(std::mem::take);
+            match ended {
+                Err(LinkError::Ledger(error)) => return Err(error.into()),
+                Err(error) => tracing::warn!("{error}"),
+                Ok(()) => {}
+            }
+            let wait = if established {
+                failures = 0;
+                self.config.first().mul_f64(rand::random())
+            } else {
+                failures += 1;
+                backoff(failures - 1, self.config.longest(), rand::random())
+            };
+            tokio::select! {
+                _ = tokio::time::sleep(wait.max(Duration::from_millis(100))) => {}
+                _ = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    fn endpoint(&self) -> Result<Endpoint, LinkError> {
+        let tls = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(&self.identity.ca))
+            .identity(TlsIdentity::from_pem(&self.identity.certificate, &self.identity.key))
+            .domain_name(&self.address.name);
+        let endpoint = Endpoint::from_shared(self.address.url.clone())
+            .and_then(|endpoint| endpoint.tls_config(tls))
+            .map_err(|e| LinkError::Connect(in_full(&e)))?;
+        Ok(endpoint
+            .connect_timeout(PING_PATIENCE)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_PATIENCE)
+            .keep_alive_while_idle(true))
+    }
+
+    /// One stream, from its first report to its end.
+    async fn session(&mut self, endpoint: &Endpoint, system: &str, established: &mut bool) -> Result<(), LinkError> {
+        let channel = endpoint.connect().await.map_err(|e| LinkError::Connect(in_full(&e)))?;
+        let mut client =
+            LinkClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
+        let (reports, outgoing) = mpsc::channel(4);
+        let mut changes = self.ledger.watch();
+        let mut facts_due = tokio::time::interval_at(Instant::now() + FACTS_EVERY, FACTS_EVERY);
+        // What was said to nobody is stale.
+        while self.progress.try_recv().is_ok() {}
+
+        let mut told = Told { generation: 0, bundle: None, underway: None };
+        let first = self.report(&mut told)?;
+        send(&reports, wire::Report { facts: Some(facts(&self.state, system).into()), ..first }).await?;
+        let held = tokio::time::timeout(PATIENCE, client.hold(ReceiverStream::new(outgoing)));
+        let status = |status: tonic::Status| LinkError::Status(words(&status));
+        let mut incoming = held.await.map_err(|_| LinkError::Stuck)?.map_err(status)?.into_inner();
+        *established = true;
+        self.connected.send_replace(true);
+        tracing::info!("connected to {}", self.address.url);
+        loop {
+            let mut say = wire::Report::default();
+            tokio::select! {
+                message = incoming.message() => match message.map_err(status)? {
+                    Some(desired) => self.take(desired, &mut told)?,
+                    None => return Err(LinkError::Closed),
+                },
+                _ = changes.changed() => {}
+                changed = self.bundle.changed() => if changed.is_err() { return Err(LinkError::Closed) },
+                Some(progress) = self.progress.recv() => say.progress.push(progress.into()),
+                _ = facts_due.tick() => say.facts = Some(facts(&self.state, system).into()),
+                _ = overdue(told.underway) => return Err(LinkError::Stuck),
+            }
+            if let Some(news) = self.news(&mut told)? {
+                send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..news }).await?;
+            } else if say.facts.is_some() || !say.progress.is_empty() {
+                send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..self.standing(&told) })
+                    .await?;
+            }
+        }
+    }
+
+    /// Applies what the controller says: state only if it is newer, acknowledgements always.
+    fn take(&self, message: wire::Desired, told: &mut Told) -> Result<(), LinkError> {
+        if let Some(acknowledged) = &message.acknowledged
+            && let Ok(boot) = acknowledged.boot.parse()
+        {
+            self.ledger.acknowledge(boot, acknowledged.seq)?;
+            if boot == self.ledger.boot() && told.underway.is_some_and(|(seq, _)| seq <= acknowledged.seq) {
+                told.underway = None;
+            }
+        }
+        if message.generation == 0 {
+            return Ok(());
+        }
+        match desired(message) {
+            Ok((desired, unreadable)) => {
+                if self.ledger.apply(&desired, &unreadable)? {
+                    tracing::info!(generation = desired.generation, jobs = desired.jobs.len(), "new desired state");
+                }
+            }
+            Err(error) => tracing::error!("the controller's desired state makes no sense and is not applied: {error}"),
+        }
+        Ok(())
+    }
+
+    /// A report, if there is anything that was not told yet.
+    fn news(&self, told: &mut Told) -> Result<Option<wire::Report>, LinkError> {
+        let changed = self.ledger.generation()? != told.generation || self.bundle_in_use() != told.bundle;
+        let report = self.report(told)?;
+        Ok((changed || !report.events.is_empty()).then_some(report))
+    }
+
+    fn report(&self, told: &mut Told) -> Result<wire::Report, LinkError> {
+        told.generation = self.ledger.generation()?;
+        told.bundle = self.bundle_in_use();
+        let mut report = self.standing(told);
+        if told.underway.is_none() {
+            let events = self.ledger.outbox(0, EVENTS, EVENT_BYTES)?;
+            told.underway = events.last().map(|event| (event.seq, Instant::now()));
+            report.events = events.into_iter().map(Into::into).collect();
+        }
+        Ok(report)
+    }
+
+    fn standing(&self, told: &Told) -> wire::Report {
+        wire::Report {
+            boot: self.ledger.boot().to_string(),
+            generation: told.generation,
+            bundle: told.bundle.clone().map(Into::into),
+            ..Default::default()
+        }
+    }
+
+    fn bundle_in_use(&self) -> Option<Bundle> {
+        self.bundle.borrow().as_ref().map(|in_use| in_use.bundle.clone())
+    }
+}
+
+/// What the controller said, or what kind of no it was.
+pub(crate) fn words(status: &tonic::Status) -> String {
+    if status.message().is_empty() { status.code().to_string() } else { status.message().to_owned() }
+}
+
+async fn send(reports: &mpsc::Sender<wire::Report>, report: wire::Report) -> Result<(), LinkError> {
+    match reports.send_timeout(report, PATIENCE).await {
+        Ok(()) => Ok(()),
+        Err(_) => Err(LinkError::Stuck),
+    }
+}
+
+/// Returns when what is underway should have been acknowledged long ago.
+async fn overdue(underway: Option<(u64, Instant)>) {
+    match underway {
+        Some((_, since)) => tokio::time::sleep_until(since + PATIENCE).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How long to wait before trying again, for the first, second … time: longer and longer,
+/// at a random point, so that a thousand PCs do not come back together.
+pub(crate) fn backoff(times: u32, longest: Duration, chance: f64) -> Duration {
+    let step = Duration::from_secs(5).saturating_mul(1 << times.min(10));
+    step.min(longest).mul_f64(chance.clamp(0.0, 1.0))
+}
+
+/// The noun for a message, and the jobs that this agent does not know: they spoil nothing
+/// else, while anything else that makes no sense does.
+fn desired(mut message: wire::Desired) -> Result<(Desired, Vec<(JobId, String)>), WireError> {
+    let mut unreadable = Vec::new();
+    for job in std::mem::take(&mut message.jobs) {
+        let id = job.id.parse()?;
+        match Job::try_from(job.clone()) {
+            Ok(_) => message.jobs.push(job),
+            Err(error) => unreadable.push((id, format!("this agent cannot do that ({error}); upgrade it"))),
+        }
+    }
+    Ok((Desired::try_from(message)?, unreadable))
+}
+
+#[cfg(test)]
+mod tests;

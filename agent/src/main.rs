@@ -1,0 +1,153 @@
+//! The agent that keeps one PC scanned and backed up. Idle it holds a stream, a ledger and
+//! a clock; whatever is heavy happens in a child process of this same binary. It dials out
+//! and never listens, and it does nothing that the PC's own `agent.toml` does not allow.
+//!
+//! ```text
+//! link <-> ledger <-> jobs -> worker ~> work/{scan,backup,restore}
+//!               ^--- signatures -> worker ~> work/bundle
+//! ```
+
+mod config;
+mod enroll;
+mod identity;
+mod jobs;
+mod ledger;
+mod link;
+mod platform;
+mod run;
+mod signatures;
+mod standalone;
+mod status;
+mod work;
+mod worker;
+
+use crate::config::StateDir;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use keepwatch_proto::clock::Clock;
+use keepwatch_proto::token::Token;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Keeps this PC scanned and backed up.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make this PC a host of a controller.
+    Enroll {
+        /// The controller's agent door, https://NAME:PORT.
+        #[arg(long)]
+        controller: String,
+        /// What 'keepwatch tokens create' printed.
+        #[arg(long)]
+        token: Token,
+        /// Enrol anew, as another host, though this PC is enrolled.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Run the agent.
+    Run {
+        #[command(flatten)]
+        state: State,
+    },
+    /// Say how this PC's agent is doing.
+    Status {
+        #[command(flatten)]
+        state: State,
+        /// How to show it.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Scan files and folders now, without a controller. Ends with 0: clean, 1: something was
+    /// found, 2: not everything could be inspected.
+    Scan(standalone::ScanArgs),
+    /// Back up into a repository in a folder, without a controller. Prints the snapshot's id.
+    /// Ends with 3 when some files are not in the snapshot.
+    Backup(standalone::BackupArgs),
+    /// Restore from a repository in a folder, without a controller. Paths come to lie below
+    /// the target as they are in the snapshot.
+    Restore(standalone::RestoreArgs),
+    /// One piece of work, ordered on stdin by the agent.
+    #[command(hide = true)]
+    Worker,
+    /// Run as a service of the system (Windows).
+    #[command(hide = true)]
+    Service,
+}
+
+#[derive(Args)]
+struct State {
+    /// Folder with the agent's state.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+/// How to show something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One crypto provider for everything that speaks TLS.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let service = matches!(cli.command, Command::Run { .. } | Command::Service | Command::Worker);
+    log(if service { "info" } else { "error" });
+    // A scan that did not come about has inspected nothing; 1 would mean that it found something.
+    let failure = if matches!(cli.command, Command::Scan(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
+    obey(cli.command).unwrap_or_else(|error| {
+        eprintln!("keepwatch-agent: {error:#}");
+        failure
+    })
+}
+
+fn log(level: &str) {
+    let filter = EnvFilter::try_from_env("KEEPWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+}
+
+fn obey(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Enroll { controller, token, force, state } => {
+            let state = StateDir::new(state.state);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let clock = Clock::from_environment();
+            let identity = runtime.block_on(enroll::enroll(&state, &controller, &token, force, &clock))?;
+            eprintln!("this PC is now host {}; start its agent with 'keepwatch-agent run'", identity.host);
+        }
+        Command::Run { state } => run::run(&StateDir::new(state.state), CancellationToken::new())?,
+        Command::Status { state, output } => status::show(&StateDir::new(state.state), output == Output::Json)?,
+        Command::Scan(args) => return Ok(standalone::scan(args)?),
+        Command::Backup(args) => return Ok(standalone::backup(args)?),
+        Command::Restore(args) => return Ok(standalone::restore(args)?),
+        Command::Worker => work::run()?,
+        Command::Service => platform::serve(|stop| run::run(&StateDir::new(None), stop))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,175 @@
+//! Linux, and what is near enough to it.
+
+use super::{Disk, folders_below, outermost};
+use nix::sys::resource::{Resource, setrlimit};
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use tokio_util::sync::CancellationToken;
+
+/// Where the agent keeps its state unless it is told otherwise.
+pub(crate) const DEFAULT_STATE: &str = "/var/lib/keepwatch-agent";
+/// How the system is called in facts.
+pub(crate) const SYSTEM: &str = "linux";
+
+/// The folder that users' folders lie in.
+pub(crate) fn users_root() -> PathBuf {
+    "/home".into()
+}
+
+/// The existing folders of the PC's people: those below /home, root's, and those that the
+/// user list puts elsewhere.
+pub(crate) fn user_folders() -> Vec<PathBuf> {
+    let mut folders = folders_below(&users_root());
+    let listed = std::fs::read(USER_LIST).unwrap_or_default();
+    folders.extend(homes(&listed).into_iter().chain(["/root".into()]).filter(|home| home.is_dir()));
+    outermost(folders)
+}
+
+const USER_LIST: &str = "/etc/passwd";
+
+/// Homes of people, not of services, in the text of a user list.
+fn homes(list: &[u8]) -> Vec<PathBuf> {
+    let person = |line: &[u8]| {
+        let fields: Vec<&[u8]> = line.split(|b| *b == b':').collect();
+        let uid: u32 = std::str::from_utf8(fields.get(2)?).ok()?.parse().ok()?;
+        let home = *fields.get(5)?;
+        // 65534 is nobody; a home of "/" would make everything a user's.
+        let real = (1000..65534).contains(&uid) && home.len() > 1 && home.starts_with(b"/");
+        real.then(|| PathBuf::from(OsString::from_vec(home.to_vec())))
+    };
+    list.split(|b| *b == b'\n').filter_map(person).collect()
+}
+
+/// Makes a folder that only its owner may look into, or makes an existing one so.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+/// Writes a file that only its owner may read, down to the disk.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a rename in this folder last.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// The path for a text of the wire.
+pub(crate) fn path_from_text(text: &str) -> PathBuf {
+    OsString::from_vec(keepwatch_proto::paths::to_bytes(text)).into()
+}
+
+/// The text for a path, without loss.
+pub(crate) fn path_text(path: &Path) -> String {
+    keepwatch_proto::paths::to_text(path.as_os_str().as_bytes())
+}
+
+/// As the system calls itself.
+pub(crate) fn system_version() -> String {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.map(|name| name.trim_matches('"').to_owned()).unwrap_or_else(|| std::env::consts::OS.into())
+}
+
+/// The disk that holds a path.
+pub(crate) fn disk(path: &Path) -> io::Result<Disk> {
+    let stat = nix::sys::statvfs::statvfs(path)?;
+    // The types differ between systems; none of them is wider.
+    #[allow(clippy::unnecessary_cast)]
+    let (unit, blocks, free) = (stat.fragment_size() as u64, stat.blocks() as u64, stat.blocks_available() as u64);
+    Ok(Disk { total: blocks.saturating_mul(unit), free: free.saturating_mul(unit) })
+}
+
+/// What has to be set before a worker is spawned: nothing here, it lowers itself.
+pub(crate) fn prepare_worker(_command: &mut tokio::process::Command) {}
+
+/// Puts this process behind everything that people do, lets it die with its parent, and
+/// keeps its memory (keys) out of core dumps. Failing any of it is no reason not to work.
+pub(crate) fn lower_worker() {
+    lowest_priority();
+    let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    // When memory runs out, a scan goes first.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
+// Neither call has a safe wrapper; both take plain numbers.
+#[allow(unsafe_code)]
+fn lowest_priority() {
+    const WHO_PROCESS: libc::c_int = 1;
+    const CLASS_IDLE: libc::c_int = 3 << 13;
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+        libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, CLASS_IDLE);
+    }
+}
+
+/// How a process ended, in words.
+pub(crate) fn how_it_ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (_, Some(signal)) => {
+            let name = nix::sys::signal::Signal::try_from(signal).map_or("a signal", |s| s.as_str());
+            format!("it was killed by {name} ({signal})")
+        }
+        (Some(code), None) => format!("it ended with code {code}"),
+        (None, None) => "it ended".into(),
+    }
+}
+
+/// Returns when the system asks the agent to stop.
+pub(crate) async fn stop_signal() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Runs as a service of the system. Linux needs no special entry.
+pub(crate) fn serve(_run: fn(CancellationToken) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    anyhow::bail!("on this system a service needs no command of its own; let it start 'keepwatch-agent run'")
+}
+
+/// Makes a link, where a test needs one; false where that is not allowed.
+#[cfg(test)]
+pub(crate) fn link_for_tests(to: &Path, at: &Path) -> bool {
+    std::os::unix::fs::symlink(to, at).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_have_homes_and_services_have_none() {
+        let list = b"root:x:0:0:root:/root:/bin/bash\nwww:x:33:33::/var/www:/bin/sh\n\
+            wang:x:1000:1000::/home/wang:/bin/bash\nli:x:1001:1001::/data/li:/bin/bash\n\
+            odd:x:1002:1002::/:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\nbroken\n";
+        assert_eq!(homes(list), vec![PathBuf::from("/home/wang"), PathBuf::from("/data/li")]);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_survives() {
+        let path = PathBuf::from(OsString::from_vec(b"/srv/caf\xe9".to_vec()));
+        assert_eq!(path_text(&path), "/srv/caf\\xE9");
+        assert_eq!(path_from_text(&path_text(&path)), path);
+    }
+
+    #[test]
+    fn a_death_is_told_in_words() {
+        assert_eq!(how_it_ended(ExitStatus::from_raw(9)), "it was killed by SIGKILL (9)");
+        assert_eq!(how_it_ended(ExitStatus::from_raw(101 << 8)), "it ended with code 101");
+    }
+}

@@ -1,0 +1,265 @@
+//! Which bundle of rules is in use, and how a newer one takes its place: a child fetches,
+//! verifies, compiles and tries it; only then is it swapped in by a rename. Whatever fails,
+//! the one in use stays in use.
+
+use crate::config::{LinkConfig, StateDir};
+use crate::identity::Identity;
+use crate::ledger::{Ledger, LedgerError};
+use crate::link::backoff;
+use crate::platform;
+use crate::worker::{BundleOrder, Judgement, Order, Said, Worker};
+use keepwatch_proto::bundle::Bundle;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A bundle in use, and where its verified file lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InUse {
+    /// Which.
+    pub(crate) bundle: Bundle,
+    /// Its file.
+    pub(crate) file: PathBuf,
+}
+
+/// The folder of bundles: each under its version, and a file that says which is in use.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf(PathBuf);
+
+#[derive(Serialize, Deserialize)]
+struct Label {
+    current: Bundle,
+    previous: Option<Bundle>,
+}
+
+const LABEL: &str = "current.json";
+
+impl Shelf {
+    /// The shelf in a state folder.
+    pub(crate) fn open(state: &StateDir) -> io::Result<Self> {
+        let folder = state.signatures();
+        platform::private_dir(&folder)?;
+        Ok(Self(folder))
+    }
+
+    fn file(&self, bundle: &Bundle) -> PathBuf {
+        self.0.join(format!("{}.json.zst", bundle.version))
+    }
+
+    fn label(&self) -> Option<Label> {
+        let label: Label = serde_json::from_slice(&std::fs::read(self.0.join(LABEL)).ok()?).ok()?;
+        self.file(&label.current).exists().then_some(label)
+    }
+
+    /// What is in use.
+    pub(crate) fn in_use(&self) -> Option<InUse> {
+        self.label().map(|label| InUse { file: self.file(&label.current), bundle: label.current })
+    }
+
+    /// Puts a verified file into use; the one before it is kept, older ones go.
+    pub(crate) fn swap(&self, bundle: Bundle, verified: &Path) -> io::Result<InUse> {
+        let previous = self.label().map(|label| label.current).filter(|former| former.version != bundle.version);
+        let file = self.file(&bundle);
+        std::fs::rename(verified, &file)?;
+        platform::sync_dir(&self.0)?;
+        let keep = [Some(file.clone()), previous.as_ref().map(|p| self.file(p))];
+        let label = serde_json::to_vec_pretty(&Label { current: bundle.clone(), previous })?;
+        let new = self.0.join("current.json.new");
+        platform::write_private(&new, &label)?;
+        std::fs::rename(&new, self.0.join(LABEL))?;
+        platform::sync_dir(&self.0)?;
+        for entry in std::fs::read_dir(&self.0)?.flatten() {
+            let path = entry.path();
+            let is_bundle = entry.file_name().to_string_lossy().ends_with(".json.zst");
+            if is_bundle && !keep.contains(&Some(path.clone())) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(InUse { bundle, file })
+    }
+}
+
+/// What was tried without success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// Nothing.
+    None,
+    /// This version must not be used; only a newer one is looked at.
+    Refused(u64),
+    /// This version could not be had so many times.
+    Unavailable(u64, u32),
+}
+
+/// The bundle to fetch now, if any.
+fn to_fetch(current: u64, wanted: Option<&Bundle>, attempt: Attempt) -> Option<Bundle> {
+    let wanted = wanted.filter(|wanted| wanted.version > current)?;
+    match attempt {
+        Attempt::Refused(version) if wanted.version <= version => None,
+        _ => Some(wanted.clone()),
+    }
+}
+
+/// What keeping the signatures needs.
+pub(crate) struct Signatures {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) controller: String,
+    pub(crate) shelf: Shelf,
+    pub(crate) in_use: watch::Sender<Option<InUse>>,
+    pub(crate) config: LinkConfig,
+}
+
+impl Signatures {
+    /// Keeps the bundle in use as new as the controller wants it.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), LedgerError> {
+        let mut changes = self.ledger.watch();
+        let mut attempt = Attempt::None;
+        // A swap may have been the last thing before a power cut.
+        if let Some(in_use) = self.shelf.in_use() {
+            self.ledger.bundle_applied(in_use.bundle.version)?;
+        }
+        loop {
+            changes.borrow_and_update();
+            let current = self.in_use.borrow().as_ref().map_or(0, |in_use| in_use.bundle.version);
+            let announced = self.ledger.desired()?.and_then(|desired| desired.bundle);
+            if let Some(wanted) = to_fetch(current, announced.as_ref(), attempt) {
+                attempt = tokio::select! {
+                    outcome = self.take(current, wanted, attempt) => outcome?,
+                    _ = stop.cancelled() => return Ok(()),
+                };
+            }
+            let retry = match attempt {
+                Attempt::Unavailable(_, times) => backoff(times, self.config.longest(), rand::random()),
+                _ => Duration::MAX,
+            };
+            let rested = async {
+                match attempt {
+                    // Other changes come by the dozen while a scan runs; they are no reason to hurry.
+                    Attempt::Unavailable(..) => tokio::time::sleep(retry).await,
+                    _ => drop(changes.changed().await),
+                }
+            };
+            tokio::select! {
+                _ = rested => {}
+                _ = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Fetches, judges and swaps one in.
+    async fn take(&self, current: u64, wanted: Bundle, before: Attempt) -> Result<Attempt, LedgerError> {
+        let version = wanted.version;
+        let judgement = match self.judge(current, wanted).await {
+            Judgement::Good { bundle, file } => match self.shelf.swap(bundle, &file) {
+                Ok(in_use) => {
+                    tracing::info!(version, rules = in_use.bundle.rules, "signatures are in use");
+                    self.in_use.send_replace(Some(in_use));
+                    self.ledger.bundle_applied(version)?;
+                    return Ok(Attempt::None);
+                }
+                Err(error) => Judgement::Unavailable(format!("it cannot be put in place: {error}")),
+            },
+            other => other,
+        };
+        match judgement {
+            Judgement::Bad(reason) => {
+                tracing::error!(version, reason, "signatures refused; the ones in use stay");
+                self.ledger.bundle_refused(version, &reason)?;
+                Ok(Attempt::Refused(version))
+            }
+            Judgement::Good { .. } => Ok(Attempt::None),
+            Judgement::Unavailable(reason) => {
+                tracing::warn!(version, reason, "signatures cannot be had yet");
+                let times = match before {
+                    Attempt::Unavailable(v, times) if v == version => times.saturating_add(1),
+                    _ => 0,
+                };
+                Ok(Attempt::Unavailable(version, times))
+            }
+        }
+    }
+
+    async fn judge(&self, current: u64, wanted: Bundle) -> Judgement {
+        let order = Order::Bundle(BundleOrder {
+            controller: self.controller.clone(),
+            ca: self.identity.ca.clone(),
+            certificate: self.identity.certificate.clone(),
+            key: self.identity.key.clone(),
+            root: self.identity.signatures_root.clone(),
+            folder: self.shelf.0.clone(),
+            current,
+            wanted,
+        });
+        let mut worker = match Worker::start(&order).await {
+            Ok(worker) => worker,
+            Err(error) => return Judgement::Unavailable(error.to_string()),
+        };
+        let mut heard = Vec::new();
+        while worker.hear(&mut heard).await {}
+        let judged = heard.into_iter().find_map(|said| match said {
+            Said::Judged(judgement) => Some(judgement),
+            _ => None,
+        });
+        match judged {
+            Some(judgement) => judgement,
+            // It was tried and took its judge down with it: not to be tried again and again.
+            None => Judgement::Bad(format!("the process that tried it died: {}", worker.how_it_ended().await)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn bundle(version: u64) -> Bundle {
+        Bundle { version, sha256: "00".into(), size: 1, rules: 1 }
+    }
+
+    #[test]
+    fn only_a_newer_one_is_fetched_and_a_refused_one_not_again() {
+        use Attempt::{None as Untried, Refused, Unavailable};
+        for (current, wanted, attempt, fetch) in [
+            (0, Some(1), Untried, true),
+            (0, None, Untried, false),
+            (2, Some(2), Untried, false),
+            (2, Some(1), Untried, false),
+            (2, Some(3), Refused(3), false),
+            (2, Some(4), Refused(3), true),
+            (2, Some(3), Unavailable(3, 7), true),
+        ] {
+            let wanted: Option<Bundle> = wanted.map(bundle);
+            assert_eq!(
+                to_fetch(current, wanted.as_ref(), attempt).is_some(),
+                fetch,
+                "{current} {wanted:?} {attempt:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_swap_keeps_the_one_before_and_survives_a_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(Some(folder.path().into()));
+        let shelf = Shelf::open(&state).unwrap();
+        assert_eq!(shelf.in_use(), None);
+        let incoming = folder.path().join("verified");
+        for version in 1..=3 {
+            std::fs::write(&incoming, version.to_string()).unwrap();
+            let in_use = shelf.swap(bundle(version), &incoming).unwrap();
+            assert_eq!(std::fs::read_to_string(&in_use.file).unwrap(), version.to_string());
+            assert_eq!(Shelf::open(&state).unwrap().in_use(), Some(in_use));
+        }
+        let mut left: Vec<_> = std::fs::read_dir(state.signatures()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["2.json.zst", "3.json.zst", "current.json"]);
+        // Cut between the file and its label: the old one is still in use.
+        std::fs::write(shelf.file(&bundle(4)), "4").unwrap();
+        assert_eq!(shelf.in_use().unwrap().bundle.version, 3);
+    }
+}

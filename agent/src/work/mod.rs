@@ -1,0 +1,117 @@
+//! What runs inside the child: one order, from its line on stdin to the last line on
+//! stdout. The engines block, and so does everything here.
+
+mod backup;
+mod bundle;
+mod restore;
+mod scan;
+
+use crate::platform;
+use crate::worker::{Order, Said};
+use keepwatch_proto::job::{Failure, NAMED_FAILURES};
+use std::io::{self, BufRead, Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Longest order that is taken: a desired state fits into it several times.
+const LONGEST_ORDER: u64 = 8 << 20;
+/// People follow no more than this.
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+/// Does what the parent orders.
+pub(crate) fn run() -> anyhow::Result<()> {
+    platform::lower_worker();
+    let mut line = Vec::new();
+    io::stdin().lock().take(LONGEST_ORDER).read_until(b'\n', &mut line)?;
+    let order: Order = serde_json::from_slice(&line).map_err(|error| {
+        anyhow::anyhow!("this command is started by the agent and takes its order on stdin: {error}")
+    })?;
+    drop(line);
+    std::thread::spawn(end_with_the_parent);
+
+    let speaker = Speaker::new(io::stdout());
+    let last = match order {
+        Order::Scan(order) => Said::Ended(scan::run(order, &speaker)),
+        Order::Backup(order) => Said::Ended(backup::run(order, &speaker)),
+        Order::Restore(order) => Said::Ended(restore::run(order, &speaker)),
+        Order::Bundle(order) => Said::Judged(bundle::run(&order)),
+    };
+    speaker.say(&last);
+    // Whatever threads an engine has left behind are of no more use.
+    std::process::exit(0)
+}
+
+/// Nothing follows the order on stdin: it closes when the parent is gone, and work without
+/// a parent is work that nobody hears of.
+fn end_with_the_parent() {
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    tracing::warn!("the agent is gone; its worker ends");
+    std::process::exit(1)
+}
+
+/// The child's mouth.
+pub(crate) struct Speaker<W> {
+    out: Mutex<W>,
+    last_progress: Mutex<Option<Instant>>,
+    failures: AtomicUsize,
+}
+
+impl<W: Write> Speaker<W> {
+    /// Speaks into `out`.
+    pub(crate) fn new(out: W) -> Self {
+        Self { out: Mutex::new(out), last_progress: Mutex::new(None), failures: AtomicUsize::new(0) }
+    }
+
+    /// Says one thing. Nobody to hear it means that there is no use in going on.
+    pub(crate) fn say(&self, said: &Said) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let spoken = serde_json::to_vec(said).map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            out.write_all(&line)?;
+            out.flush()
+        });
+        if let Err(error) = spoken {
+            tracing::error!("the agent does not listen: {error}");
+            std::process::exit(1);
+        }
+    }
+
+    /// How far the work has come; said now and then.
+    pub(crate) fn progress(&self, phase: &str, files: u64, bytes: u64, total_bytes: u64) {
+        let mut last = self.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|at| at.elapsed() >= PROGRESS_EVERY) {
+            *last = Some(Instant::now());
+            drop(last);
+            self.say(&Said::Progress { phase: phase.into(), files, bytes, total_bytes });
+        }
+    }
+
+    /// Names one failure; the engines count them all.
+    pub(crate) fn failed(&self, path: &Path, reason: &str) {
+        if self.failures.fetch_add(1, Ordering::Relaxed) < NAMED_FAILURES {
+            self.say(&Said::Failure(Failure { path: platform::path_text(path), reason: reason.into() }));
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_and_failures_do_not_flood() {
+        let speaker = Speaker::new(Vec::new());
+        for n in 0..10_000 {
+            speaker.progress("scanning", n, n, 0);
+            speaker.failed(Path::new("/a"), "gone");
+        }
+        let text = String::from_utf8(speaker.out.into_inner().unwrap()).unwrap();
+        let said: Vec<Said> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let failures = said.iter().filter(|s| matches!(s, Said::Failure(_))).count();
+        assert_eq!(failures, NAMED_FAILURES);
+        assert!(said.len() - failures < 1000);
+    }
+}

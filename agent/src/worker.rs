@@ -1,0 +1,364 @@
+//! Heavy work runs in a child of the same binary. The order goes in on its stdin, secrets
+//! included, since a command line and an environment can be read by others; what it says
+//! comes out on stdout, one JSON line each. Killing it is how work is called off, and what
+//! it does wrong costs one job.
+
+use crate::platform;
+use keepwatch_backup::Storage;
+use keepwatch_proto::bundle::Bundle;
+use keepwatch_proto::detection::Detection;
+use keepwatch_proto::ids::JobId;
+use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES, RestoreSpec};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// Longest line that is taken from a child: it handles hostile files.
+const LONGEST_LINE: u64 = 1 << 20;
+/// Longest text in anything that goes into the outbox, in bytes.
+const LONGEST_TEXT: usize = 8 << 10;
+/// Longest path, in bytes: the longest that Linux has, each byte escaped.
+const LONGEST_PATH: usize = 16 << 10;
+/// Bytes of all failures that one end names, so that it fits a message.
+const ALL_FAILURES: usize = 256 << 10;
+/// Most metadata of one rule.
+const MOST_METADATA: usize = 64;
+
+/// What a child is to do.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Scan with a bundle.
+    Scan(ScanOrder),
+    /// Back up into the host's repository.
+    Backup(BackupOrder),
+    /// Bring files back.
+    Restore(RestoreOrder),
+    /// Fetch a bundle and judge it.
+    Bundle(BundleOrder),
+}
+
+/// Scan with a bundle.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ScanOrder {
+    pub(crate) job: JobId,
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) excludes: Vec<String>,
+    pub(crate) max_file_bytes: u64,
+    /// The bundle's file.
+    pub(crate) bundle: PathBuf,
+}
+
+/// Back up into the host's repository.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct BackupOrder {
+    pub(crate) storage: Storage,
+    pub(crate) password: String,
+    /// The name that the snapshot bears.
+    pub(crate) host: String,
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) excludes: Vec<String>,
+}
+
+/// Bring files back.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RestoreOrder {
+    pub(crate) storage: Storage,
+    pub(crate) password: String,
+    pub(crate) spec: RestoreSpec,
+    /// Where the PC lets restores write.
+    pub(crate) roots: Vec<PathBuf>,
+    /// Name of the new folder, where none was named.
+    pub(crate) new_folder: String,
+}
+
+/// Fetch a bundle and judge it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct BundleOrder {
+    /// The controller's agent door.
+    pub(crate) controller: String,
+    pub(crate) ca: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    /// The pinned root.
+    pub(crate) root: Vec<u8>,
+    /// The folder of the signatures.
+    pub(crate) folder: PathBuf,
+    /// Version in use; 0: none.
+    pub(crate) current: u64,
+    pub(crate) wanted: Bundle,
+}
+
+/// What a child says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Said {
+    /// How far it has come.
+    Progress { phase: String, files: u64, bytes: u64, total_bytes: u64 },
+    /// A rule matched.
+    Detection(Detection),
+    /// Something that should have been read or written and was not.
+    Failure(Failure),
+    /// The job is over.
+    Ended(Ended),
+    /// A bundle was judged.
+    Judged(Judgement),
+}
+
+/// What came of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Judgement {
+    /// It may be used; its verified bytes lie in this file.
+    Good { bundle: Bundle, file: PathBuf },
+    /// It must not be used.
+    Bad(String),
+    /// It could not be had; later perhaps.
+    Unavailable(String),
+}
+
+/// A child that does not work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkerError {
+    /// It could not be started.
+    #[error("the worker process cannot be started: {0}; check memory and the agent's program file")]
+    Spawn(#[from] std::io::Error),
+    /// The order could not be written down.
+    #[error("the worker's order cannot be written: {0}")]
+    Order(#[from] serde_json::Error),
+}
+
+/// A child at work. Dropping it kills it.
+pub(crate) struct Worker {
+    child: Child,
+    // Held open: the child ends when it closes, also when this process is killed.
+    _stdin: ChildStdin,
+    said: mpsc::Receiver<Said>,
+    complaints: JoinHandle<String>,
+}
+
+impl Worker {
+    /// Starts a child on an order.
+    pub(crate) async fn start(order: &Order) -> Result<Self, WorkerError> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("worker").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        platform::prepare_worker(&mut command);
+        let mut child = command.spawn()?;
+        let missing = || std::io::Error::other("a pipe is missing");
+        let mut stdin = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().ok_or_else(missing)?;
+
+        let (sender, said) = mpsc::channel(64);
+        tokio::spawn(listen(stdout, sender));
+        let complaints = tokio::spawn(pass_on(stderr));
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        // A child that has died already shows by its end, not here.
+        let _ = stdin.write_all(&line).await;
+        let _ = stdin.flush().await;
+        Ok(Self { child, _stdin: stdin, said, complaints })
+    }
+
+    /// Waits for more that it says; several things at once where they have piled up. False:
+    /// it says no more.
+    pub(crate) async fn hear(&mut self, heard: &mut Vec<Said>) -> bool {
+        self.said.recv_many(heard, 64).await > 0
+    }
+
+    /// Ends it.
+    pub(crate) async fn kill(&mut self) {
+        let _ = self.child.kill().await;
+    }
+
+    /// How it ended, in words, with its last complaint.
+    pub(crate) async fn how_it_ended(mut self) -> String {
+        // It has closed its stdout; one that lingers is of no more use.
+        let patience = std::time::Duration::from_secs(10);
+        let how = match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(status) => status.map(platform::how_it_ended).unwrap_or_else(|e| e.to_string()),
+            Err(_) => {
+                self.kill().await;
+                "it did not end by itself".into()
+            }
+        };
+        match self.complaints.await {
+            Ok(last) if !last.is_empty() => format!("{how}: {last}"),
+            _ => how,
+        }
+    }
+}
+
+/// Reads what a child says until it says no more. What is no message is logged and passed
+/// over: a library's stray print must not cost a job.
+async fn listen(stdout: impl AsyncRead + Unpin, sender: mpsc::Sender<Said>) {
+    let mut lines = BufReader::new(stdout);
+    while let Some(line) = next_line(&mut lines).await {
+        match serde_json::from_slice(&line) {
+            Ok(said) => {
+                if sender.send(bounded(said)).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::warn!("the worker said something that is no message: {error}"),
+        }
+    }
+}
+
+/// Passes a child's log on, and gives back its last line.
+async fn pass_on(stderr: impl AsyncRead + Unpin) -> String {
+    let (mut lines, mut last) = (BufReader::new(stderr), String::new());
+    while let Some(line) = next_line(&mut lines).await {
+        let text = String::from_utf8_lossy(&line);
+        eprintln!("{text}");
+        last = shortened(text.trim().to_owned(), LONGEST_TEXT);
+    }
+    last
+}
+
+/// The next line, cut off where it is longer than any that we write.
+async fn next_line(lines: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Vec<u8>> {
+    let mut line = Vec::new();
+    let read = lines.take(LONGEST_LINE).read_until(b'\n', &mut line).await;
+    match read {
+        Ok(n) if n > 0 => {
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
+            Some(line)
+        }
+        _ => None,
+    }
+}
+
+/// Within what an outbox and a message can hold.
+fn bounded(said: Said) -> Said {
+    match said {
+        Said::Detection(d) => Said::Detection(Detection {
+            rule: shortened(d.rule, LONGEST_TEXT),
+            namespace: shortened(d.namespace, LONGEST_TEXT),
+            path: shortened(d.path, LONGEST_PATH),
+            sha256: shortened(d.sha256, 64),
+            metadata: d
+                .metadata
+                .into_iter()
+                .take(MOST_METADATA)
+                .map(|(key, value)| (shortened(key, 256), shortened(value, 2048)))
+                .collect(),
+            ..d
+        }),
+        Said::Failure(f) => {
+            Said::Failure(Failure { path: shortened(f.path, LONGEST_PATH), reason: shortened(f.reason, LONGEST_TEXT) })
+        }
+        Said::Ended(mut ended) => {
+            ended.message = shortened(ended.message, LONGEST_TEXT);
+            ended.failures.clear();
+            Said::Ended(ended)
+        }
+        Said::Judged(Judgement::Bad(reason)) => Said::Judged(Judgement::Bad(shortened(reason, LONGEST_TEXT))),
+        other => other,
+    }
+}
+
+fn shortened(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.push('…');
+    }
+    text
+}
+
+/// The failures that an end names: the first ones, as many as fit.
+#[derive(Default)]
+pub(crate) struct Named {
+    failures: Vec<Failure>,
+    bytes: usize,
+}
+
+impl Named {
+    /// Names one more, if it fits.
+    pub(crate) fn add(&mut self, failure: Failure) {
+        let bytes = self.bytes + failure.path.len() + failure.reason.len();
+        if self.failures.len() < NAMED_FAILURES && bytes <= ALL_FAILURES {
+            self.bytes = bytes;
+            self.failures.push(failure);
+        }
+    }
+
+    /// The end, with these failures named.
+    pub(crate) fn in_end(self, ended: Ended) -> Ended {
+        Ended { failures: self.failures, ..ended }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use keepwatch_proto::clock::Clock;
+    use keepwatch_proto::detection::Severity;
+
+    async fn heard(stdout: &[u8]) -> Vec<Said> {
+        let (sender, mut said) = mpsc::channel(1024);
+        listen(stdout, sender).await;
+        let mut all = Vec::new();
+        while let Some(one) = said.recv().await {
+            all.push(one);
+        }
+        all
+    }
+
+    fn failure(path: &str) -> Failure {
+        Failure { path: path.into(), reason: "gone".into() }
+    }
+
+    #[tokio::test]
+    async fn noise_and_endless_lines_cost_nothing_that_was_said() {
+        let said = Said::Failure(failure("/a"));
+        let mut stdout = b"a stray print\n".to_vec();
+        stdout.extend(serde_json::to_vec(&said).unwrap());
+        stdout.push(b'\n');
+        stdout.extend(vec![b'x'; 3 * LONGEST_LINE as usize]);
+        stdout.push(b'\n');
+        stdout.extend(serde_json::to_vec(&said).unwrap());
+        // The last line may come without its end.
+        assert_eq!(heard(&stdout).await, vec![said.clone(), said]);
+    }
+
+    #[tokio::test]
+    async fn what_a_child_says_fits_a_message() {
+        let long = "守".repeat(20_000);
+        let detection = Detection {
+            job: JobId::new(&Clock::system()),
+            rule: long.clone(),
+            namespace: long.clone(),
+            severity: Severity::High,
+            metadata: (0..100).map(|n| (format!("{n}{long}"), long.clone())).collect(),
+            path: long.clone(),
+            size: 1,
+            sha256: long.clone(),
+            bundle: 1,
+        };
+        let size = serde_json::to_vec(&bounded(Said::Detection(detection))).unwrap().len();
+        assert!(size < keepwatch_proto::MAX_MESSAGE / 2, "{size}");
+
+        let mut named = Named::default();
+        for _ in 0..10_000 {
+            let Said::Failure(failure) = bounded(Said::Failure(failure(&long))) else { panic!() };
+            named.add(failure);
+        }
+        let ended = named.in_end(Ended::failed("x"));
+        assert!(!ended.failures.is_empty());
+        assert!(serde_json::to_vec(&ended).unwrap().len() < keepwatch_proto::MAX_MESSAGE / 2);
+    }
+
+    #[tokio::test]
+    async fn the_last_complaint_is_the_reason() {
+        assert_eq!(pass_on(&b"starting\nthread panicked: out of luck\n"[..]).await, "thread panicked: out of luck");
+        assert_eq!(pass_on(&b""[..]).await, "");
+    }
+}

@@ -1,0 +1,198 @@
+//! `hosts`: the PCs of the fleet.
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::output::{Card, Row};
+use crate::show;
+use chrono::{DateTime, Utc};
+use keepwatch_proto::facts::Facts;
+use keepwatch_proto::wire::staff as wire;
+use serde::Serialize;
+
+/// The PCs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Hosts {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// List all hosts (the default)
+    List,
+    /// Show all that is known of one host
+    Show {
+        /// Its name or id
+        host: String,
+    },
+    /// Cut a host off for good, at once; its backups stay
+    Revoke {
+        /// Its name or id
+        host: String,
+    },
+}
+
+/// One host, for people and programs.
+#[derive(Debug, Serialize)]
+struct HostView {
+    id: String,
+    name: String,
+    group: String,
+    connected: bool,
+    revoked: bool,
+    state: String,
+    reasons: Vec<String>,
+    enrolled: Option<DateTime<Utc>>,
+    last_seen: Option<DateTime<Utc>>,
+    last_scan: Option<DateTime<Utc>>,
+    last_backup: Option<DateTime<Utc>>,
+    next_scan: Option<DateTime<Utc>>,
+    next_backup: Option<DateTime<Utc>>,
+    bundle: u64,
+    bundle_refused: Option<String>,
+    open_detections: u32,
+    facts: Option<Facts>,
+}
+
+impl From<wire::Host> for HostView {
+    fn from(host: wire::Host) -> Self {
+        Self {
+            id: host.id,
+            name: host.name,
+            group: host.group,
+            connected: host.connected,
+            revoked: host.revoked,
+            state: host.state,
+            reasons: host.reasons,
+            enrolled: show::time(host.enrolled),
+            last_seen: show::time(host.last_seen),
+            last_scan: show::time(host.last_scan),
+            last_backup: show::time(host.last_backup),
+            next_scan: show::time(host.next_scan),
+            next_backup: show::time(host.next_backup),
+            bundle: host.bundle,
+            bundle_refused: show::some(host.bundle_refused),
+            open_detections: host.open_detections,
+            facts: host.facts.map(Into::into),
+        }
+    }
+}
+
+impl HostView {
+    fn presence(&self) -> &'static str {
+        match (self.revoked, self.connected) {
+            (true, _) => "revoked",
+            (false, true) => "online",
+            (false, false) => "offline",
+        }
+    }
+}
+
+impl Row for HostView {
+    const HEADER: &'static [&'static str] =
+        &["NAME", "GROUP", "STATE", "PRESENCE", "LAST SCAN", "LAST BACKUP", "RULES", "DETECTIONS", "WHY", "ID"];
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.group.clone(),
+            self.state.clone(),
+            self.presence().into(),
+            show::last(self.last_scan),
+            show::last(self.last_backup),
+            self.bundle.to_string(),
+            self.open_detections.to_string(),
+            self.reasons.join(", "),
+            self.id.clone(),
+        ]
+    }
+}
+
+impl Card for HostView {
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![
+            ("id", self.id.clone()),
+            ("name", self.name.clone()),
+            ("group", self.group.clone()),
+            ("state", self.state.clone()),
+            ("why", self.reasons.join(", ")),
+            ("presence", self.presence().into()),
+            ("enrolled", show::last(self.enrolled)),
+            ("last seen", show::last(self.last_seen)),
+            ("last scan", show::last(self.last_scan)),
+            ("next scan", show::when(self.next_scan)),
+            ("last backup", show::last(self.last_backup)),
+            ("next backup", show::when(self.next_backup)),
+            ("rules", format!("bundle {}", self.bundle)),
+            ("refused", show::or_dash(self.bundle_refused.as_ref())),
+            ("open detections", self.open_detections.to_string()),
+        ];
+        if let Some(facts) = &self.facts {
+            lines.push(("system", format!("{} {} ({})", facts.system, facts.system_version, facts.architecture)));
+            lines.push(("agent", facts.agent_version.clone()));
+            lines.push(("disk", format!("{} free of {}", show::size(facts.disk_free), show::size(facts.disk_total))));
+        }
+        lines
+    }
+}
+
+impl Hosts {
+    pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
+        let mut staff = context.staff().await?;
+        match self.action.unwrap_or(Action::List) {
+            Action::List => {
+                let hosts = staff.list_hosts(wire::Empty {}).await?.into_inner().hosts;
+                let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
+                context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")?;
+            }
+            Action::Show { host } => {
+                let host = staff.get_host(wire::HostName { host }).await?.into_inner();
+                context.output.card(&HostView::from(host))?;
+            }
+            Action::Revoke { host } => {
+                staff.revoke_host(wire::HostName { host: host.clone() }).await?;
+                context.output.note(&format!("{host} is cut off. To have it back, enrol it anew with a new token."));
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn its_json_is_what_scripts_rely_on() {
+        let host = wire::Host {
+            id: "1".into(),
+            name: "PC-1".into(),
+            group: "all".into(),
+            connected: true,
+            enrolled: 1,
+            reasons: vec!["backup-overdue".into()],
+            facts: Some(keepwatch_proto::wire::agent::Facts { name: "pc-1".into(), ..Default::default() }),
+            ..Default::default()
+        };
+        let facts = json!({
+            "name": "pc-1", "system": "", "system_version": "", "architecture": "", "agent_version": "",
+            "disk_total": 0, "disk_free": 0
+        });
+        assert_eq!(
+            serde_json::to_value(HostView::from(host)).unwrap(),
+            json!({
+                "id": "1", "name": "PC-1", "group": "all", "connected": true, "revoked": false, "state": "",
+                "reasons": ["backup-overdue"], "enrolled": "1970-01-01T00:00:01Z", "last_seen": null,
+                "last_scan": null, "last_backup": null, "next_scan": null, "next_backup": null, "bundle": 0,
+                "bundle_refused": null, "open_detections": 0, "facts": facts
+            })
+        );
+    }
+
+    #[test]
+    fn a_revoked_host_is_never_called_online() {
+        let host = wire::Host { connected: true, revoked: true, ..Default::default() };
+        assert_eq!(HostView::from(host).presence(), "revoked");
+    }
+}

@@ -1,0 +1,74 @@
+//! `restore`: bring files back onto a host, the one they came from or another.
+
+use super::{jobs, remote_path};
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use keepwatch_proto::wire::agent::{RestoreJob, job_spec::Kind};
+use keepwatch_proto::wire::staff::CreateJobRequest;
+
+/// Bring files back onto a host. By default into a new folder there, over nothing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    /// Name or id of the host whose backup it is
+    host: String,
+    /// Id of the snapshot, its beginning, or 'latest'
+    snapshot: String,
+    /// Only this path (repeatable); everything if left out
+    #[arg(long = "path", value_name = "PATH", value_parser = remote_path())]
+    paths: Vec<String>,
+    /// Restore onto this host instead
+    #[arg(long, value_name = "HOST")]
+    to_host: Option<String>,
+    /// Folder on the host to restore below; a new one where the PC allows restores if left out
+    #[arg(long, value_name = "DIR", value_parser = remote_path(), default_value = "", hide_default_value = true)]
+    target: String,
+    /// Replace files that exist; otherwise they are left alone and named
+    #[arg(long)]
+    overwrite: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Follow it to its end; exits with 0: succeeded, 3: partial, 4: failed or cancelled
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Restore {
+    pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
+        let follow = self.watch;
+        jobs::start(context, self.request(), follow).await
+    }
+
+    fn request(self) -> CreateJobRequest {
+        let Self { host, snapshot, paths, to_host, target, overwrite, dry_run, watch: _ } = self;
+        let spec =
+            jobs::spec(Kind::Restore(RestoreJob { snapshot, paths, target, overwrite, dry_run, grant: String::new() }));
+        match to_host {
+            Some(other) => CreateJobRequest { host: other, spec, source_host: host },
+            None => CreateJobRequest { host, spec, source_host: String::new() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_is_for_the_host_that_is_written_to() {
+        let restore = |to_host: Option<&str>| Restore {
+            host: "from".into(),
+            snapshot: "latest".into(),
+            paths: vec![],
+            to_host: to_host.map(Into::into),
+            target: String::new(),
+            overwrite: false,
+            dry_run: false,
+            watch: false,
+        };
+        for (to_host, host, source_host) in [(None, "from", ""), (Some("to"), "to", "from")] {
+            let request = restore(to_host).request();
+            assert_eq!((request.host.as_str(), request.source_host.as_str()), (host, source_host));
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! How a command can end: what went wrong, in words that say what to do next, and the exit
+//! codes that scripts rely on.
+
+use crate::connect::{self, ConnectError};
+use crate::rules::GatherError;
+use crate::session::SessionError;
+use keepwatch_proto::job::JobState;
+use std::io;
+use std::path::PathBuf;
+use tonic::{Code, Status};
+
+/// How a command that did not fail has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All that was asked.
+    Done,
+    /// A watched job did not do all that it should have.
+    Partial,
+    /// A watched job was not done.
+    Failed,
+}
+
+impl Outcome {
+    /// For a job that has ended.
+    pub(crate) fn of(state: JobState) -> Self {
+        match state {
+            JobState::Partial => Self::Partial,
+            JobState::Failed | JobState::Cancelled => Self::Failed,
+            JobState::Queued | JobState::Offered | JobState::Running | JobState::Succeeded => Self::Done,
+        }
+    }
+
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Partial => 3,
+            Self::Failed => 4,
+        }
+    }
+}
+
+/// Why a command could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Gather(#[from] GatherError),
+    #[error("{}", explain(.0))]
+    Call(Box<Status>),
+    #[error("cannot write the result: {0}")]
+    Output(io::Error),
+    #[error("{}: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{} exists already; choose another place with -o, or replace it with --force", .0.display())]
+    Exists(PathBuf),
+    #[error("only {received} of {total} bytes arrived; nothing was kept, try again")]
+    CutShort { received: u64, total: u64 },
+    #[error("cannot read the answer: {0}")]
+    Ask(io::Error),
+    #[error("nothing {0} published; correct the files named above and import again")]
+    NotPublished(&'static str),
+    #[error(
+        "the connection to the controller was lost and does not come back; the job goes on, see it with 'keepwatch jobs watch {0}'"
+    )]
+    LostSight(String),
+    #[error("the controller's answer makes no sense ({0}); controller and command line may be of different versions")]
+    Answer(String),
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// For a file of the user's that could not be read or written.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::File { path, error }
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Call(Box::new(status))
+    }
+}
+
+/// Whether asking again may help.
+pub(crate) fn is_passing(status: &Status) -> bool {
+    // A connection torn in the middle of a stream has many codes, and always a cause.
+    matches!(status.code(), Code::Unavailable) || std::error::Error::source(status).is_some()
+}
+
+fn explain(status: &Status) -> String {
+    let said = match (status.message(), std::error::Error::source(status)) {
+        // The connection broke: the status alone only says "transport error".
+        (_, Some(cause)) => format!("the connection to the controller broke ({})", connect::causes(cause)),
+        ("", None) => status.code().description().to_owned(),
+        (message, None) => message.to_owned(),
+    };
+    let next = match status.code() {
+        _ if is_passing(status) => "check the address, the network, and that keepwatch-controller is running there",
+        Code::Unauthenticated => "log in with 'keepwatch login'",
+        Code::PermissionDenied => "ask someone whose role allows it",
+        Code::Unimplemented => "controller and command line are of different versions; update the older one",
+        Code::Internal | Code::DataLoss => "the controller's log has the details",
+        _ => "",
+    };
+    // The controller may have given the advice itself.
+    if next.is_empty() || said.contains(next) || said.contains("'keepwatch ") {
+        said
+    } else {
+        format!("{said}; {next}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_that_help_promises() {
+        for (state, code) in
+            [(JobState::Succeeded, 0), (JobState::Partial, 3), (JobState::Failed, 4), (JobState::Cancelled, 4)]
+        {
+            assert_eq!(Outcome::of(state).exit_code(), code, "{state}");
+        }
+        assert_eq!(Failure::Usage("no".into()).exit_code(), 2);
+        assert_eq!(Failure::from(Status::not_found("no such host")).exit_code(), 1);
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_next() {
+        for (status, words) in [
+            (Status::unauthenticated("the session has ended"), ["the session has ended", "keepwatch login"]),
+            (Status::unavailable("tcp connect error"), ["tcp connect error", "is running"]),
+            (Status::permission_denied(""), ["permission", "role"]),
+        ] {
+            let text = Failure::from(status).to_string();
+            words.iter().for_each(|word| assert!(text.contains(word), "{text}"));
+        }
+        let broken = Failure::from(Status::from_error("broken pipe".into())).to_string();
+        assert!(broken.contains("broken pipe") && broken.contains("is running"), "{broken}");
+        let own_advice = Status::unauthenticated("no session; run 'keepwatch login'");
+        assert_eq!(Failure::from(own_advice).to_string(), "no session; run 'keepwatch login'");
+        assert_eq!(Failure::from(Status::not_found("no host 'a'")).to_string(), "no host 'a'");
+    }
+}

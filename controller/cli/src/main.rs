@@ -1,0 +1,23 @@
+//! `keepwatch`, the staff's command line: a gRPC client of the controller's staff door and
+//! nothing more. It decides nothing; it asks, and shows what it is told.
+
+mod ask;
+mod commands;
+mod connect;
+mod context;
+mod failure;
+mod output;
+mod platform;
+mod progress;
+mod rules;
+mod run;
+#[cfg(test)]
+mod scripted;
+mod session;
+mod show;
+mod trust;
+mod watch;
+
+fn main() -> std::process::ExitCode {
+    run::run(clap::Parser::parse())
+}

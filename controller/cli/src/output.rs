@@ -1,0 +1,225 @@
+//! The only room that writes to the terminal. Commands hand over views, of which it makes
+//! tables for people or JSON for programs; what others wrote is made harmless on the way.
+
+use crate::failure::Failure;
+use crate::show::{harmless, harmless_json, harmless_lines};
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use std::io::{self, BufWriter, Stdout, Write};
+use std::marker::PhantomData;
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    // No doc comments: they would swell every command's help.
+    #[default]
+    Table,
+    Json,
+}
+
+/// One row of a listing. Its JSON form is a promise to scripts.
+pub(crate) trait Row: Serialize {
+    /// The columns.
+    const HEADER: &'static [&'static str];
+    /// As wide as a column is at least, where rows are shown as they come.
+    const WIDTHS: &'static [usize] = &[];
+    /// The row for people, one for each column.
+    fn cells(&self) -> Vec<String>;
+}
+
+/// One thing with all that is known of it.
+pub(crate) trait Card: Serialize {
+    /// The card for people: what, and its value.
+    fn lines(&self) -> Vec<(&'static str, String)>;
+}
+
+/// Where results go.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// A whole listing; `none` is said where it is empty.
+    pub(crate) fn list<R: Row>(&self, rows: &[R], none: &str) -> Result<(), Failure> {
+        if rows.is_empty() && self.format == Format::Table {
+            self.note(none);
+            return Ok(());
+        }
+        write(&list(self.format, rows)?)
+    }
+
+    /// One thing.
+    pub(crate) fn card<C: Card>(&self, card: &C) -> Result<(), Failure> {
+        write(&match self.format {
+            Format::Table => pairs(card.lines()),
+            Format::Json => json(card)?,
+        })
+    }
+
+    /// A document as it is; as JSON, the thing that it is part of.
+    pub(crate) fn document<S: Serialize>(&self, text: &str, whole: &S) -> Result<(), Failure> {
+        write(&match self.format {
+            Format::Table => harmless_lines(text),
+            Format::Json => json(whole)?,
+        })
+    }
+
+    /// A listing whose rows are shown as they come.
+    pub(crate) fn stream<R: Row>(&self) -> Stream<R> {
+        Stream { format: self.format, rows: 0, out: BufWriter::new(io::stdout()), of: PhantomData }
+    }
+
+    /// Something that people want to know and programs do not read.
+    pub(crate) fn note(&self, text: &str) {
+        // Standard error that is closed is no reason to stop.
+        let _ = write!(io::stderr(), "{}", harmless_lines(text));
+    }
+
+    /// Why it did not work.
+    pub(crate) fn failure(&self, text: &str) {
+        self.note(&format!("keepwatch: {text}"));
+    }
+}
+
+/// A listing under way.
+#[derive(Debug)]
+pub(crate) struct Stream<R> {
+    format: Format,
+    rows: u64,
+    out: BufWriter<Stdout>,
+    of: PhantomData<R>,
+}
+
+impl<R: Row> Stream<R> {
+    /// Shows one more row.
+    pub(crate) fn row(&mut self, row: &R) -> Result<(), Failure> {
+        let text = streamed(self.format, self.rows == 0, row)?;
+        self.rows += 1;
+        self.out.write_all(text.as_bytes()).map_err(Failure::Output)
+    }
+
+    /// Ends the listing and says how many rows it had. One that breaks off is left open, so
+    /// that no program takes it for whole.
+    pub(crate) fn end(mut self) -> Result<u64, Failure> {
+        if self.format == Format::Json {
+            let end: &[u8] = if self.rows == 0 { b"[]\n" } else { b"\n]\n" };
+            self.out.write_all(end).map_err(Failure::Output)?;
+        }
+        self.out.flush().map_err(Failure::Output)?;
+        Ok(self.rows)
+    }
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+fn json<S: Serialize + ?Sized>(value: &S) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Output(error.into()))?;
+    Ok(harmless_json(&text) + "\n")
+}
+
+fn list<R: Row>(format: Format, rows: &[R]) -> Result<String, Failure> {
+    match format {
+        Format::Json => json(rows),
+        Format::Table => {
+            let mut table = plain_table();
+            table.set_header(R::HEADER.to_vec());
+            table.add_rows(rows.iter().map(|row| tamed(row.cells())));
+            Ok(trimmed(&table))
+        }
+    }
+}
+
+fn pairs(lines: Vec<(&'static str, String)>) -> String {
+    let mut table = plain_table();
+    table.add_rows(lines.into_iter().map(|(name, value)| [format!("{name}:"), harmless(&value).into_owned()]));
+    trimmed(&table)
+}
+
+fn streamed<R: Row>(format: Format, first: bool, row: &R) -> Result<String, Failure> {
+    match format {
+        Format::Json => {
+            let text = serde_json::to_string(row).map_err(|error| Failure::Output(error.into()))?;
+            Ok(format!("{}{}", if first { "[\n  " } else { ",\n  " }, harmless_json(&text)))
+        }
+        Format::Table => {
+            let header =
+                if first { spaced(R::HEADER.iter().map(ToString::to_string), R::WIDTHS) } else { String::new() };
+            Ok(header + &spaced(tamed(row.cells()), R::WIDTHS))
+        }
+    }
+}
+
+fn spaced(cells: impl IntoIterator<Item = String>, widths: &[usize]) -> String {
+    let widths = widths.iter().copied().chain(std::iter::repeat(0));
+    let columns: Vec<String> = cells.into_iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    columns.join("  ").trim_end().to_owned() + "\n"
+}
+
+fn tamed(cells: Vec<String>) -> Vec<String> {
+    cells.iter().map(|cell| harmless(cell).into_owned()).collect()
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+fn trimmed(table: &Table) -> String {
+    // The style pads each cell on both sides.
+    table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n").collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Thing {
+        name: &'static str,
+        bytes: u64,
+    }
+
+    impl Row for Thing {
+        const HEADER: &'static [&'static str] = &["NAME", "SIZE"];
+        const WIDTHS: &'static [usize] = &[6];
+        fn cells(&self) -> Vec<String> {
+            vec![self.name.into(), crate::show::size(self.bytes)]
+        }
+    }
+
+    const THINGS: [Thing; 2] = [Thing { name: "守\x1b", bytes: 1024 }, Thing { name: "b", bytes: 0 }];
+
+    #[test]
+    fn a_table_is_plain_and_harmless() {
+        let text = list(Format::Table, &THINGS).unwrap();
+        assert_eq!(text, "NAME      SIZE\n守\\u{1b}  1.00 KiB\nb         0 B\n");
+    }
+
+    #[test]
+    fn json_is_an_array_of_objects() {
+        let text = list(Format::Json, &THINGS).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value, serde_json::json!([{"name": "守\x1b", "bytes": 1024}, {"name": "b", "bytes": 0}]));
+        assert_eq!(list::<Thing>(Format::Json, &[]).unwrap(), "[]\n");
+    }
+
+    #[test]
+    fn rows_that_come_one_by_one_make_the_same() {
+        let rows = |format| -> String {
+            THINGS.iter().enumerate().map(|(at, row)| streamed(format, at == 0, row).unwrap()).collect()
+        };
+        let value: serde_json::Value = serde_json::from_str(&(rows(Format::Json) + "\n]\n")).unwrap();
+        assert_eq!(value.as_array().unwrap().len(), 2);
+        assert_eq!(rows(Format::Table), "NAME    SIZE\n守\\u{1b}  1.00 KiB\nb       0 B\n");
+    }
+}

@@ -1,0 +1,151 @@
+//! From the command line to an exit code.
+
+use crate::commands::Command;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::output::{Format, Output};
+use crate::session::Profiles;
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Overrides the profile's session, for scripts.
+const TOKEN: &str = "KEEPWATCH_TOKEN";
+/// What a shell reports for a program that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// Heading of the options that every command takes.
+const EVERYWHERE: &str = "Everywhere";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; a watched job succeeded
+  1  an error; it says what to do next
+  2  the command line is wrong
+  3  a watched job ended partial: something it should have done was not, and is named
+  4  a watched job failed or was cancelled
+
+Environment:
+  KEEPWATCH_PROFILE  the profile to use, as --profile
+  KEEPWATCH_TOKEN    a session that is used instead of the profile's, for scripts";
+
+/// Staff's command line for Keepwatch: hosts, scans, backups, restores.
+#[derive(Debug, Parser)]
+#[command(name = "keepwatch", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    /// Which controller and user to be; made by 'keepwatch login'
+    #[arg(long, global = true, env = "KEEPWATCH_PROFILE", default_value = "default", value_name = "NAME", help_heading = EVERYWHERE)]
+    profile: String,
+    /// How results are written: json has RFC 3339 times, bytes and a shape that stays
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = EVERYWHERE)]
+    output: Format,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Does what is asked and says how that went.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let output = Output::new(arguments.output);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&format!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let work = async {
+        tokio::select! {
+            ended = obey(arguments, &output) => Some(ended),
+            // Falling out of here drops the work, and with it what was half written.
+            Ok(()) = tokio::signal::ctrl_c() => None,
+        }
+    };
+    let ended = runtime.block_on(work);
+    // A prompt may still be waiting for an answer that no one needs now.
+    runtime.shutdown_background();
+    match ended {
+        None => ExitCode::from(INTERRUPTED),
+        Some(Ok(outcome)) => ExitCode::from(outcome.exit_code()),
+        // The reader, `head` for one, has had enough.
+        Some(Err(Failure::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Some(Err(failure)) => {
+            output.failure(&failure.to_string());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn obey(arguments: Arguments, output: &Output) -> Result<Outcome, Failure> {
+    let context = Context {
+        output: output.clone(),
+        profiles: Profiles::of_user()?,
+        profile: arguments.profile,
+        token: std::env::var(TOKEN).ok().filter(|token| !token.is_empty()),
+    };
+    arguments.command.run(&context).await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_scripts_write_is_understood() {
+        for line in [
+            "login https://controller:8443 --user admin --fingerprint 0000000000000000000000000000000000000000000000000000000000000000 --password-file -",
+            "login",
+            "hosts",
+            "hosts list --output json",
+            "hosts show PC-1",
+            "groups create tax --parent city",
+            "policies get all",
+            "policies apply all -f policy.yaml --revision 3",
+            "tokens create --uses 5 --ttl 7d --group tax",
+            "jobs --host PC-1 --limit 5",
+            "jobs list --host PC-1",
+            "jobs watch 1",
+            "snapshots PC-1",
+            "ls PC-1 latest /home --recursive",
+            "find PC-1 *.docx",
+            "download PC-1 latest /home/a -o -",
+            "detections --host PC-1 --all",
+            "detections list --all",
+            "detections acknowledge 1 --reason harmless",
+            "scan PC-1 /home /srv --watch",
+            "backup PC-1",
+            "restore PC-1 latest --path /a --path /b --to-host PC-2 --target /t --overwrite --dry-run --watch",
+            "signatures import rules --dry-run --skip-broken --source office",
+            "signatures sources",
+            "signatures remove office",
+            "users create ann --role operator",
+            "audit --limit 5",
+            "report --output json --profile other",
+            "recovery-kit PC-1 -o kit.txt",
+        ] {
+            let words = std::iter::once("keepwatch").chain(line.split(' '));
+            Arguments::try_parse_from(words).map_err(|e| format!("{line}: {e}")).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for line in [
+            "login https://c:1 --ca f --fingerprint 00",
+            "login http://c:1",
+            "users create ann --role king",
+            "tokens create --ttl soon",
+            "tokens create --uses 0",
+            "detections acknowledge 1",
+            "rollouts",
+        ] {
+            let words = std::iter::once("keepwatch").chain(line.split(' '));
+            assert_eq!(Arguments::try_parse_from(words).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+}

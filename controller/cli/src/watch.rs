@@ -1,0 +1,71 @@
+//! Follows a job to its end, through a controller that restarts on the way.
+
+use crate::commands::jobs::JobView;
+use crate::connect::Staff;
+use crate::context::Context;
+use crate::failure::{Failure, Outcome, is_passing};
+use crate::progress::Progress;
+use keepwatch_proto::job::JobState;
+use keepwatch_proto::wire::staff as wire;
+use std::time::Duration;
+
+/// Waits between attempts to see the job again, in seconds; about two minutes in all.
+const WAITS: [u64; 7] = [1, 2, 4, 8, 16, 30, 60];
+
+/// Shows the job's progress until it ends, then how it ended.
+pub(crate) async fn to_the_end(context: &Context, staff: &mut Staff, id: &str) -> Result<Outcome, Failure> {
+    let mut progress = Progress::new(&context.output);
+    let mut attempt = 0;
+    let job = loop {
+        match look(staff, id, &mut progress, &mut attempt).await {
+            Ok(Some(job)) => break job,
+            Err(status) if !is_passing(&status) => return Err(status.into()),
+            Ok(None) | Err(_) => {
+                let seconds = WAITS.get(attempt).ok_or_else(|| Failure::LostSight(id.into()))?;
+                progress.show("connection lost, trying again", "", 0, 0);
+                tokio::time::sleep(Duration::from_secs(*seconds)).await;
+                attempt += 1;
+            }
+        }
+    };
+    drop(progress);
+    let state = state_of(&job)?;
+    context.output.card(&JobView::from(job))?;
+    Ok(Outcome::of(state))
+}
+
+/// One look, for as long as the connection lasts: the job, if it was seen to end.
+async fn look(
+    staff: &mut Staff,
+    id: &str,
+    progress: &mut Progress,
+    attempt: &mut usize,
+) -> Result<Option<wire::Job>, tonic::Status> {
+    let mut stream = staff.watch_job(wire::JobId { id: id.into() }).await?.into_inner();
+    while let Some(job) = stream.message().await? {
+        *attempt = 0;
+        if job.state.parse().is_ok_and(JobState::is_end) {
+            return Ok(Some(job));
+        }
+        let (headline, detail, bytes, total) = summary(&job);
+        progress.show(&headline, &detail, bytes, total);
+    }
+    Ok(None)
+}
+
+fn summary(job: &wire::Job) -> (String, String, u64, u64) {
+    let wire::Job { kind, state, host_name, .. } = job;
+    let Some(now) = &job.progress else {
+        return (format!("{kind} on {host_name}: {state}"), String::new(), 0, 0);
+    };
+    (
+        format!("{kind} on {host_name}: {state}, {}", now.phase),
+        format!("{} files", now.files),
+        now.bytes,
+        now.total_bytes,
+    )
+}
+
+fn state_of(job: &wire::Job) -> Result<JobState, Failure> {
+    job.state.parse().map_err(|error: keepwatch_proto::WireError| Failure::Answer(error.to_string()))
+}

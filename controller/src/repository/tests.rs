@@ -1,0 +1,195 @@
+//! The service as hosts, honest and not, see it.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use http_body_util::BodyExt;
+use keepwatch_proto::clock::Clock;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::PathBuf;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+struct Fixture {
+    root: TempDir,
+    router: Router,
+    store: Arc<FolderStore>,
+    host: HostId,
+    other: HostId,
+}
+
+impl Fixture {
+    /// A repository for `host`; `other` may read it when `granted`.
+    async fn new(granted: bool) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let store = Arc::new(FolderStore::open(root.path().to_owned()).unwrap());
+        let (host, other) = (HostId::new(&Clock::system()), HostId::new(&Clock::system()));
+        let grants: MayRead =
+            Arc::new(move |reader, owner| Box::pin(async move { granted && (reader, owner) == (other, host) }));
+        let fixture = Self { root, router: router(store.clone(), grants), store, host, other };
+        assert_eq!(fixture.ask(Method::POST, "?create=true", &[], "").await.0, 200);
+        fixture
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.store.folder(self.host)
+    }
+
+    /// A request of the host about its own repository.
+    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> (u16, String) {
+        self.send(Some(self.host), method, &format!("/repositories/{}/{path}", self.host), headers, body).await
+    }
+
+    async fn send(
+        &self,
+        caller: Option<HostId>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> (u16, String) {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(body.into()).unwrap();
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(HostIdentity(caller));
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+}
+
+fn hash(content: &str) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
+#[tokio::test]
+async fn an_object_is_kept_read_in_parts_and_listed() {
+    let fixture = Fixture::new(false).await;
+    let (name, path) = (hash("content"), format!("data/{}", hash("content")));
+    assert_eq!(fixture.ask(Method::POST, &path, &[], "content").await.0, 200);
+    assert_eq!(fs::read(fixture.folder().join("data").join(&name[..2]).join(&name)).unwrap(), b"content");
+    assert_eq!(fixture.ask(Method::GET, &path, &[], "").await, (200, "content".to_owned()));
+    assert_eq!(fixture.ask(Method::HEAD, &path, &[], "").await, (200, String::new()));
+    assert_eq!(fixture.ask(Method::GET, &path, &[("range", "bytes=3-6")], "").await, (206, "tent".to_owned()));
+    assert_eq!(fixture.ask(Method::GET, &path, &[("range", "bytes=7-")], "").await.0, 416);
+    assert_eq!(fixture.ask(Method::GET, "data/", &[], "").await, (200, format!(r#"["{name}"]"#)));
+    let listed = fixture.ask(Method::GET, "data/", &[("accept", LIST_V2)], "").await;
+    assert_eq!(listed, (200, format!(r#"[{{"name":"{name}","size":7}}]"#)));
+    assert_eq!(fixture.ask(Method::GET, &format!("index/{name}"), &[], "").await.0, 404);
+    assert_eq!(fixture.store.bytes_used(fixture.host), 7);
+    // Again is success, and heals what the disk has spoilt.
+    let stored = fixture.folder().join("data").join(&name[..2]).join(&name);
+    fs::write(&stored, "damage").unwrap();
+    assert_eq!(fixture.ask(Method::POST, &path, &[], "content").await.0, 200);
+    assert_eq!(fs::read(stored).unwrap(), b"content");
+}
+
+#[tokio::test]
+async fn what_arrives_wrong_leaves_nothing() {
+    let fixture = Fixture::new(false).await;
+    let path = format!("data/{}", hash("content"));
+    assert_eq!(fixture.ask(Method::POST, &path, &[], "c0ntent").await.0, 400);
+    let large = (256u64 << 20) + 1;
+    assert_eq!(fixture.ask(Method::POST, &path, &[("content-length", &large.to_string())], "").await.0, 413);
+    let endless =
+        futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(bytes::Bytes::from_static(&[0; 1 << 20])));
+    assert_eq!(fixture.ask(Method::POST, "config", &[], Body::from_stream(endless)).await.0, 413);
+    let broken = futures_util::stream::iter([Ok(bytes::Bytes::from("con")), Err(std::io::Error::other("gone"))]);
+    assert_eq!(fixture.ask(Method::POST, &path, &[], Body::from_stream(broken)).await.0, 408);
+    assert_eq!(fixture.store.bytes_used(fixture.host), 0);
+    assert_eq!(fs::read_dir(fixture.root.path().join(".incoming")).unwrap().count(), 0);
+    // And what a crash leaves is gone after the next start.
+    fs::write(fixture.root.path().join(".incoming/left"), "x").unwrap();
+    FolderStore::open(fixture.root.path().to_owned()).unwrap();
+    assert_eq!(fs::read_dir(fixture.root.path().join(".incoming")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn nothing_stored_is_changed_or_removed() {
+    let fixture = Fixture::new(false).await;
+    assert_eq!(fixture.ask(Method::HEAD, "config", &[], "").await.0, 404);
+    assert_eq!(fixture.ask(Method::POST, "config", &[], "first").await.0, 200);
+    assert_eq!(fixture.ask(Method::POST, "config", &[], "first").await.0, 200);
+    assert_eq!(fixture.ask(Method::POST, "config", &[], "second").await.0, 403);
+    assert_eq!(fixture.ask(Method::DELETE, "config", &[], "").await.0, 403);
+    assert_eq!(fixture.ask(Method::GET, "config", &[], "").await, (200, "first".to_owned()));
+    for kind in ["data", "index", "keys", "snapshots", "locks"] {
+        let path = format!("{kind}/{}", hash(kind));
+        assert_eq!(fixture.ask(Method::POST, &path, &[], kind).await.0, 200);
+        let expected = if kind == "locks" { (200, 404) } else { (403, 200) };
+        assert_eq!(fixture.ask(Method::DELETE, &path, &[], "").await.0, expected.0, "{kind}");
+        assert_eq!(fixture.ask(Method::HEAD, &path, &[], "").await.0, expected.1, "{kind}");
+    }
+    assert_eq!(fixture.ask(Method::POST, "?create=true", &[], "").await.0, 200);
+    assert_eq!(fixture.ask(Method::GET, "config", &[], "").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_host_has_its_own_repository_only() {
+    let fixture = Fixture::new(false).await;
+    let path = format!("data/{}", hash("x"));
+    fixture.ask(Method::POST, &path, &[], "x").await;
+    let own = format!("/repositories/{}", fixture.host);
+    let methods = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+    for method in &methods {
+        for path in [format!("{own}/{path}"), format!("{own}/config")] {
+            assert_eq!(fixture.send(None, method.clone(), &path, &[], "x").await.0, 401, "{method} {path}");
+            assert_eq!(
+                fixture.send(Some(fixture.other), method.clone(), &path, &[], "x").await.0,
+                403,
+                "{method} {path}"
+            );
+        }
+    }
+    assert_eq!(fixture.send(Some(fixture.other), Method::GET, &format!("{own}/data/"), &[], "").await.0, 403);
+    assert_eq!(fixture.send(Some(fixture.other), Method::POST, &format!("{own}/?create=true"), &[], "").await.0, 403);
+    // The other one has none: nothing is made by the way.
+    let path = format!("/repositories/{}/{path}", fixture.other);
+    assert_eq!(fixture.send(Some(fixture.other), Method::POST, &path, &[], "x").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_grant_lets_read_and_no_more() {
+    let fixture = Fixture::new(true).await;
+    let path = format!("/repositories/{}/data/{}", fixture.host, hash("x"));
+    let others = |method: Method| fixture.send(Some(fixture.other), method, &path, &[], "x");
+    assert_eq!(others(Method::POST).await.0, 403);
+    fixture.send(Some(fixture.host), Method::POST, &path, &[], "x").await;
+    assert_eq!(others(Method::GET).await, (200, "x".to_owned()));
+    assert_eq!(others(Method::HEAD).await.0, 200);
+    assert_eq!(others(Method::DELETE).await.0, 403);
+}
+
+#[tokio::test]
+async fn only_the_protocols_names_are_names() {
+    let fixture = Fixture::new(false).await;
+    let id = hash("x");
+    let upper = id.to_uppercase();
+    for path in [
+        format!("data/{upper}"),
+        format!("data/{}", &id[1..]),
+        format!("secrets/{id}"),
+        format!("..%2f..%2fetc/{id}"),
+        "data/..%2f..%2fconfig".to_owned(),
+        "data/%2e%2e".to_owned(),
+        format!("data/{id}%00"),
+        "secrets/".to_owned(),
+        "?create=false".to_owned(),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let status = fixture.ask(method.clone(), &path, &[], "x").await.0;
+            assert!(matches!(status, 400 | 404 | 405), "{method} {path}: {status}");
+        }
+    }
+    for host in ["..", "%2e%2e", "config", &fixture.host.to_string().to_uppercase()] {
+        let status =
+            fixture.send(Some(fixture.host), Method::GET, &format!("/repositories/{host}/config"), &[], "").await.0;
+        assert!(matches!(status, 403 | 404), "{host}: {status}");
+    }
+    assert_eq!(fixture.store.bytes_used(fixture.host), 0);
+}

@@ -1,0 +1,56 @@
+// What the page does by itself: it tells times in the reader's own zone, keeps what somebody
+// has opened or is typing through a refresh, and says so when it no longer hears of changes.
+(() => {
+  "use strict";
+  const language = document.documentElement.lang;
+  const zoned = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+
+  const localise = (root) => {
+    for (const time of root.querySelectorAll("time[datetime]")) {
+      time.title = zoned.format(new Date(time.dateTime));
+    }
+  };
+
+  const typing = (region) =>
+    region.contains(document.activeElement) && document.activeElement.matches("input, textarea") ||
+    [...region.querySelectorAll("input, textarea")].some((field) => field.value !== field.defaultValue);
+
+  let opened = [];
+  let focused = "";
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const region = event.detail.target;
+    if (region.id !== "live") return;
+    // The next change comes, and with it what is missed now.
+    if (typing(region)) event.detail.shouldSwap = false;
+    opened = [...region.querySelectorAll("details[open][id]")].map((details) => details.id);
+    focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+  });
+
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    opened = [];
+    focused = "";
+    localise(document);
+  });
+
+  const stale = (is) => {
+    const banner = document.getElementById("stale");
+    if (banner) banner.hidden = !is;
+  };
+  document.addEventListener("htmx:sseOpen", () => stale(false));
+  document.addEventListener("htmx:sseError", () => stale(true));
+  document.addEventListener("htmx:sendError", () => stale(true));
+
+  // A button pressed twice is one wish.
+  document.addEventListener("submit", (event) => {
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.forms) delete form.dataset.sent;
+  });
+
+  localise(document);
+})();

@@ -1,0 +1,263 @@
+//! The languages of the pages, by fluent. Which one: the reader's choice (a cookie), else
+//! the browser's wish. Nothing that people read is written anywhere else in this room.
+
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum_extra::extract::CookieJar;
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use std::sync::LazyLock;
+use unic_langid::LanguageIdentifier;
+
+/// Keeps the reader's choice.
+pub const COOKIE: &str = "keepwatch-language";
+
+const ENGLISH: &str = include_str!("i18n/en.ftl");
+const CHINESE: &str = include_str!("i18n/zh-CN.ftl");
+
+/// A language that the pages speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// Chinese as written in China.
+    Chinese,
+}
+
+type Bundle = FluentBundle<FluentResource>;
+
+static BUNDLES: LazyLock<[Bundle; 2]> = LazyLock::new(|| [bundle(Language::English), bundle(Language::Chinese)]);
+
+fn bundle(language: Language) -> Bundle {
+    let text = match language {
+        Language::English => ENGLISH,
+        Language::Chinese => CHINESE,
+    };
+    let id: LanguageIdentifier = language.tag().parse().unwrap_or_default();
+    let mut bundle = Bundle::new_concurrent(vec![id]);
+    // What a PC reports is isolated by <bdi> where it is shown.
+    bundle.set_use_isolating(false);
+    bundle.set_formatter(Some(|value, _| match value {
+        FluentValue::Number(number) => Some(grouped(number.value)),
+        _ => None,
+    }));
+    // What is wrong with a file, a test has found.
+    let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(resource, _)| resource);
+    bundle.add_resource_overriding(resource);
+    bundle
+}
+
+/// `1234567` as `1,234,567`: so in both languages.
+fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 && digit.is_ascii_digit() {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// What goes into a text's place.
+pub enum Value<'a> {
+    /// A count, which decides singular and plural.
+    Count(u64),
+    /// A text.
+    Text(&'a str),
+}
+
+impl Language {
+    /// As HTML and HTTP name it.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// The one with this name.
+    pub fn tagged(tag: &str) -> Option<Self> {
+        [Self::English, Self::Chinese].into_iter().find(|l| l.tag() == tag)
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::English => Self::Chinese,
+            Self::Chinese => Self::English,
+        }
+    }
+
+    /// The one that a request wants.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let chosen = CookieJar::from_headers(headers).get(COOKIE).and_then(|c| Self::tagged(c.value()));
+        let wished = || headers.get(ACCEPT_LANGUAGE).and_then(|h| h.to_str().ok()).and_then(wish);
+        chosen.or_else(wished).unwrap_or(Self::English)
+    }
+
+    /// The text of a key.
+    pub fn say(self, key: &str) -> String {
+        self.with(key, &[])
+    }
+
+    /// The text of a key that belongs to one of a family of words: `state-at-risk`.
+    pub fn word(self, family: &str, word: &str) -> String {
+        self.with(&format!("{family}-{word}"), &[])
+    }
+
+    /// The text of a key that says how many.
+    pub fn count(self, key: &str, n: u64) -> String {
+        self.with(key, &[("n", Value::Count(n))])
+    }
+
+    /// The text of a key with its places filled.
+    pub fn with(self, key: &str, values: &[(&str, Value<'_>)]) -> String {
+        let [english, chinese] = &*BUNDLES;
+        let bundle = if self == Self::English { english } else { chinese };
+        let Some(pattern) = bundle.get_message(key).and_then(|m| m.value()) else { return key.to_owned() };
+        let args: FluentArgs = values
+            .iter()
+            .map(|(name, value)| match value {
+                Value::Count(n) => (*name, FluentValue::from(*n)),
+                Value::Text(text) => (*name, FluentValue::from(*text)),
+            })
+            .collect();
+        bundle.format_pattern(pattern, Some(&args), &mut vec![]).into_owned()
+    }
+}
+
+/// The language that an `Accept-Language` header likes best among ours.
+fn wish(header: &str) -> Option<Language> {
+    let mut wishes: Vec<(f32, Language)> = header
+        .split(',')
+        .filter_map(|part| {
+            let (tag, rest) = part.split_once(';').unwrap_or((part, ""));
+            let primary = tag.trim().split('-').next()?.to_ascii_lowercase();
+            let language = match primary.as_str() {
+                "en" => Language::English,
+                "zh" => Language::Chinese,
+                _ => return None,
+            };
+            let weight = rest.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(1.0);
+            (weight > 0.0).then_some((weight, language))
+        })
+        .collect();
+    wishes.sort_by(|a, b| b.0.total_cmp(&a.0));
+    wishes.first().map(|(_, language)| *language)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::health::{Reason, State};
+    use crate::web::{pages, problem};
+    use keepwatch_proto::detection::Severity;
+    use keepwatch_proto::job::JobState;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    /// Each key, with the places in its text.
+    fn keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut current = String::new();
+        for line in text.lines().filter(|l| !l.starts_with('#')) {
+            if let Some((key, _)) = line.split_once(" = ").filter(|(k, _)| !k.contains([' ', '$', '{'])) {
+                current = key.to_owned();
+                assert!(keys.insert(current.clone(), BTreeSet::new()).is_none(), "{key} is there twice");
+            }
+            let places = line.split('$').skip(1).map(|rest| rest.split([' ', '}']).next().unwrap().to_owned());
+            keys.entry(current.clone()).or_default().extend(places);
+        }
+        keys.remove("");
+        keys
+    }
+
+    /// The keys that code and templates name.
+    fn used() -> BTreeSet<String> {
+        let mut used = BTreeSet::new();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
+        for folder in [folder.clone(), folder.join("pages"), folder.join("templates")] {
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                if !path.extension().is_some_and(|e| e == "rs" || e == "html") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap();
+                for call in [".say(\"", ".count(\"", ".with(\"", ".with(\n", ".text(\""] {
+                    used.extend(
+                        code.split(call).skip(1).map(|rest| {
+                            rest.trim_start().trim_start_matches('"').split('"').next().unwrap().to_owned()
+                        }),
+                    );
+                }
+            }
+        }
+        let families: [(&str, Vec<&str>); 12] = [
+            ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
+            ("reason", Reason::ALL.map(Reason::word).into()),
+            ("advice", Reason::ALL.map(Reason::word).into()),
+            ("job", JobState::ALL.map(JobState::word).into()),
+            ("kind", vec!["scan", "backup", "restore"]),
+            ("severity", Severity::ALL.map(Severity::word).into()),
+            ("role", vec!["viewer", "operator", "administrator"]),
+            ("system", pages::host::SYSTEMS.into()),
+            ("phase", pages::host::PHASES.iter().map(|(_, word)| *word).chain(["working"]).collect()),
+            ("entry", vec!["file", "folder", "link", "special"]),
+            ("notice", pages::NOTICES.into()),
+            ("error", problem::WORDS.into()),
+        ];
+        for (family, words) in families {
+            used.extend(words.iter().map(|word| format!("{family}-{word}")));
+        }
+        used.extend(problem::WORDS.map(|word| format!("error-{word}-help")));
+        used
+    }
+
+    #[test]
+    fn every_string_is_there_in_both_languages_and_in_use() {
+        let (english, chinese) = (keys(ENGLISH), keys(CHINESE));
+        assert_eq!(english, chinese, "a key or a place in it is missing on one side");
+        let there: BTreeSet<String> = english.into_keys().collect();
+        let used = used();
+        assert_eq!(used.difference(&there).collect::<Vec<_>>(), Vec::<&String>::new(), "missing");
+        assert_eq!(there.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "unused");
+    }
+
+    #[test]
+    fn both_files_are_sound() {
+        for text in [ENGLISH, CHINESE] {
+            FluentResource::try_new(text.into()).map_err(|(_, errors)| errors).unwrap();
+        }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_plurals_right() {
+        assert_eq!(Language::English.count("count-files", 1), "1 file");
+        assert_eq!(Language::English.count("count-files", 1_234_567), "1,234,567 files");
+        assert_eq!(Language::Chinese.count("count-files", 999), "999 个文件");
+    }
+
+    #[test]
+    fn choice_outweighs_wish() {
+        let header =
+            |name: &'static str, value: &str| HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+        for (accept, language) in [
+            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Chinese),
+            ("en-US,en;q=0.9,zh-CN;q=0.8", Language::English),
+            ("fr, zh-TW;q=0.4, en;q=0.3", Language::Chinese),
+            ("de", Language::English),
+            ("zh;q=0", Language::English),
+            ("\u{7f};;,=", Language::English),
+        ] {
+            assert_eq!(wish(accept).unwrap_or(Language::English), language, "{accept}");
+        }
+        let mut headers = header("accept-language", "en");
+        headers.extend(header("cookie", "keepwatch-language=zh-CN"));
+        assert_eq!(Language::of(&headers), Language::Chinese);
+        assert_eq!(Language::of(&header("cookie", "keepwatch-language=xx")), Language::English);
+    }
+}

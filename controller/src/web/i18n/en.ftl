@@ -1,0 +1,265 @@
+# Keepwatch's pages in English. Every key is here, in zh-CN.ftl, and in use; a test checks it.
+
+## The frame
+product = Keepwatch
+skip = Skip to the content
+nav = Main
+nav-fleet = PCs
+nav-detections = Detections
+language-other = 中文
+language-label = Show in Chinese
+log-out = Log out
+licences = Licences
+stale = This page no longer hears from the controller. What it shows may be out of date; it catches up by itself.
+role-viewer = viewer
+role-operator = operator
+role-administrator = administrator
+
+## Logging in
+login-title = Log in
+login-name = Name
+login-password = Password
+login-go = Log in
+login-help = The first name and its one-time password were printed by “keepwatch-controller init”. Others are made with “keepwatch users create”.
+login-wrong = The name or the password is wrong.
+login-wait = Too many wrong passwords. Wait a minute and try again.
+
+## Times, sizes, counts
+time-never = never
+time-now = just now
+time-minutes = { $n ->
+    [one] { $n } minute ago
+   *[other] { $n } minutes ago
+  }
+time-hours = { $n ->
+    [one] { $n } hour ago
+   *[other] { $n } hours ago
+  }
+time-days = { $n ->
+    [one] { $n } day ago
+   *[other] { $n } days ago
+  }
+time-soon = any moment
+time-in-minutes = { $n ->
+    [one] in { $n } minute
+   *[other] in { $n } minutes
+  }
+time-in-hours = { $n ->
+    [one] in { $n } hour
+   *[other] in { $n } hours
+  }
+time-in-days = { $n ->
+    [one] in { $n } day
+   *[other] in { $n } days
+  }
+span-seconds = { $n } s
+span-minutes = { $n } min
+span-hours = { $hours } h { $minutes } min
+count-files = { $n ->
+    [one] { $n } file
+   *[other] { $n } files
+  }
+count-stored = { $size } new
+count-detected = { $n ->
+    [one] { $n } file detected
+   *[other] { $n } files detected
+  }
+count-failed = { $n ->
+    [one] { $n } file could not be read
+   *[other] { $n } files could not be read
+  }
+count-skipped = { $n } left out
+
+## The fleet
+fleet-none = No PC is enrolled yet
+fleet-all = { $hosts ->
+    [one] The one PC is protected
+   *[other] All { $hosts } PCs are protected
+  }
+fleet-some = { $protected ->
+    [one] { $protected } of { $hosts } PCs is protected
+   *[other] { $protected } of { $hosts } PCs are protected
+  }; { $rest ->
+    [one] { $rest } needs attention
+   *[other] { $rest } need attention
+  }
+fleet-counts = PCs by state
+fleet-list = All PCs
+fleet-detections = Open detections
+fleet-storage = Backups take
+fleet-empty = Three steps put the first PC under watch:
+fleet-empty-token = On any computer with the command line, make a token. It lets one PC in, for a day:
+fleet-empty-enrol = On the PC, enrol it with the token. 7443 is the agents' usual port:
+fleet-empty-run = Start the agent. The PC appears here by itself:
+state-protected = Protected
+state-attention = Needs attention
+state-at-risk = At risk
+state-unknown = Unknown
+column-host = PC
+column-state = State
+column-connected = Connection
+column-backup = Last backup
+column-scan = Last scan
+column-signatures = Signatures
+column-detections = Open detections
+connected = Connected
+disconnected = Off or away
+signatures-version = v{ $version }
+none = none
+
+## Why a PC is not simply protected, and what to do
+reason-revoked = Its access was revoked
+advice-revoked = It can no longer connect; its backups stay. To take it back, enrol it again with a new token.
+reason-never-connected = It has never connected
+advice-never-connected = Start the agent on the PC (“keepwatch-agent run”, or its service) and check that it reaches the agents' port of this controller.
+reason-silent = Nothing was heard of it for over a week
+advice-silent = Find out whether the PC is still in use and online. If it is gone for good, revoke it: “keepwatch hosts revoke”.
+reason-malware = It very likely has malware
+advice-malware = Take the PC off the network, look at the detections below, and restore affected files from a snapshot made before them.
+reason-detections = Detections wait for somebody to look
+advice-detections = Look at each one below; acknowledge with a reason what is harmless.
+reason-no-backup = It has never been backed up
+advice-no-backup = Back it up now. If that fails, the job says why.
+reason-first-backup = Its first backup is still to come
+advice-first-backup = It comes by itself at the time shown below; “Back up now” does not wait for it.
+reason-backup-overdue = Its backup is late
+advice-backup-overdue = The PC was probably off at the time. It catches up once it is on; “Back up now” helps it along.
+reason-backup-missed = A whole backup was missed
+advice-backup-missed = Switch the PC on and back it up now. What changed since the last snapshot exists only on the PC.
+reason-backup-failed = Its newest backup failed
+advice-backup-failed = Read the job's message below, mend the cause, and back up again.
+reason-backup-partial = Its newest backup left files out
+advice-backup-partial = The job below names the files and why they could not be read. Close what keeps them open, or exclude them in the policy.
+reason-scan-overdue = Its scan is late
+advice-scan-overdue = The PC was probably off at the time. It catches up once it is on; “Scan now” helps it along.
+reason-scan-failed = Its newest scan failed
+advice-scan-failed = Read the job's message below, mend the cause, and scan again.
+reason-scan-partial = Its newest scan could not look at everything
+advice-scan-partial = The job below names the files and why they could not be read.
+reason-no-signatures = It has no signatures
+advice-no-signatures = Import some with “keepwatch signatures import”; the PC fetches them by itself.
+reason-signatures-old = Its signatures are out of date
+advice-signatures-old = It fetches the newest ones once it is connected. If it stays behind, look into the agent's log.
+reason-signatures-refused = It refused the newest signatures
+advice-signatures-refused = It keeps working with the ones it has. The reason is shown under “This PC”.
+
+## A host
+host-state = State
+host-why = Why, and what to do
+host-well = Everything that should have happened did.
+host-scan-now = Scan now
+host-backup-now = Back up now
+host-facts = This PC
+host-group = Group
+host-system = System
+host-agent = Agent
+host-disk = Disk
+host-disk-free = { $free } free of { $total }
+host-enrolled = Enrolled
+host-seen = Last heard of
+host-signatures = Signatures
+host-refused = refused: { $reason }
+host-next-scan = Next scan
+host-next-backup = Next backup
+host-only-asked = only when asked
+host-id = Id
+host-jobs = Jobs
+host-no-jobs = Nothing has been done on this PC yet. Its schedule starts the first job by itself.
+host-snapshots = Snapshots
+host-no-snapshots = There is no snapshot yet. Each finished backup makes one.
+host-no-detections = No open detections.
+system-linux = Linux
+system-windows = Windows
+notice-scan-asked = A scan was asked for. It starts as soon as the PC is connected.
+notice-backup-asked = A backup was asked for. It starts as soon as the PC is connected.
+notice-cancelled = The job was called off.
+notice-acknowledged = The detection was acknowledged.
+
+## Jobs
+kind-scan = Scan
+kind-backup = Backup
+kind-restore = Restore
+job-queued = Waiting
+job-offered = Handed to the PC
+job-running = Running
+job-succeeded = Done
+job-partial = Partly done
+job-failed = Failed
+job-cancelled = Called off
+job-by-schedule = by schedule
+job-by = asked for by { $user }
+job-took = took { $span }
+job-target = written to
+job-failures = What could not be read or written
+job-failures-more = { $n ->
+    [one] { $n } more; “keepwatch jobs show { $job }” names it
+   *[other] { $n } more; “keepwatch jobs show { $job }” names them
+  }
+job-cancel = Call off
+job-progress = { $done } of { $total }
+phase-opening = Opening the repository
+phase-compiling = Preparing the signatures
+phase-scanning = Scanning
+phase-backing-up = Backing up
+phase-looking = Looking at what would be restored
+phase-restoring = Restoring
+phase-working = Working
+
+## Snapshots
+snapshot-of = Snapshot of { $host }
+snapshot-made = Made
+snapshot-size = Size
+snapshot-partial = Incomplete: some files could not be read
+snapshot-top = Top
+snapshot-folder = Folders of the path
+snapshot-name = Name
+snapshot-modified = Changed
+snapshot-download = Download
+snapshot-link = → { $target }
+snapshot-empty = This folder is empty.
+snapshot-more = Only the first { $n } entries are shown. The command line shows all of them:
+snapshot-viewer = Downloading and restoring need the role operator.
+snapshot-restore = Restore
+snapshot-restore-how = To bring this folder back onto the PC, run this on a computer with the command line. It writes into a new folder and over nothing:
+entry-file = File
+entry-folder = Folder
+entry-link = Link
+entry-special = Special file
+
+## Detections
+detections-title = Open detections
+detections-none = Nothing suspicious waits for you
+detections-none-help = What the scans find shows here at once, on every PC, until somebody has looked at it.
+detection-on = on
+detection-found = Found
+detection-size = Size
+detection-hash = SHA-256
+detection-rule = Rule
+detection-acknowledge = Acknowledge
+detection-reason = Why does it need nothing more?
+detection-reason-help = For example: cleaned and restored; test file; false alarm, rule reported.
+severity-info = Info
+severity-low = Low
+severity-medium = Medium
+severity-high = High
+severity-critical = Critical
+
+## When something does not work
+error-not-found = There is nothing here
+error-not-found-help = It may have been removed, or the address is mistyped.
+error-invalid = That cannot be done as asked
+error-invalid-help = Go back, correct what was entered, and try again.
+error-conflict = Somebody was faster
+error-conflict-help = Go back and look at how it is now.
+error-forbidden = That is not for your role
+error-forbidden-help = Ask an administrator to do it, or for the role.
+error-cross-site = This request came from another site
+error-cross-site-help = Keepwatch only takes orders from its own pages. Open the page here and try again. If it keeps happening, a proxy in between may be removing headers.
+error-session = Your session has ended
+error-session-help = Log in again.
+error-busy = Too many attempts
+error-busy-help = Wait a minute and try again.
+error-failed = The controller could not do that
+error-failed-help = Try again. If it fails again, the controller's log says why.
+error-detail = In detail
+error-home = To the PCs

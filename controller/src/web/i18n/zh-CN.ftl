@@ -1,0 +1,226 @@
+# 守备网页的简体中文文本。每个键都须同时出现在 en.ftl 中并被使用，由测试检查。
+
+## 页面框架
+product = 守备
+skip = 跳到正文
+nav = 主导航
+nav-fleet = 电脑
+nav-detections = 检出
+language-other = English
+language-label = 切换为英文
+log-out = 退出登录
+licences = 许可证
+stale = 页面与控制器的连接已中断，显示的内容可能已过时；恢复连接后会自动更新。
+role-viewer = 查看员
+role-operator = 操作员
+role-administrator = 管理员
+
+## 登录
+login-title = 登录
+login-name = 用户名
+login-password = 密码
+login-go = 登录
+login-help = 首个用户名及其一次性密码由“keepwatch-controller init”显示；其他用户用“keepwatch users create”创建。
+login-wrong = 用户名或密码不正确。
+login-wait = 密码错误次数过多，请一分钟后再试。
+
+## 时间、大小、数量
+time-never = 从未
+time-now = 刚刚
+time-minutes = { $n } 分钟前
+time-hours = { $n } 小时前
+time-days = { $n } 天前
+time-soon = 即将
+time-in-minutes = { $n } 分钟后
+time-in-hours = { $n } 小时后
+time-in-days = { $n } 天后
+span-seconds = { $n } 秒
+span-minutes = { $n } 分钟
+span-hours = { $hours } 小时 { $minutes } 分钟
+count-files = { $n } 个文件
+count-stored = 新增 { $size }
+count-detected = { $n } 个文件有检出
+count-failed = { $n } 个文件无法读取
+count-skipped = 略过 { $n } 个
+
+## 全部电脑
+fleet-none = 还没有电脑接入
+fleet-all = 全部 { $hosts } 台电脑均受保护
+fleet-some = { $hosts } 台电脑中，{ $protected } 台受保护，{ $rest } 台需要处理
+fleet-counts = 各状态的电脑数
+fleet-list = 全部电脑
+fleet-detections = 未处理的检出
+fleet-storage = 备份占用
+fleet-empty = 三步即可让第一台电脑受到守护：
+fleet-empty-token = 在装有命令行工具的任意电脑上生成令牌。一个令牌可接入一台电脑，一天内有效：
+fleet-empty-enrol = 在要守护的电脑上用令牌接入（7443 是代理的默认端口）：
+fleet-empty-run = 启动代理，这台电脑会自动出现在本页：
+state-protected = 受保护
+state-attention = 需要处理
+state-at-risk = 有风险
+state-unknown = 状态未知
+column-host = 电脑
+column-state = 状态
+column-connected = 连接
+column-backup = 上次备份
+column-scan = 上次扫描
+column-signatures = 特征库
+column-detections = 未处理的检出
+connected = 在线
+disconnected = 离线
+signatures-version = 第 { $version } 版
+none = 无
+
+## 未受保护的原因及处理办法
+reason-revoked = 已被吊销
+advice-revoked = 它无法再连接，已有备份保留。如需重新启用，请用新令牌再次接入。
+reason-never-connected = 从未连接过
+advice-never-connected = 请在该电脑上启动代理（“keepwatch-agent run”或其系统服务），并确认它能访问本控制器的代理端口。
+reason-silent = 超过一周没有消息
+advice-silent = 请确认该电脑是否仍在使用并已联网。若已停用，请用“keepwatch hosts revoke”吊销。
+reason-malware = 很可能存在恶意软件
+advice-malware = 请断开该电脑的网络，查看下方检出，并从出现检出之前的快照恢复受影响的文件。
+reason-detections = 有检出等待查看
+advice-detections = 请逐条查看下方检出；确认无害的，填写原因后确认。
+reason-no-backup = 从未备份过
+advice-no-backup = 请立即备份。若失败，任务中会说明原因。
+reason-first-backup = 首次备份尚未进行
+advice-first-backup = 到下方所示时间会自动进行；也可点“立即备份”，不必等待。
+reason-backup-overdue = 备份已逾期
+advice-backup-overdue = 到点时该电脑可能没有开机，开机后会自动补做；也可点“立即备份”。
+reason-backup-missed = 已错过整整一次备份
+advice-backup-missed = 请开机并立即备份。上次快照之后的改动目前只存在于该电脑上。
+reason-backup-failed = 最近一次备份失败
+advice-backup-failed = 请阅读下方任务的说明，排除原因后重新备份。
+reason-backup-partial = 最近一次备份有文件遗漏
+advice-backup-partial = 下方任务列出了无法读取的文件及原因。请关闭占用它们的程序，或在策略中排除。
+reason-scan-overdue = 扫描已逾期
+advice-scan-overdue = 到点时该电脑可能没有开机，开机后会自动补做；也可点“立即扫描”。
+reason-scan-failed = 最近一次扫描失败
+advice-scan-failed = 请阅读下方任务的说明，排除原因后重新扫描。
+reason-scan-partial = 最近一次扫描有文件未能检查
+advice-scan-partial = 下方任务列出了无法读取的文件及原因。
+reason-no-signatures = 没有特征库
+advice-no-signatures = 请用“keepwatch signatures import”导入，该电脑会自动获取。
+reason-signatures-old = 特征库已过时
+advice-signatures-old = 联网后会自动获取最新版本。若一直未更新，请查看代理的日志。
+reason-signatures-refused = 拒绝了最新的特征库
+advice-signatures-refused = 它仍在使用原有特征库。拒绝的原因见“电脑信息”。
+
+## 单台电脑
+host-state = 状态
+host-why = 原因与处理办法
+host-well = 应做的工作均已完成。
+host-scan-now = 立即扫描
+host-backup-now = 立即备份
+host-facts = 电脑信息
+host-group = 分组
+host-system = 系统
+host-agent = 代理版本
+host-disk = 磁盘
+host-disk-free = 可用 { $free }，共 { $total }
+host-enrolled = 接入时间
+host-seen = 最近消息
+host-signatures = 特征库
+host-refused = 已拒绝：{ $reason }
+host-next-scan = 下次扫描
+host-next-backup = 下次备份
+host-only-asked = 仅在手动要求时
+host-id = 编号
+host-jobs = 任务
+host-no-jobs = 这台电脑还没有做过任何任务，首个任务会按计划自动开始。
+host-snapshots = 快照
+host-no-snapshots = 还没有快照。每次备份完成后会生成一个。
+host-no-detections = 没有未处理的检出。
+system-linux = Linux
+system-windows = Windows
+notice-scan-asked = 已下达扫描任务，电脑在线后即开始。
+notice-backup-asked = 已下达备份任务，电脑在线后即开始。
+notice-cancelled = 任务已取消。
+notice-acknowledged = 检出已确认。
+
+## 任务
+kind-scan = 扫描
+kind-backup = 备份
+kind-restore = 恢复
+job-queued = 等待中
+job-offered = 已下发
+job-running = 进行中
+job-succeeded = 已完成
+job-partial = 部分完成
+job-failed = 失败
+job-cancelled = 已取消
+job-by-schedule = 按计划
+job-by = 由 { $user } 要求
+job-took = 用时 { $span }
+job-target = 写入位置
+job-failures = 无法读取或写入的文件
+job-failures-more = 另有 { $n } 个，可用“keepwatch jobs show { $job }”查看
+job-cancel = 取消
+job-progress = { $done }，共 { $total }
+phase-opening = 正在打开备份库
+phase-compiling = 正在准备特征库
+phase-scanning = 正在扫描
+phase-backing-up = 正在备份
+phase-looking = 正在查看将恢复的内容
+phase-restoring = 正在恢复
+phase-working = 正在处理
+
+## 快照
+snapshot-of = { $host } 的快照
+snapshot-made = 生成时间
+snapshot-size = 大小
+snapshot-partial = 不完整：有文件无法读取
+snapshot-top = 顶层
+snapshot-folder = 所在文件夹
+snapshot-name = 名称
+snapshot-modified = 修改时间
+snapshot-download = 下载
+snapshot-link = → { $target }
+snapshot-empty = 此文件夹为空。
+snapshot-more = 仅显示前 { $n } 项，全部内容请用命令行查看：
+snapshot-viewer = 下载和恢复需要操作员角色。
+snapshot-restore = 恢复
+snapshot-restore-how = 要把此文件夹恢复到该电脑，请在装有命令行工具的电脑上运行以下命令。内容会写入新文件夹，不覆盖任何文件：
+entry-file = 文件
+entry-folder = 文件夹
+entry-link = 链接
+entry-special = 特殊文件
+
+## 检出
+detections-title = 未处理的检出
+detections-none = 没有需要您处理的可疑文件
+detections-none-help = 任何电脑的扫描一有发现就会立即显示在这里，直到有人查看并确认。
+detection-on = 所在电脑
+detection-found = 发现时间
+detection-size = 大小
+detection-hash = SHA-256
+detection-rule = 规则
+detection-acknowledge = 确认
+detection-reason = 为什么无需进一步处理？
+detection-reason-help = 例如：已清除并恢复；测试文件；误报，已反馈规则。
+severity-info = 提示
+severity-low = 低
+severity-medium = 中
+severity-high = 高
+severity-critical = 严重
+
+## 出错时
+error-not-found = 这里没有内容
+error-not-found-help = 内容可能已被移除，或地址有误。
+error-invalid = 无法按此要求执行
+error-invalid-help = 请返回上一页，更正填写的内容后重试。
+error-conflict = 情况已有变化
+error-conflict-help = 请返回查看当前状态。
+error-forbidden = 您的角色无权执行此操作
+error-forbidden-help = 请联系管理员代为执行，或申请相应角色。
+error-cross-site = 请求来自其他网站
+error-cross-site-help = 守备只接受自身页面发出的操作。请在本站打开页面后重试；若反复出现，可能是中间的代理删除了请求头。
+error-session = 会话已结束
+error-session-help = 请重新登录。
+error-busy = 尝试次数过多
+error-busy-help = 请一分钟后再试。
+error-failed = 控制器未能完成此操作
+error-failed-help = 请重试。若仍失败，请查看控制器的日志。
+error-detail = 详细信息
+error-home = 返回电脑列表

@@ -1,0 +1,89 @@
+//! The staff's pages: made here, live by server-sent events, from this binary alone. They
+//! call the same use cases as the command line and decide nothing.
+//!
+//! Every route stands in [`routes`] with the role that it needs; there is no other way to
+//! become one.
+
+mod assets;
+mod i18n;
+mod live;
+mod pages;
+mod problem;
+mod session;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+mod words;
+
+use crate::app::App;
+use crate::app::audit::Role;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use pages::{detections, fleet, host, login, snapshot};
+use problem::Problem;
+use session::Need;
+use std::sync::Arc;
+
+/// Bytes of the largest form.
+const LARGEST_FORM: usize = 16 << 10;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+type Routes = Vec<(&'static str, Need, MethodRouter<Arc<App>>)>;
+
+fn routes() -> Routes {
+    const ANYONE: Need = Need::Nothing;
+    const VIEWER: Need = Need::Role(Role::Viewer);
+    const OPERATOR: Need = Need::Role(Role::Operator);
+    vec![
+        ("/assets/{name}", ANYONE, get(assets::serve)),
+        ("/login", ANYONE, get(login::page).post(login::enter)),
+        ("/language", ANYONE, post(login::choose_language)),
+        ("/logout", VIEWER, post(login::leave)),
+        ("/events", VIEWER, get(live::events)),
+        ("/", VIEWER, get(fleet::page)),
+        ("/hosts/{host}", VIEWER, get(host::page)),
+        ("/hosts/{host}/scan", OPERATOR, post(host::scan)),
+        ("/hosts/{host}/backup", OPERATOR, post(host::back_up)),
+        ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
+        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
+        ("/jobs/{job}/cancel", OPERATOR, post(host::cancel)),
+        ("/detections", VIEWER, get(detections::page)),
+        ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
+    ]
+}
+
+/// All pages, and the one for what is none.
+pub fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for (path, need, methods) in routes() {
+        router = router.route(path, methods.layer(from_fn_with_state((app.clone(), need), session::guard)));
+    }
+    router
+        .fallback(async || Problem::NOTHING)
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(from_fn(session::own_forms_only))
+        .layer(from_fn(problem::dress))
+        .layer(from_fn(secure))
+        .with_state(app.clone())
+}
+
+/// What browsers must know of every answer.
+async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

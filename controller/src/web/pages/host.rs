@@ -1,0 +1,286 @@
+//! One PC: how it is, why, and what to do; what was done on it; its snapshots and detections.
+
+use super::detections::Detection;
+use super::fleet::signatures;
+use super::{Frame, Page, Teller, back_with, show};
+use crate::app::App;
+use crate::app::hosts::HostView;
+use crate::app::jobs::JobView;
+use crate::store::jobs::SCHEDULE;
+use crate::store::snapshots::SnapshotRow;
+use crate::web::i18n::Value;
+use crate::web::problem::Problem;
+use crate::web::session::Visitor;
+use crate::web::words::{Badge, Moment, plain, size, unsigned};
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Redirect;
+use keepwatch_proto::job::{Progress, Tally};
+use std::sync::Arc;
+
+/// Jobs on the page; the command line shows all.
+const JOBS: u32 = 20;
+/// Failures of a job on the page.
+const FAILURES: usize = 20;
+/// Systems that have a name here; another is shown as it calls itself.
+pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
+/// What agents say they are at, and the word for it here.
+pub const PHASES: [(&str, &str); 6] = [
+    ("opening", "opening"),
+    ("compiling", "compiling"),
+    ("scanning", "scanning"),
+    ("backing up", "backing-up"),
+    ("looking", "looking"),
+    ("restoring", "restoring"),
+];
+
+#[derive(Template)]
+#[template(path = "host.html")]
+struct Host {
+    frame: Frame,
+    id: String,
+    name: String,
+    badge: Badge,
+    connected: bool,
+    revoked: bool,
+    reasons: Vec<Reason>,
+    facts: Facts,
+    jobs: Vec<Job>,
+    snapshots: Vec<Snapshot>,
+    detections: Vec<Detection>,
+}
+
+struct Reason {
+    kind: &'static str,
+    why: String,
+    advice: String,
+}
+
+struct Facts {
+    group: String,
+    system: String,
+    agent: String,
+    disk: String,
+    signatures: String,
+    refused: String,
+    enrolled: Moment,
+    seen: Moment,
+    next_scan: Option<Moment>,
+    next_backup: Option<Moment>,
+}
+
+struct Job {
+    id: String,
+    kind: String,
+    badge: Badge,
+    asked: String,
+    when: Moment,
+    took: String,
+    summary: String,
+    target: String,
+    message: String,
+    failures: Vec<(String, String)>,
+    more: String,
+    running: Option<Running>,
+    open: bool,
+}
+
+struct Running {
+    phase: String,
+    done: String,
+    bytes: u64,
+    total: u64,
+}
+
+struct Snapshot {
+    id: String,
+    made: Moment,
+    files: String,
+    size: String,
+    partial: bool,
+}
+
+/// The page.
+pub async fn page(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(wanted): Path<String>,
+) -> Page {
+    let teller = Teller::new(&app, &visitor);
+    let host = app.host(&visitor.actor, &wanted).await?;
+    let id = host.row.id.to_string();
+    let jobs = app.jobs(&visitor.actor, &id, JOBS).await?;
+    let snapshots = app.snapshots(&visitor.actor, &id).await?;
+    let detections = app.detections(&visitor.actor, &id, false).await?;
+    show(&Host {
+        frame: Frame::of(&visitor),
+        name: plain(host.name()),
+        badge: teller.badge("state", host.state.word()),
+        connected: host.connected,
+        revoked: host.row.revoked != 0,
+        reasons: reasons(teller, &host),
+        facts: facts(teller, &host),
+        jobs: jobs.into_iter().map(|j| job(teller, j)).collect(),
+        snapshots: snapshots.into_iter().map(|s| snapshot(teller, s)).collect(),
+        detections: detections.into_iter().map(|d| Detection::new(teller, d)).collect(),
+        id,
+    })
+}
+
+fn reasons(teller: Teller, host: &HostView) -> Vec<Reason> {
+    let language = teller.language;
+    let reason = |r: &crate::plan::health::Reason| Reason {
+        kind: r.state().word(),
+        why: language.word("reason", r.word()),
+        advice: language.word("advice", r.word()),
+    };
+    host.reasons.iter().map(reason).collect()
+}
+
+fn facts(teller: Teller, host: &HostView) -> Facts {
+    let language = teller.language;
+    let row = &host.row;
+    let facts = &row.facts.0;
+    let system = match SYSTEMS.contains(&facts.system.as_str()) {
+        true => language.word("system", &facts.system),
+        false => facts.system.clone(),
+    };
+    let system: Vec<&str> = [&system, &facts.system_version, &facts.architecture]
+        .into_iter()
+        .map(String::as_str)
+        .filter(|f| !f.is_empty())
+        .collect();
+    let (free, total) = (size(facts.disk_free), size(facts.disk_total));
+    let next = |at: i64| (at != 0).then(|| teller.moment(at));
+    Facts {
+        group: plain(&row.group_name),
+        system: plain(&system.join(" · ")),
+        agent: plain(&facts.agent_version),
+        disk: match facts.disk_total {
+            0 => String::new(),
+            _ => language.with("host-disk-free", &[("free", Value::Text(&free)), ("total", Value::Text(&total))]),
+        },
+        signatures: signatures(teller, row.bundle),
+        refused: match row.bundle_refused.as_str() {
+            "" => String::new(),
+            reason => teller.text("host-refused", "reason", &plain(reason)),
+        },
+        enrolled: teller.moment(row.enrolled),
+        seen: teller.moment(row.last_seen),
+        next_scan: next(host.next_scan),
+        next_backup: next(host.next_backup),
+    }
+}
+
+fn job(teller: Teller, view: JobView) -> Job {
+    let language = teller.language;
+    let row = view.row;
+    let id = row.id.to_string();
+    let named = row.failures.0.len().min(FAILURES);
+    let more = row.tally.0.failed.saturating_sub(named as u64);
+    let took = row.ended - row.started;
+    let open = !row.state.0.is_end();
+    Job {
+        kind: language.word("kind", &row.kind),
+        badge: teller.badge("job", row.state.0.word()),
+        asked: match row.origin.as_str() {
+            SCHEDULE => language.say("job-by-schedule"),
+            user => teller.text("job-by", "user", user),
+        },
+        when: teller.moment([row.ended, row.started, row.created].into_iter().find(|t| *t != 0).unwrap_or(0)),
+        took: match row.started != 0 && took >= 0 {
+            true => teller.text("job-took", "span", &language.span(took)),
+            false => String::new(),
+        },
+        summary: if open { String::new() } else { summary(teller, &row.kind, &row.tally.0) },
+        target: plain(&row.target),
+        message: plain(&row.message),
+        failures: row.failures.0.iter().take(named).map(|f| (plain(&f.path), plain(&f.reason))).collect(),
+        more: match more {
+            0 => String::new(),
+            n => language.with("job-failures-more", &[("n", Value::Count(n)), ("job", Value::Text(&id))]),
+        },
+        running: view.progress.map(|p| running(teller, &p)),
+        open: open && row.cancel == 0,
+        id,
+    }
+}
+
+fn running(teller: Teller, progress: &Progress) -> Running {
+    let language = teller.language;
+    let word = PHASES.iter().find(|(said, _)| *said == progress.phase).map_or("working", |(_, word)| word);
+    let files = language.count("count-files", progress.files);
+    let bytes = match progress.total_bytes {
+        0 => size(progress.bytes),
+        total => {
+            let (done, total) = (size(progress.bytes), size(total));
+            language.with("job-progress", &[("done", Value::Text(&done)), ("total", Value::Text(&total))])
+        }
+    };
+    Running {
+        phase: language.word("phase", word),
+        done: format!("{files} · {bytes}"),
+        bytes: progress.bytes.min(progress.total_bytes),
+        total: progress.total_bytes,
+    }
+}
+
+fn summary(teller: Teller, kind: &str, tally: &Tally) -> String {
+    let language = teller.language;
+    let mut parts = vec![language.count("count-files", tally.files), size(tally.bytes)];
+    if kind == "backup" {
+        parts.push(teller.text("count-stored", "size", &size(tally.stored)));
+    }
+    if tally.detected > 0 {
+        parts.push(language.count("count-detected", tally.detected));
+    }
+    if tally.skipped > 0 {
+        parts.push(language.count("count-skipped", tally.skipped));
+    }
+    if tally.failed > 0 {
+        parts.push(language.count("count-failed", tally.failed));
+    }
+    parts.join(" · ")
+}
+
+fn snapshot(teller: Teller, row: SnapshotRow) -> Snapshot {
+    Snapshot {
+        made: teller.moment(row.received),
+        files: teller.language.count("count-files", unsigned(row.files)),
+        size: size(unsigned(row.bytes)),
+        partial: row.partial != 0,
+        id: row.id,
+    }
+}
+
+/// Asks for a scan.
+pub async fn scan(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(host): Path<String>,
+) -> Result<Redirect, Problem> {
+    let job = app.ask_scan(&visitor.actor, &host, vec![]).await?;
+    Ok(back_with(&format!("/hosts/{}", job.row.host), "scan-asked"))
+}
+
+/// Asks for a backup.
+pub async fn back_up(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(host): Path<String>,
+) -> Result<Redirect, Problem> {
+    let job = app.ask_backup(&visitor.actor, &host).await?;
+    Ok(back_with(&format!("/hosts/{}", job.row.host), "backup-asked"))
+}
+
+/// Calls a job off.
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(job): Path<String>,
+) -> Result<Redirect, Problem> {
+    let host = app.job(&visitor.actor, &job).await?.row.host;
+    app.cancel_job(&visitor.actor, &job).await?;
+    Ok(back_with(&format!("/hosts/{host}"), "cancelled"))
+}

@@ -1,0 +1,132 @@
+//! One file per page: it asks the use cases, puts what they say into words, and fills in
+//! its template.
+
+pub mod detections;
+pub mod fleet;
+pub mod host;
+pub mod login;
+pub mod snapshot;
+
+use super::i18n::{Language, Value};
+use super::problem::Problem;
+use super::session::Visitor;
+use super::{assets, words};
+use crate::app::App;
+use crate::app::audit::Role;
+use askama::Template;
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use axum::http::uri::Uri;
+use axum::response::{Html, Redirect};
+use chrono::{DateTime, Utc};
+
+/// What a deed came to, as a page's address tells the next page.
+pub const NOTICES: [&str; 4] = ["scan-asked", "backup-asked", "cancelled", "acknowledged"];
+
+/// What all pages have around them.
+pub struct Frame {
+    /// What is read.
+    pub language: Language,
+    /// The page's own address.
+    pub here: String,
+    /// Who is logged in.
+    pub user: Option<User>,
+    /// What the deed before this page came to.
+    pub notice: Option<String>,
+}
+
+/// Who is logged in.
+pub struct User {
+    /// Log-in name.
+    pub name: String,
+    /// What they are.
+    pub role: String,
+    /// Whether they may have work done.
+    pub operates: bool,
+}
+
+impl Frame {
+    /// For somebody who is logged in.
+    pub fn of(visitor: &Visitor) -> Self {
+        let language = visitor.language;
+        let actor = &visitor.actor;
+        let known = |word: &String| NOTICES.contains(&word.as_str());
+        Self {
+            language,
+            here: visitor.here.clone(),
+            user: Some(User {
+                name: actor.user.clone(),
+                role: language.word("role", actor.role.word()),
+                operates: actor.role >= Role::Operator,
+            }),
+            notice: visitor.notice.as_ref().filter(|w| known(w)).map(|word| language.word("notice", word)),
+        }
+    }
+
+    /// For whoever it is.
+    pub fn bare(language: Language, here: &str) -> Self {
+        Self { language, here: here.to_owned(), user: None, notice: None }
+    }
+
+    /// The text of a key.
+    pub fn say(&self, key: &str) -> String {
+        self.language.say(key)
+    }
+
+    /// The address of an asset.
+    pub fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    /// A shape.
+    pub fn icon(&self, kind: &'static str) -> words::Icon {
+        words::Icon { kind }
+    }
+
+    /// Whether the reader may have work done.
+    pub fn operates(&self) -> bool {
+        self.user.as_ref().is_some_and(|u| u.operates)
+    }
+}
+
+/// Says things in the reader's language, as of now.
+#[derive(Clone, Copy)]
+struct Teller {
+    language: Language,
+    now: DateTime<Utc>,
+}
+
+impl Teller {
+    fn new(app: &App, visitor: &Visitor) -> Self {
+        Self { language: visitor.language, now: app.clock.now() }
+    }
+
+    fn moment(self, seconds: i64) -> words::Moment {
+        self.language.moment(seconds, self.now)
+    }
+
+    fn badge(self, family: &str, kind: &'static str) -> words::Badge {
+        words::Badge { kind, label: self.language.word(family, kind) }
+    }
+
+    fn text(self, key: &str, name: &str, value: &str) -> String {
+        self.language.with(key, &[(name, Value::Text(value))])
+    }
+}
+
+type Page = Result<Html<String>, Problem>;
+
+fn show(page: &impl Template) -> Page {
+    Ok(Html(page.render()?))
+}
+
+fn back_with(address: &str, notice: &str) -> Redirect {
+    Redirect::to(&format!("{address}?notice={notice}"))
+}
+
+/// The name that the reader reached this controller by.
+fn own_name(headers: &HeaderMap, uri: &Uri) -> String {
+    let authority = uri.authority().map(|a| a.host());
+    let host = || headers.get(HOST)?.to_str().ok()?.rsplit_once(':').map(|(host, _)| host);
+    words::plain(authority.or_else(host).unwrap_or("CONTROLLER"))
+}

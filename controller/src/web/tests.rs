@@ -1,0 +1,316 @@
+//! The pages as a browser meets them, over a real controller in a temporary folder.
+
+use super::*;
+use crate::app::audit::Actor;
+use crate::app::users::Attempts;
+use crate::config::DataFolder;
+use crate::hub::{Change, Hub};
+use crate::keys::ca::Ca;
+use crate::keys::escrow::Escrow;
+use crate::keys::signing::Signing;
+use crate::repository::FolderStore;
+use crate::store::hosts::HostRow;
+use crate::store::{self, Json, Store};
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use keepwatch_proto::clock::Clock;
+use keepwatch_proto::facts::Facts;
+use keepwatch_proto::ids::{DetectionId, HostId, JobId};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+struct Pages {
+    app: Arc<App>,
+    router: Router,
+    _folder: TempDir,
+}
+
+/// A page that came back.
+struct Got {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    text: String,
+}
+
+impl Got {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+}
+
+impl Pages {
+    async fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = DataFolder::create(&temporary.path().join("data")).unwrap();
+        let clock = Clock::system();
+        let ca = Ca::create(&folder.keys(), &["localhost".into()], &clock).unwrap();
+        Escrow::create(&folder.keys(), None).unwrap();
+        let app = App {
+            store: Store::open(&Store::embedded_url(folder.path())).await.unwrap(),
+            hub: Hub::new(),
+            clock,
+            ca,
+            escrow: Escrow::open(&folder.keys()).unwrap(),
+            signing: Signing::new(&folder.keys(), &folder.signatures()),
+            repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
+            signatures: folder.signatures(),
+            attempts: Attempts::default(),
+            publishing: tokio::sync::Mutex::new(()),
+        };
+        let app = Arc::new(app);
+        Self { router: router(&app), app, _folder: temporary }
+    }
+
+    async fn send(&self, method: Method, uri: &str, headers: &[(&str, &str)], body: &str) -> Got {
+        let mut request = Request::builder().method(method).uri(uri).header("host", "localhost:8443");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Got { status: parts.status, headers: parts.headers, text }
+    }
+
+    async fn get(&self, uri: &str, cookie: &str) -> Got {
+        self.send(Method::GET, uri, &[("cookie", cookie)], "").await
+    }
+
+    /// As a browser sends a form from our own page.
+    async fn post(&self, uri: &str, cookie: &str, form: &str) -> Got {
+        let kind = ("content-type", "application/x-www-form-urlencoded");
+        self.send(Method::POST, uri, &[("cookie", cookie), ("sec-fetch-site", "same-origin"), kind], form).await
+    }
+
+    /// Makes one of the staff, logs in through the page, and gives the cookie.
+    async fn log_in(&self, name: &str, role: &str) -> String {
+        let first = Actor { user: "init".into(), role: Role::Administrator, origin: String::new() };
+        let password = self.app.create_user(&first, name, role).await.unwrap();
+        let got = self.post("/login", "", &format!("name={name}&password={password}&next=/detections")).await;
+        assert_eq!((got.status, got.header("location")), (StatusCode::SEE_OTHER, "/detections"), "{}", got.text);
+        got.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
+    async fn enrol(&self, name: &str) -> HostId {
+        let row = HostRow {
+            id: HostId::new(&self.app.clock),
+            group_name: store::groups::ROOT.into(),
+            certificate: String::new(),
+            escrow: String::new(),
+            facts: Json(Facts { name: name.into(), ..Facts::default() }),
+            enrolled: self.app.now(),
+            revoked: 0,
+            last_seen: 0,
+            generation: 1,
+            applied_generation: 0,
+            bundle: 0,
+            bundle_refused: String::new(),
+        };
+        let mut conn = self.app.store.read().await.unwrap();
+        store::hosts::insert(&mut conn, &row).await.unwrap();
+        row.id
+    }
+
+    async fn detect(&self, host: HostId, path: &str) -> DetectionId {
+        let id = DetectionId::new(&self.app.clock);
+        let detection = keepwatch_proto::detection::Detection {
+            job: JobId::new(&self.app.clock),
+            rule: "EICAR".into(),
+            namespace: "starter".into(),
+            severity: keepwatch_proto::detection::Severity::High,
+            metadata: [("description".to_owned(), "<b>EICAR</b> test file".to_owned())].into(),
+            path: path.into(),
+            size: 68,
+            sha256: "ab".repeat(32),
+            bundle: 1,
+        };
+        let mut conn = self.app.store.read().await.unwrap();
+        store::detections::insert(&mut conn, id, host, self.app.now(), &detection).await.unwrap();
+        id
+    }
+}
+
+#[tokio::test]
+async fn every_route_is_kept_to_its_role() {
+    let pages = Pages::new().await;
+    let (viewer, operator) = (pages.log_in("viewer", "viewer").await, pages.log_in("operator", "operator").await);
+    let host = pages.enrol("pc-1").await.to_string();
+    for (route, need, _) in routes() {
+        let uri = route.replace("{host}", &host).replace("{name}", "favicon.svg").replace(['{', '}'], "");
+        for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+            let ask = async |cookie: &str| {
+                let kind = ("content-type", "application/x-www-form-urlencoded");
+                let headers = [("cookie", cookie), ("sec-fetch-site", "same-origin"), kind];
+                pages.send(method.clone(), &uri, &headers, "").await.status
+            };
+            let case = format!("{method} {route}");
+            match need {
+                Need::Nothing => assert_ne!(ask("").await, StatusCode::FORBIDDEN, "{case}"),
+                Need::Role(_) => assert_eq!(ask("").await, StatusCode::SEE_OTHER, "{case}"),
+            }
+            // These two have tests of their own: the one has no end, the other ends the session.
+            if ["/events", "/logout"].contains(&route) {
+                continue;
+            }
+            let refused = need == Need::Role(Role::Operator);
+            assert_eq!(ask(&viewer).await == StatusCode::FORBIDDEN, refused, "{case}");
+            let worker = ask(&operator).await;
+            assert!(worker != StatusCode::FORBIDDEN && worker != StatusCode::UNAUTHORIZED, "{case}: {worker}");
+        }
+    }
+    let got = pages.get("/hosts", &operator).await;
+    assert_eq!(got.status, StatusCode::NOT_FOUND, "an unlisted route");
+    assert!(got.text.contains("There is nothing here"), "{}", got.text);
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_is_refused() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("li", "operator").await;
+    let host = pages.enrol("pc-1").await;
+    let uri = format!("/hosts/{host}/scan");
+    for headers in [
+        vec![],
+        vec![("sec-fetch-site", "cross-site")],
+        vec![("sec-fetch-site", "same-site")],
+        vec![("origin", "https://evil.example")],
+        vec![("origin", "null")],
+    ] {
+        let headers: Vec<_> = headers.into_iter().chain([("cookie", cookie.as_str())]).collect();
+        for uri in [uri.as_str(), "/login", "/logout", "/language"] {
+            let got = pages.send(Method::POST, uri, &headers, "").await;
+            assert_eq!(got.status, StatusCode::FORBIDDEN, "{uri} {headers:?}");
+            assert!(got.text.contains("another site"), "{}", got.text);
+        }
+    }
+    let got = pages.send(Method::POST, &uri, &[("origin", "https://localhost:8443"), ("cookie", &cookie)], "").await;
+    assert_eq!(got.header("location"), format!("/hosts/{host}?notice=scan-asked"));
+}
+
+#[tokio::test]
+async fn answers_carry_what_protects_them() {
+    let pages = Pages::new().await;
+    for uri in ["/login", "/", "/nowhere", "/assets/keepwatch.css"] {
+        let got = pages.get(uri, "").await;
+        let policy = got.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{uri}: {policy}");
+        assert_eq!(got.header("x-content-type-options"), "nosniff", "{uri}");
+        assert_eq!(got.header("referrer-policy"), "no-referrer", "{uri}");
+        assert!(got.header("strict-transport-security").starts_with("max-age="), "{uri}");
+        let keeps = got.header("cache-control");
+        assert_eq!(keeps, if uri.starts_with("/assets") { "no-cache" } else { "no-store" }, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_and_asked_for_again() {
+    let pages = Pages::new().await;
+    let got = pages.get(&assets::address("keepwatch.css"), "").await;
+    assert_eq!((got.status, got.header("content-type")), (StatusCode::OK, "text/css; charset=utf-8"));
+    assert!(got.header("cache-control").contains("immutable"));
+    let tag = got.header("etag");
+    let again = pages.send(Method::GET, "/assets/keepwatch.css", &[("if-none-match", tag)], "").await;
+    assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    assert_eq!(pages.get("/assets/..%2fmod.rs", "").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn who_is_not_logged_in_is_asked_to_and_comes_back() {
+    let pages = Pages::new().await;
+    let got = pages.get("/hosts/a?path=%2Fb", "").await;
+    assert_eq!(got.header("location"), "/login?next=/hosts/a%3Fpath%3D%252Fb");
+    let form = pages.get(got.header("location"), "").await;
+    assert!(form.text.contains("name=\"next\" value=\"/hosts/a?path=%2Fb\""), "{}", form.text);
+    let part = pages.send(Method::GET, "/", &[("hx-request", "true")], "").await;
+    assert_eq!((part.status, part.header("hx-redirect")), (StatusCode::UNAUTHORIZED, "/login?next=/"));
+    let stream = pages.send(Method::GET, "/events", &[("accept", "text/event-stream")], "").await;
+    assert_eq!(stream.status, StatusCode::UNAUTHORIZED);
+    let wrong = pages.post("/login", "", "name=nobody&password=x&next=//evil.example").await;
+    assert_eq!(wrong.status, StatusCode::FORBIDDEN);
+    assert!(
+        wrong.text.contains("value=\"nobody\"") && wrong.text.contains("name=\"next\" value=\"/\""),
+        "{}",
+        wrong.text
+    );
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("li", "viewer").await;
+    assert_eq!(pages.get("/", &cookie).await.status, StatusCode::OK);
+    let got = pages.post("/logout", &cookie, "").await;
+    assert!(got.header("set-cookie").contains("Max-Age=0"), "{}", got.header("set-cookie"));
+    assert_eq!(pages.get("/", &cookie).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn pages_show_what_is_and_escape_what_a_pc_says() {
+    let pages = Pages::new().await;
+    let (viewer, operator) = (pages.log_in("viewer", "viewer").await, pages.log_in("operator", "operator").await);
+    assert!(pages.get("/", &viewer).await.text.contains("keepwatch tokens create"), "the empty state says what to do");
+    let host = pages.enrol("<script>alert(1)</script>\u{202e}").await;
+    let detection = pages.detect(host, "/home/王/\"><img src=x>\u{202e}fdp.exe").await;
+    for uri in ["/".to_owned(), format!("/hosts/{host}"), "/detections".to_owned()] {
+        let text = pages.get(&uri, &viewer).await.text;
+        assert!(!text.contains("<script>alert") && !text.contains("<img src=x") && !text.contains('\u{202e}'), "{uri}");
+        assert!(!text.contains("<b>EICAR"), "{uri}");
+        assert!(!text.contains("/acknowledge\"") && !text.contains("/scan\""), "a viewer has no buttons: {uri}");
+    }
+    let fleet = pages.get("/", &viewer).await.text;
+    assert!(fleet.contains("0 of 1 PCs are protected; 1 needs attention"), "{fleet}");
+    let chinese = pages.get("/", &format!("{viewer}; keepwatch-language=zh-CN")).await.text;
+    assert!(
+        chinese.contains("1 台电脑中，0 台受保护，1 台需要处理") && chinese.contains("lang=\"zh-CN\""),
+        "{chinese}"
+    );
+    assert!(pages.get(&format!("/hosts/{host}"), &operator).await.text.contains(&format!("/hosts/{host}/backup")));
+
+    let uri = format!("/detections/{detection}/acknowledge");
+    let empty = pages.post(&uri, &operator, "reason=+&next=/detections").await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let done = pages.post(&uri, &operator, "reason=test+file&next=/detections").await;
+    assert_eq!(done.header("location"), "/detections?notice=acknowledged");
+    let text = pages.get(done.header("location"), &operator).await.text;
+    assert!(text.contains("The detection was acknowledged.") && text.contains("Nothing suspicious waits"), "{text}");
+}
+
+#[tokio::test]
+async fn a_job_can_be_asked_for_and_called_off() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("li", "operator").await;
+    let host = pages.enrol("pc-1").await;
+    let got = pages.post(&format!("/hosts/{host}/backup"), &cookie, "").await;
+    assert_eq!(got.header("location"), format!("/hosts/{host}?notice=backup-asked"));
+    let text = pages.get(got.header("location"), &cookie).await.text;
+    assert!(text.contains("A backup was asked for.") && text.contains("asked for by li"), "{text}");
+    let job = text.split("/jobs/").nth(1).unwrap().split('/').next().unwrap();
+    let got = pages.post(&format!("/jobs/{job}/cancel"), &cookie, "").await;
+    let text = pages.get(got.header("location"), &cookie).await.text;
+    assert!(text.contains("Called off") && !text.contains("/cancel\""), "{text}");
+}
+
+#[tokio::test]
+async fn a_change_reaches_the_page_and_another_hosts_does_not() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("li", "viewer").await;
+    let (host, other) = (pages.enrol("pc-1").await, pages.enrol("pc-2").await);
+    let request =
+        Request::builder().uri(format!("/events?host={host}")).header("cookie", &cookie).body(Body::empty()).unwrap();
+    let response = pages.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut body = response.into_body();
+    let mut next = async || String::from_utf8(body.frame().await?.ok()?.into_data().ok()?.to_vec()).ok();
+    assert!(next().await.unwrap().contains("event: change"), "the first one is for what was missed");
+    pages.app.hub.tell(Change::Host(other));
+    pages.app.hub.tell(Change::Host(host));
+    assert!(next().await.unwrap().contains("event: change"));
+    // The session ends: one more event, so that the page finds out, and then nothing.
+    let token = cookie.split('=').nth(1).unwrap();
+    pages.app.logout(token).await.unwrap();
+    pages.app.hub.tell(Change::Fleet);
+    assert!(next().await.unwrap().contains("event: change"));
+    assert_eq!(next().await, None);
+}

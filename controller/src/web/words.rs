@@ -1,0 +1,210 @@
+//! Times, sizes and names as people read them.
+
+use super::i18n::{Language, Value};
+use askama::Template;
+use askama::filters::HtmlSafe;
+use chrono::{DateTime, Utc};
+
+/// A point in time: how long ago or ahead it is, and exactly.
+#[derive(Template)]
+#[template(path = "moment.html")]
+pub struct Moment {
+    words: String,
+    machine: String,
+    exact: String,
+}
+
+// Its template escapes by itself.
+impl HtmlSafe for Moment {}
+
+/// A word of state with its shape, so that colour is never needed to tell it.
+#[derive(Template)]
+#[template(path = "badge.html")]
+pub struct Badge {
+    /// Which one, in the style sheet and as an icon.
+    pub kind: &'static str,
+    /// What people read.
+    pub label: String,
+}
+
+impl HtmlSafe for Badge {}
+
+/// A shape alone.
+#[derive(Template)]
+#[template(path = "icon.html")]
+pub struct Icon {
+    /// Which one.
+    pub kind: &'static str,
+}
+
+impl HtmlSafe for Icon {}
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+/// Beyond it, a date says more than a count of days.
+const MOST_DAYS: i64 = 60;
+
+impl Language {
+    /// A time in Unix seconds, as seen from `now`; 0 is never.
+    pub fn moment(self, seconds: i64, now: DateTime<Utc>) -> Moment {
+        let time = DateTime::from_timestamp(seconds, 0).filter(|_| seconds != 0);
+        let Some(time) = time else {
+            return Moment { words: self.say("time-never"), machine: String::new(), exact: String::new() };
+        };
+        Moment {
+            words: self.distance(time, now),
+            machine: time.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            exact: time.format("%Y-%m-%d %H:%M UTC").to_string(),
+        }
+    }
+
+    fn distance(self, time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+        let distance = (time - now).num_seconds();
+        let n = |unit: i64| u64::try_from(distance.abs() / unit).unwrap_or(0);
+        match (distance > 0, distance.abs()) {
+            (_, far) if far >= MOST_DAYS * DAY => time.format("%Y-%m-%d").to_string(),
+            (false, near) if near < MINUTE => self.say("time-now"),
+            (false, near) if near < HOUR => self.count("time-minutes", n(MINUTE)),
+            (false, near) if near < 2 * DAY => self.count("time-hours", n(HOUR)),
+            (false, _) => self.count("time-days", n(DAY)),
+            (true, near) if near < MINUTE => self.say("time-soon"),
+            (true, near) if near < HOUR => self.count("time-in-minutes", n(MINUTE)),
+            (true, near) if near < 2 * DAY => self.count("time-in-hours", n(HOUR)),
+            (true, _) => self.count("time-in-days", n(DAY)),
+        }
+    }
+
+    /// How long something took.
+    pub fn span(self, seconds: i64) -> String {
+        let n = |n: i64| u64::try_from(n).unwrap_or(0);
+        match seconds {
+            ..MINUTE => self.count("span-seconds", n(seconds)),
+            MINUTE..HOUR => self.count("span-minutes", n(seconds / MINUTE)),
+            _ => {
+                let (hours, minutes) = (n(seconds / HOUR), n(seconds % HOUR / MINUTE));
+                self.with("span-hours", &[("hours", Value::Count(hours)), ("minutes", Value::Count(minutes))])
+            }
+        }
+    }
+}
+
+/// Bytes, with three digits that matter.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    // Exact enough for people from here on.
+    #[allow(clippy::cast_precision_loss)]
+    let mut amount = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    // 1023.95 would be shown as 1024.
+    while amount >= 999.5 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    let digits = if amount < 9.995 {
+        2
+    } else if amount < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{amount:.digits$} {}", UNITS[unit])
+}
+
+/// A count as stored, which is never below zero.
+pub fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
+/// A text that a PC reported, with what would steer a reader's eye (control characters,
+/// changes of direction, invisible spaces) shown for what it is.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a character is none that one sees, but changes how others are seen.
+pub fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A text as one word of a shell's line; as it is where nothing in it is special.
+pub fn quoted(text: &str) -> String {
+    let harmless = |c: char| c.is_alphanumeric() || "/._-+:@,".contains(c);
+    if !text.is_empty() && text.chars().all(harmless) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        for (seconds, english, chinese) in [
+            (5, "just now", "刚刚"),
+            (60, "1 minute ago", "1 分钟前"),
+            (3 * 3600 + 59, "3 hours ago", "3 小时前"),
+            (47 * 3600, "47 hours ago", "47 小时前"),
+            (6 * 86_400, "6 days ago", "6 天前"),
+            (400 * 86_400, "2025-12-11", "2025-12-11"),
+            (-30, "any moment", "即将"),
+            (-90, "in 1 minute", "1 分钟后"),
+            (-7200, "in 2 hours", "2 小时后"),
+            (-3 * 86_400, "in 3 days", "3 天后"),
+        ] {
+            let time = DateTime::from_timestamp(1_800_000_000 - seconds, 0).unwrap();
+            assert_eq!(Language::English.distance(time, now), english);
+            assert_eq!(Language::Chinese.distance(time, now), chinese);
+        }
+        let html = Language::English.moment(1_800_000_000 - 60, now).to_string();
+        assert!(html.contains("datetime=\"2027-01-15T07:59:00Z\"") && html.contains("2027-01-15 07:59 UTC"), "{html}");
+        assert!(!Language::English.moment(0, now).to_string().contains("<time"));
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (15_500, "15.1 KiB"),
+            (1_048_000, "1.00 MiB"),
+            (123 << 20, "123 MiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(size(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn what_steers_the_eye_is_shown() {
+        assert_eq!(plain("invoice\u{202e}fdp.exe"), r"invoice\u{202e}fdp.exe");
+        assert_eq!(plain("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\u{a}c");
+        assert_eq!(plain("年度 报告.docx"), "年度 报告.docx");
+    }
+
+    #[test]
+    fn a_line_to_paste_means_what_it_shows() {
+        assert_eq!(quoted("/home/wang/报告.docx"), "/home/wang/报告.docx");
+        assert_eq!(quoted("/a b/$(reboot)"), "'/a b/$(reboot)'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

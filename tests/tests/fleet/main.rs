@@ -1,0 +1,14 @@
+//! The main job, by the processes that are shipped.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod backup;
+mod enrolment;
+mod faults;
+mod interop;
+mod isolation;
+mod page;
+mod postgres;
+mod scan;
+mod schedule;
+mod signatures;
+mod size;

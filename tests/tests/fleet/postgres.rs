@@ -1,0 +1,43 @@
+//! One set of queries for both databases: the main job once more, on PostgreSQL.
+
+use crate::scan::rules;
+use keepwatch_tests::{Agent, Controller, eicar};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn the_main_job_runs_on_postgresql() {
+    // ./tests/run.sh starts a server of its own.
+    let Ok(server) = std::env::var("KEEPWATCH_TEST_POSTGRES") else {
+        println!("skipped: KEEPWATCH_TEST_POSTGRES names no server");
+        return;
+    };
+    let name = format!("keepwatch_{}", std::process::id());
+    let created = Command::new("psql").args([&format!("{server}/postgres"), "-qc", &format!("CREATE DATABASE {name}")]).status();
+    assert!(created.expect("psql is installed (./tests/run.sh does)").success());
+
+    let mut controller = Controller::start_on(Some(format!("{server}/{name}")));
+    let staff = controller.staff();
+    let agent = Agent::started(&controller, &staff);
+    let (host, disk) = (agent.host(), agent.disk());
+    let outside = tempfile::tempdir().unwrap();
+    staff.import(&rules(outside.path())).ok();
+    agent.until_bundle(1);
+    fs::write(disk.join("eicar.com"), eicar()).unwrap();
+    staff.set_paths(&[&disk]);
+    staff.run(["scan", &host, "--watch"]).ok();
+    staff.run(["scan", &host, "--watch"]).ok();
+    staff.run(["backup", &host, "--watch"]).ok();
+    staff.run(["restore", &host, "latest", "--watch"]).ok();
+    assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 1);
+    let id = staff.json(&["detections"])[0]["id"].as_str().unwrap().to_owned();
+    staff.run(["detections", "acknowledge", &id, "--reason", "a drill"]).ok();
+    assert_eq!(staff.only_host()["state"], "protected");
+    assert!(!controller.data().join("keepwatch.db").exists());
+
+    controller.kill();
+    controller.restart();
+    agent.until_connected();
+    assert_eq!(staff.json(&["snapshots", &host]).as_array().unwrap().len(), 1);
+    assert!(staff.json(&["audit"]).as_array().unwrap().len() >= 7);
+}
