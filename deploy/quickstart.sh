@@ -91,7 +91,7 @@ keepwatch() { "$bin/keepwatch" "$@"; }
 printf '%s' "$password" | keepwatch login "$page" --user admin --fingerprint "$fingerprint" --password-file -
 
 say "3/7  Publishing the starter signatures"
-if ! keepwatch signatures sources | grep -q starter; then
+if ! keepwatch signatures sources 2>/dev/null | grep -q starter; then
     keepwatch signatures import "$top/deploy/signatures" --source starter
 else
     keepwatch signatures list
@@ -102,7 +102,8 @@ if [ ! -e "$home/agent/identity" ]; then
     token=$(keepwatch tokens create --output json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
     "$bin/keepwatch-agent" enroll --controller "$door" --token "$token" --state "$home/agent"
 fi
-sed -i "s|^controller = .*|controller = \"$door\"|; s|^reconnect_first_seconds = .*|reconnect_first_seconds = 1|" "$home/agent/agent.toml"
+sed -i "s|^controller = .*|controller = \"$door\"|; s|^# restore_roots = .*|restore_roots = [\"$home/restored\"]|; \
+    s|^reconnect_first_seconds = .*|reconnect_first_seconds = 1|" "$home/agent/agent.toml"
 if ! alive agent; then
     NO_COLOR=1 nohup "$bin/keepwatch-agent" run --state "$home/agent" >/dev/null 2>>"$home/agent.log" &
     echo $! >"$home/agent.pid"

@@ -164,7 +164,7 @@ impl Jobs {
             Ok(order) => self.oversee(job, &order, &called_off).await?,
             Err(why) => Ended::failed(why),
         };
-        tracing::info!(%job, outcome = %ended.outcome, message = ended.message, "ended");
+        tracing::info!(%job, outcome = %ended.outcome, why = ended.message, "ended");
         self.ledger.end(job, ended)?;
         Ok(job)
     }

@@ -40,7 +40,9 @@ pub(crate) enum LinkError {
     #[error("the controller cannot be reached: {0}")]
     Connect(String),
     /// The controller said no, or broke off.
-    #[error("the controller ended the stream: {0}")]
+    #[error(
+        "the controller ended the stream: {0}; if this lasts, look on the controller whether this host was revoked"
+    )]
     Status(String),
     /// It ended it without a word.
     #[error("the controller closed the stream")]

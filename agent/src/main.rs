@@ -31,6 +31,9 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// What a service logs unless `KEEPWATCH_LOG` says otherwise: libraries only when they warn.
+const SERVICE_LOG: &str = "warn,keepwatch_agent=info,keepwatch_scan=info,keepwatch_backup=info";
+
 /// Keeps this PC scanned and backed up.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
@@ -106,7 +109,7 @@ fn main() -> ExitCode {
     // One crypto provider for everything that speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let service = matches!(cli.command, Command::Run { .. } | Command::Service | Command::Worker);
-    log(if service { "info" } else { "error" });
+    log(if service { SERVICE_LOG } else { "error" });
     // A scan that did not come about has inspected nothing; 1 would mean that it found something.
     let failure = if matches!(cli.command, Command::Scan(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     obey(cli.command).unwrap_or_else(|error| {

@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 
 /// A scan that found something.
 const FOUND: u8 = 1;
@@ -136,10 +135,10 @@ pub(crate) fn scan(args: ScanArgs) -> Result<ExitCode, StandaloneError> {
         max_file_bytes: keepwatch_scan::DEFAULT_MAX_FILE_BYTES,
         threads: threads.max(1),
     };
-    let heard = Heard { gauge: Gauge::new("scanning"), json: (args.output == Output::Json).then(Mutex::default) };
+    let heard = Heard { gauge: Gauge::new("scanning"), json: args.output == Output::Json };
     let summary = keepwatch_scan::scan(&rules, &options, &heard)?;
     heard.gauge.finish();
-    heard.end(&summary, rules.count())?;
+    heard.end(&summary, rules.count());
     Ok(match &summary {
         s if s.detected > 0 => ExitCode::from(FOUND),
         s if s.is_partial() => ExitCode::from(UNINSPECTED),
@@ -147,51 +146,41 @@ pub(crate) fn scan(args: ScanArgs) -> Result<ExitCode, StandaloneError> {
     })
 }
 
-/// What a scan says: at once for people, in one document for programs.
+/// What the engine says: for people as lines, for programs as one JSON object a line, as it
+/// comes, so that a scan of any length holds nothing back.
 struct Heard {
     gauge: Gauge,
-    json: Option<Mutex<Collected>>,
-}
-
-#[derive(Default)]
-struct Collected {
-    detections: Vec<Value>,
-    failures: Vec<Value>,
+    json: bool,
 }
 
 impl Heard {
     fn uninspected(&self, path: &Path, reason: &str) {
         let path = platform::path_text(path);
-        match &self.json {
-            Some(collected) => {
-                let failure = json!({ "path": path, "reason": reason });
-                collected.lock().unwrap_or_else(PoisonError::into_inner).failures.push(failure);
-            }
-            None => self.gauge.say(&format!("not inspected: {path}: {reason}")),
+        if self.json {
+            self.tell(&json!({ "type": "not_inspected", "path": path, "reason": reason }));
+        } else {
+            self.gauge.say(&format!("not inspected: {path}: {reason}"));
         }
     }
 
-    fn end(self, summary: &Summary, rules: usize) -> io::Result<()> {
+    fn tell(&self, object: &Value) {
+        self.gauge.print(&object.to_string());
+    }
+
+    fn end(self, summary: &Summary, rules: usize) {
         let Summary { files, bytes, clean, detected, skipped, unread, failed, .. } = *summary;
-        let Some(collected) = self.json else {
-            eprintln!(
-                "{files} files ({}) scanned with {rules} rules: {detected} with detections, {clean} clean, {} not inspected",
-                HumanBytes(bytes),
-                unread + failed
-            );
-            return Ok(());
-        };
-        let Collected { detections, failures } = collected.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let summary = json!({
-            "files": files, "bytes": bytes, "clean": clean, "detected": detected,
-            "skipped": skipped, "unread": unread, "failed": failed, "rules": rules,
-        });
-        let mut out = io::stdout().lock();
-        serde_json::to_writer_pretty(
-            &mut out,
-            &json!({ "detections": detections, "failures": failures, "summary": summary }),
-        )?;
-        writeln!(out)
+        if self.json {
+            self.tell(&json!({
+                "type": "summary", "files": files, "bytes": bytes, "clean": clean, "detected": detected,
+                "skipped": skipped, "unread": unread, "failed": failed, "rules": rules,
+            }));
+            return;
+        }
+        eprintln!(
+            "{files} files ({}) scanned with {rules} rules: {detected} with detections, {clean} clean, {} not inspected",
+            HumanBytes(bytes),
+            unread + failed
+        );
     }
 }
 
@@ -199,17 +188,16 @@ impl ScanObserver for Heard {
     fn detected(&self, found: &Found) {
         let path = platform::path_text(&found.path);
         for matched in &found.matches {
-            match &self.json {
-                Some(collected) => {
-                    let metadata: serde_json::Map<String, Value> =
-                        matched.metadata.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
-                    let detection = json!({
-                        "rule": matched.rule, "namespace": matched.namespace, "severity": matched.severity,
-                        "metadata": metadata, "path": path, "size": found.size, "sha256": found.sha256,
-                    });
-                    collected.lock().unwrap_or_else(PoisonError::into_inner).detections.push(detection);
-                }
-                None => self.gauge.print(&format!("{:<8} {}  {path}", matched.severity.as_str(), matched.rule)),
+            if self.json {
+                let metadata: serde_json::Map<String, Value> =
+                    matched.metadata.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
+                self.tell(&json!({
+                    "type": "detection", "rule": matched.rule, "namespace": matched.namespace,
+                    "severity": matched.severity, "metadata": metadata, "path": path,
+                    "size": found.size, "sha256": found.sha256,
+                }));
+            } else {
+                self.gauge.print(&format!("{:<8} {}  {path}", matched.severity.as_str(), matched.rule));
             }
         }
     }

@@ -33,7 +33,6 @@ CREATE TABLE hosts (
     revoked             BIGINT NOT NULL,
     last_seen           BIGINT NOT NULL,
     generation          BIGINT NOT NULL,   -- of what the host must be
-    applied_generation  BIGINT NOT NULL,   -- of what it says it is
     bundle              BIGINT NOT NULL,
     bundle_refused      TEXT NOT NULL
 );
@@ -127,7 +126,6 @@ CREATE TABLE users (
     name           TEXT NOT NULL PRIMARY KEY,
     role           TEXT NOT NULL,
     password_hash  TEXT NOT NULL,
-    one_time       BIGINT NOT NULL,        -- 1: the password must be changed
     created        BIGINT NOT NULL,
     last_login     BIGINT NOT NULL
 );

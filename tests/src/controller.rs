@@ -45,7 +45,12 @@ impl Controller {
     pub fn restart(&mut self) {
         let mut command = Command::new(binary("keepwatch-controller"));
         command.arg("serve").arg("--data").arg(self.data());
-        command.args(["--agents", &format!("127.0.0.1:{}", self.agents), "--staff", &format!("127.0.0.1:{}", self.staff)]);
+        command.args([
+            "--agents",
+            &format!("127.0.0.1:{}", self.agents),
+            "--staff",
+            &format!("127.0.0.1:{}", self.staff),
+        ]);
         command.env(CLOCK_FILE, self.clock_file()).env("NO_COLOR", "1");
         if let Some(database) = &self.database {
             command.env("KEEPWATCH_DATABASE", database);
@@ -128,7 +133,8 @@ pub(crate) fn write_clock(file: &Path, seconds: i64) {
 }
 
 fn word_after(text: &str, label: &str) -> String {
-    let line = text.lines().find(|l| l.trim_start().starts_with(label)).unwrap_or_else(|| panic!("no '{label}' in {text}"));
+    let line =
+        text.lines().find(|l| l.trim_start().starts_with(label)).unwrap_or_else(|| panic!("no '{label}' in {text}"));
     line.trim_start()[label.len()..].trim().to_owned()
 }
 

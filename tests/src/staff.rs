@@ -55,7 +55,11 @@ impl Staff {
     /// Runs `keepwatch` with these words.
     pub fn run<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Ran {
         let mut command = Command::new(binary("keepwatch"));
-        command.args(words).env("XDG_CONFIG_HOME", self.home.path()).env("HOME", self.home.path()).env_remove("KEEPWATCH_TOKEN");
+        command
+            .args(words)
+            .env("XDG_CONFIG_HOME", self.home.path())
+            .env("HOME", self.home.path())
+            .env_remove("KEEPWATCH_TOKEN");
         Ran::of(command.output().expect("keepwatch runs"))
     }
 
@@ -88,7 +92,9 @@ impl Staff {
     /// A policy that does nothing by itself, for these paths.
     pub fn set_paths(&self, paths: &[&Path]) {
         let paths = serde_json::to_string(paths).expect("paths");
-        self.set_policy(&format!("scan: {{schedule: '', paths: {paths}}}\nbackup: {{schedule: '', paths: {paths}, excludes: []}}\n"));
+        self.set_policy(&format!(
+            "scan: {{schedule: '', paths: {paths}}}\nbackup: {{schedule: '', paths: {paths}, excludes: []}}\n"
+        ));
     }
 
     /// Imports rules under a name of their own.

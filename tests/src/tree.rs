@@ -30,8 +30,11 @@ pub fn plant(root: &Path) {
     symlink("/nowhere/at all", root.join("dangling")).expect("a link");
     symlink(OsStr::from_bytes(b"\xfe\xff"), root.join("odd target")).expect("a link");
     // Old, odd times, to the nanosecond; folders last, since what is put in them changes theirs.
-    for (path, seconds) in [("secret", 86_400), ("program", 1_000_000_000), ("年度报告/第一季度", 1_234_567_890), ("empty folder", 1)] {
-        let time = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(seconds, 123_456_789));
+    for (path, seconds) in
+        [("secret", 86_400), ("program", 1_000_000_000), ("年度报告/第一季度", 1_234_567_890), ("empty folder", 1)]
+    {
+        let time =
+            fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(seconds, 123_456_789));
         fs::File::open(root.join(path)).and_then(|f| f.set_times(time)).expect("a time");
     }
 }
@@ -48,7 +51,8 @@ fn walk(root: &Path, below: &Path, found: &mut BTreeMap<PathBuf, String>) {
         let entry = entry.expect("an entry");
         let path = below.join(entry.file_name());
         let meta = entry.metadata().expect("metadata");
-        let common = format!("{:o} {}:{} {}.{:09}", meta.mode(), meta.uid(), meta.gid(), meta.mtime(), meta.mtime_nsec());
+        let common =
+            format!("{:o} {}:{} {}.{:09}", meta.mode(), meta.uid(), meta.gid(), meta.mtime(), meta.mtime_nsec());
         let own = if meta.is_symlink() {
             format!("-> {:?}", fs::read_link(entry.path()).expect("a link").as_os_str().as_bytes())
         } else if meta.is_dir() {

@@ -26,6 +26,7 @@ mod stop;
 mod storage;
 #[cfg(all(test, unix))]
 mod tests;
+mod tls;
 mod tree;
 
 pub use backup::{BackupOptions, BackupReport};

@@ -4,17 +4,16 @@
 
 use crate::stop::Stop;
 use crate::storage::{Objects, Service, StorageError, name};
+use crate::tls;
 use bytes::Bytes;
 use reqwest::blocking::{Client as Http, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, RANGE, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use rustic_core::{BytesList, FileType, Id};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use serde::Deserialize;
 use std::error::Error as _;
-use std::io::{self, Read};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +29,7 @@ const MAX_ANSWER: u64 = 512 << 20;
 /// The client of one repository.
 pub(crate) struct Client {
     http: Http,
+    tls: ClientConfig,
     base: String,
     patience: Duration,
     stop: Arc<Stop>,
@@ -43,8 +43,9 @@ enum Trouble {
 
 impl Client {
     pub(crate) fn new(service: &Service, stop: Arc<Stop>) -> Result<Self, StorageError> {
+        let tls = tls::config(service)?;
         let http = Http::builder()
-            .tls_backend_preconfigured(tls(service)?)
+            .tls_backend_preconfigured(tls.clone())
             .https_only(!cfg!(test))
             .redirect(reqwest::redirect::Policy::none())
             // The agent's other link goes straight to the controller too.
@@ -56,7 +57,7 @@ impl Client {
             .build()
             .map_err(|e| StorageError::Setup(e.to_string()))?;
         let base = service.url.trim_end_matches('/').to_owned();
-        Ok(Self { http, base, patience: service.patience, stop })
+        Ok(Self { http, tls, base, patience: service.patience, stop })
     }
 
     fn request(&self, method: Method, path: &str, bytes: u64) -> RequestBuilder {
@@ -82,6 +83,11 @@ impl Client {
             };
             if self.stop.wanted() {
                 return Err(StorageError::Cancelled);
+            }
+            if tries == 1
+                && let Some(refusal) = tls::refused(&self.tls, &self.base, CONNECT)
+            {
+                return Err(refusal);
             }
             if start.elapsed() + pause > self.patience {
                 return Err(StorageError::Unreachable { what: what.to_owned(), tries, why });
@@ -169,26 +175,6 @@ impl Objects for Client {
     }
 }
 
-fn tls(service: &Service) -> Result<ClientConfig, StorageError> {
-    let bad = |what: &'static str| move |e: rustls::pki_types::pem::Error| StorageError::Setup(format!("{what}: {e}"));
-    let refused = |e: rustls::Error| StorageError::Setup(e.to_string());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(service.ca_pem.as_bytes()) {
-        roots.add(certificate.map_err(bad("the authority's certificate"))?).map_err(refused)?;
-    }
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(service.certificate_pem.as_bytes()).collect();
-    let key = PrivateKeyDer::from_pem_slice(service.key_pem.as_bytes()).map_err(bad("our key"))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(refused)?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain.map_err(bad("our certificate"))?, key)
-        .map_err(refused)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
 /// Sorts an answer by its status: good, final, or worth another try.
 fn accept(what: &str, answer: Response) -> Result<Response, Trouble> {
     let status = answer.status();
@@ -220,36 +206,16 @@ fn wrong(what: &str, why: String) -> Trouble {
     Trouble::Final(StorageError::Wrong { what: what.to_owned(), why })
 }
 
-/// Errors below HTTP pass with time, but for a certificate that one side refuses.
+/// Errors below HTTP pass with time, but for those that [`tls::refused`] finds.
 fn transport(error: &reqwest::Error) -> Trouble {
     if error.is_builder() {
         return Trouble::Final(StorageError::Setup(error.to_string()));
     }
-    let mut chain = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = cause.downcast_ref().or_else(|| inner.and_then(|e| e.downcast_ref::<rustls::Error>()));
-        if let Some(refusal) = tls.and_then(refusal) {
-            return Trouble::Final(refusal);
-        }
-        chain.push(cause.to_string());
-        next = cause.source();
+    let mut deepest: Option<&dyn std::error::Error> = error.source();
+    while let Some(cause) = deepest.and_then(std::error::Error::source) {
+        deepest = Some(cause);
     }
-    Trouble::Passing { why: chain.pop().unwrap_or_else(|| error.to_string()), pause: None }
-}
-
-fn refusal(error: &rustls::Error) -> Option<StorageError> {
-    match error {
-        rustls::Error::InvalidCertificate(why) => {
-            Some(StorageError::Setup(format!("the service's certificate is not trusted: {why}")))
-        }
-        rustls::Error::AlertReceived(alert) => {
-            let what = "this host's certificate".to_owned();
-            Some(StorageError::Denied { what, answer: format!("{alert:?}") })
-        }
-        _ => None,
-    }
+    Trouble::Passing { why: deepest.map_or_else(|| error.to_string(), ToString::to_string), pause: None }
 }
 
 fn body(what: &str, answer: Response) -> Result<Bytes, Trouble> {

@@ -167,7 +167,13 @@ impl Walk {
                 }
                 Step::Entry(path.to_owned(), data, is_root)
             }
-            Err(e) => Step::Failed(path.to_owned(), e.to_string()),
+            Err(e) => {
+                if entry.file_type().is_dir() {
+                    // Told once, not again for what it holds.
+                    self.skip_folder();
+                }
+                Step::Failed(path.to_owned(), e.to_string())
+            }
         }
     }
 

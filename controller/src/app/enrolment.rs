@@ -59,7 +59,6 @@ impl App {
             revoked: 0,
             last_seen: 0,
             generation: 1,
-            applied_generation: 0,
             bundle: 0,
             bundle_refused: String::new(),
         };

@@ -14,8 +14,6 @@ use keepwatch_proto::job::{Ended, JobState, Progress};
 pub struct Report {
     /// Its ledger's life.
     pub boot: BootId,
-    /// Generation that it applied.
-    pub generation: u64,
     /// Version of the bundle in use.
     pub bundle: u64,
     /// What it says of itself, where it does.
@@ -30,7 +28,7 @@ impl App {
     /// Takes a report in. Returns up to which sequence the host's events are committed.
     pub async fn ingest(&self, host: HostId, report: Report) -> Result<u64, AppError> {
         let mut tx = self.store.begin().await?;
-        store::hosts::seen(&mut tx, host, self.now(), report.generation, report.bundle).await?;
+        store::hosts::seen(&mut tx, host, self.now(), report.bundle).await?;
         if let Some(facts) = &report.facts {
             store::hosts::set_facts(&mut tx, host, facts).await?;
         }

@@ -224,7 +224,12 @@ fn pass<T>(out: &mpsc::Sender<Result<T, AppError>>, piece: T, left: &mut usize) 
 }
 
 fn unreadable(error: keepwatch_backup::Error) -> AppError {
-    AppError::Repository(error.to_string())
+    match error {
+        keepwatch_backup::Error::NoSuchPath(_) | keepwatch_backup::Error::NotAFile(_) => {
+            AppError::NotFound(error.to_string())
+        }
+        error => AppError::Repository(error.to_string()),
+    }
 }
 
 struct Pieces<'a> {

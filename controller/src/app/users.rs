@@ -16,6 +16,9 @@ pub const SESSION: i64 = 12 * 3600;
 const ATTEMPTS: u32 = 5;
 const WAIT: i64 = 60;
 const SHORTEST_PASSWORD: usize = 10;
+const LONGEST_PASSWORD: usize = 1024;
+/// In bytes: 64 characters of any script.
+const LONGEST_NAME: usize = 256;
 
 /// A session, the one time that its token is shown.
 pub struct Session {
@@ -75,6 +78,9 @@ impl App {
     /// Logs one of the staff in.
     pub async fn login(&self, name: &str, password: &str, origin: &str) -> Result<Session, AppError> {
         let now = self.now();
+        if name.len() > LONGEST_NAME || password.len() > LONGEST_PASSWORD {
+            return Err(AppError::Forbidden("the name or the password is wrong".into()));
+        }
         self.attempts.check(name, now)?;
         let user = {
             let mut conn = self.store.read().await?;
@@ -154,7 +160,6 @@ impl App {
             name: name.into(),
             role: role.word().into(),
             password_hash: hash_password(&password)?,
-            one_time: 1,
             created: self.now(),
             last_login: 0,
         };

@@ -70,6 +70,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, so that a test finds one without a translation.
+    #[cfg(test)]
     pub const ALL: [Self; 17] = [
         Self::Revoked,
         Self::NeverConnected,

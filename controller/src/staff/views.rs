@@ -128,6 +128,8 @@ pub(super) fn detection(d: DetectionView) -> wire::Detection {
         metadata: d.row.metadata.0.into_iter().collect(),
         job: d.row.job,
         acknowledged: d.row.acknowledged != 0,
+        acknowledged_by: d.row.acknowledged_by,
+        reason: d.row.reason,
     }
 }
 

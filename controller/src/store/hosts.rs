@@ -28,8 +28,6 @@ pub struct HostRow {
     pub last_seen: i64,
     /// Generation of what it must be.
     pub generation: i64,
-    /// Generation of what it says it is.
-    pub applied_generation: i64,
     /// Version of the bundle in use.
     pub bundle: i64,
     /// Why it refused the newest bundle, if it did.
@@ -40,8 +38,8 @@ pub struct HostRow {
 pub async fn insert(conn: &mut Conn, host: &HostRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO hosts (id, group_name, certificate, escrow, facts, enrolled, revoked, last_seen, \
-         generation, applied_generation, bundle, bundle_refused) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 1, 0, 0, '')",
+         generation, bundle, bundle_refused) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 1, 0, '')",
     )
     .bind(host.id.to_string())
     .bind(&host.group_name)
@@ -90,11 +88,10 @@ pub async fn bump_all(conn: &mut Conn) -> Result<(), StoreError> {
 }
 
 /// Heard of, with what it says it is.
-pub async fn seen(conn: &mut Conn, id: HostId, at: i64, generation: u64, bundle: u64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hosts SET last_seen = $2, applied_generation = $3, bundle = $4 WHERE id = $1")
+pub async fn seen(conn: &mut Conn, id: HostId, at: i64, bundle: u64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET last_seen = $2, bundle = $3 WHERE id = $1")
         .bind(id.to_string())
         .bind(at)
-        .bind(signed(generation))
         .bind(signed(bundle))
         .execute(conn)
         .await?;

@@ -12,8 +12,6 @@ pub struct UserRow {
     pub role: String,
     /// argon2id.
     pub password_hash: String,
-    /// 1: made by somebody else, to be changed at the first log-in.
-    pub one_time: i64,
     /// Unix seconds.
     pub created: i64,
     /// Unix seconds, 0: never.
@@ -23,13 +21,12 @@ pub struct UserRow {
 /// Adds one. Says whether the name was free.
 pub async fn insert(conn: &mut Conn, user: &UserRow) -> Result<bool, StoreError> {
     let done = sqlx::query(
-        "INSERT INTO users (name, role, password_hash, one_time, created, last_login) VALUES ($1, $2, $3, $4, $5, 0) \
+        "INSERT INTO users (name, role, password_hash, created, last_login) VALUES ($1, $2, $3, $4, 0) \
          ON CONFLICT (name) DO NOTHING",
     )
     .bind(&user.name)
     .bind(&user.role)
     .bind(&user.password_hash)
-    .bind(user.one_time)
     .bind(user.created)
     .execute(conn)
     .await?;
@@ -54,11 +51,7 @@ pub async fn delete(conn: &mut Conn, name: &str) -> Result<bool, StoreError> {
 
 /// A new password.
 pub async fn set_password(conn: &mut Conn, name: &str, hash: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE users SET password_hash = $2, one_time = 0 WHERE name = $1")
-        .bind(name)
-        .bind(hash)
-        .execute(conn)
-        .await?;
+    sqlx::query("UPDATE users SET password_hash = $2 WHERE name = $1").bind(name).bind(hash).execute(conn).await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use super::i18n::Language;
 use super::problem::Problem;
+use super::words::encoded;
 use crate::app::audit::{Actor, Role};
 use crate::app::{App, AppError};
 use crate::staff::Origin;
@@ -105,11 +106,7 @@ fn here(uri: &Uri) -> (String, Option<String>) {
 
 fn to_login(request: &Request) -> Response {
     let next = if request.method() == Method::GET { here(request.uri()).0 } else { "/".to_owned() };
-    let query: String = next
-        .bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b == b'/' { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect();
-    let login = format!("/login?next={query}");
+    let login = format!("/login?next={}", encoded(&next));
     let login = HeaderValue::try_from(login).unwrap_or(HeaderValue::from_static("/login"));
     let headers = request.headers();
     let stream = headers.get(ACCEPT).is_some_and(|a| a.as_bytes().starts_with(b"text/event-stream"));

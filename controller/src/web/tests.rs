@@ -104,7 +104,6 @@ impl Pages {
             revoked: 0,
             last_seen: 0,
             generation: 1,
-            applied_generation: 0,
             bundle: 0,
             bundle_refused: String::new(),
         };

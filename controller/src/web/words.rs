@@ -139,6 +139,19 @@ pub fn steers(c: char) -> bool {
         || matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// A text as part of an address or a header, with all bytes but the harmless as `%HH`.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// A text as one word of a shell's line; as it is where nothing in it is special.
 pub fn quoted(text: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "/._-+:@,".contains(c);

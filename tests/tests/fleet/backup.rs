@@ -80,7 +80,12 @@ fn one_file_is_listed_found_and_downloaded() {
     staff.run(["backup", &host, "--watch"]).ok();
 
     let listed = staff.json(&["ls", &host, "latest", disk.to_str().unwrap()]);
-    let odd = listed.as_array().unwrap().iter().find(|e| e["path"].as_str().unwrap().contains("\\xE9")).expect("the odd name");
+    let odd = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|e| e["path"].as_str().unwrap().contains("\\xE9"))
+        .expect("the odd name");
     let found = staff.json(&["find", &host, "预算*"]);
     assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
 

@@ -53,7 +53,8 @@ fn a_revoked_host_is_cut_off_at_once() {
 fn every_action_leaves_an_audit_record_and_a_viewer_only_looks() {
     let controller = Controller::start();
     let staff = controller.staff();
-    let password = staff.json(&["users", "create", "wang", "--role", "viewer"])["password"].as_str().unwrap().to_owned();
+    let password =
+        staff.json(&["users", "create", "wang", "--role", "viewer"])["password"].as_str().unwrap().to_owned();
     let viewer = controller.staff_as("wang", &password);
     viewer.run(["hosts", "list"]).ok();
     let refused = viewer.run(["tokens", "create"]);
@@ -65,11 +66,22 @@ fn every_action_leaves_an_audit_record_and_a_viewer_only_looks() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|r| format!("{} {} {}", r["user"].as_str().unwrap(), r["action"].as_str().unwrap(), r["outcome"].as_str().unwrap()))
+        .map(|r| {
+            format!(
+                "{} {} {}",
+                r["user"].as_str().unwrap(),
+                r["action"].as_str().unwrap(),
+                r["outcome"].as_str().unwrap()
+            )
+        })
         .collect();
-    for expected in
-        ["init user create done", "admin log in done", "admin user create done", "wang token create refused", "admin group create done"]
-    {
+    for expected in [
+        "init user create done",
+        "admin log in done",
+        "admin user create done",
+        "wang token create refused",
+        "admin group create done",
+    ] {
         assert!(said.iter().any(|s| s == expected), "{expected} is missing in {said:?}");
     }
 }

@@ -1,8 +1,8 @@
 //! Your data outlives us: stock restic opens what we made, and we open what it made.
 
 use crate::scan::fleet;
-use keepwatch_tests::tree::{assert_same, describe};
 use keepwatch_tests::standalone;
+use keepwatch_tests::tree::{assert_same, describe};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;

@@ -50,7 +50,9 @@ fn a_host_reaches_its_own_repository_and_can_only_add_to_it() {
         let status = ask(&as_a, method.clone(), &host_b, path, b"mine").unwrap();
         assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}");
     }
-    for tricky in [format!("{host_a}/../{host_b}"), format!("{host_a}%2F..%2F{host_b}"), format!("{host_a}/..%2f{host_b}")] {
+    for tricky in
+        [format!("{host_a}/../{host_b}"), format!("{host_a}%2F..%2F{host_b}"), format!("{host_a}/..%2f{host_b}")]
+    {
         let status = ask(&as_a, Method::GET, &tricky, "config", b"").unwrap();
         assert!(status.is_client_error(), "{tricky}: {status}");
     }

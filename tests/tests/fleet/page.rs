@@ -47,7 +47,10 @@ impl Driver {
         let arguments: Vec<&str> = arguments.into_iter().chain(own.iter().map(String::as_str)).collect();
         let mut capabilities = Capabilities::new();
         capabilities.insert("acceptInsecureCerts".into(), json!(true));
-        capabilities.insert("goog:chromeOptions".into(), json!({"args": arguments, "prefs": {"intl.accept_languages": language}}));
+        capabilities.insert(
+            "goog:chromeOptions".into(),
+            json!({"args": arguments, "prefs": {"intl.accept_languages": language}}),
+        );
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{}", self.port)).await.unwrap()
     }
@@ -62,10 +65,11 @@ impl Drop for Driver {
 
 async fn log_in(browser: &Client, controller: &Controller) {
     browser.goto(&controller.staff_door()).await.unwrap();
-    let field = async |name: &str| browser.wait().for_element(Locator::Css(&format!("input[name={name}]"))).await.unwrap();
-    field("user").await.send_keys("admin").await.unwrap();
+    let field =
+        async |name: &str| browser.wait().for_element(Locator::Css(&format!("input[name={name}]"))).await.unwrap();
+    field("name").await.send_keys("admin").await.unwrap();
     field("password").await.send_keys(controller.password()).await.unwrap();
-    browser.find(Locator::Css("main form button[type=submit]")).await.unwrap().click().await.unwrap();
+    browser.find(Locator::Css("main form button")).await.unwrap().click().await.unwrap();
     browser.wait().for_element(Locator::Css("main table")).await.unwrap();
 }
 
@@ -109,9 +113,17 @@ async fn a_detection_shows_without_a_reload_in_both_languages() {
     assert!(!text(&browser).await.contains("发现恶意"), "nothing was found yet");
 
     // On the fleet's page: the host falls to "at risk" by itself.
-    let before = browser.execute("return performance.getEntriesByType('navigation').length + window.name", vec![]).await.unwrap();
+    let before = browser
+        .execute("return performance.getEntriesByType('navigation').length + window.name", vec![])
+        .await
+        .unwrap();
     browser.execute("window.name = 'never reloaded'", vec![]).await.unwrap();
-    let (staff, agent) = tokio::task::spawn_blocking(move || { find_eicar(&staff, &agent); (staff, agent) }).await.unwrap();
+    let (staff, agent) = tokio::task::spawn_blocking(move || {
+        find_eicar(&staff, &agent);
+        (staff, agent)
+    })
+    .await
+    .unwrap();
     until_shown(&browser, &[&host, AT_RISK_ZH]).await;
     let marked = browser.execute("return window.name", vec![]).await.unwrap();
     assert_eq!(marked, json!("never reloaded"), "{before}");

@@ -13,7 +13,8 @@ fn the_main_job_runs_on_postgresql() {
         return;
     };
     let name = format!("keepwatch_{}", std::process::id());
-    let created = Command::new("psql").args([&format!("{server}/postgres"), "-qc", &format!("CREATE DATABASE {name}")]).status();
+    let created =
+        Command::new("psql").args([&format!("{server}/postgres"), "-qc", &format!("CREATE DATABASE {name}")]).status();
     assert!(created.expect("psql is installed (./tests/run.sh does)").success());
 
     let mut controller = Controller::start_on(Some(format!("{server}/{name}")));

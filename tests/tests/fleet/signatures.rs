@@ -49,7 +49,11 @@ fn announce(controller: &mut Controller, version: u64) {
         "INSERT INTO bundles (version, sha256, size, rules, files, published, published_by) VALUES ({version}, '', 0, 1, 1, 0, 'test'); \
          UPDATE hosts SET generation = generation + 1;"
     );
-    let done = std::process::Command::new("sqlite3").arg(&database).arg(sql).status().expect("sqlite3 is installed (./tests/run.sh does)");
+    let done = std::process::Command::new("sqlite3")
+        .arg(&database)
+        .arg(sql)
+        .status()
+        .expect("sqlite3 is installed (./tests/run.sh does)");
     assert!(done.success());
     controller.restart();
 }

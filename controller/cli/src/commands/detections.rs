@@ -58,6 +58,8 @@ struct DetectionView {
     metadata: BTreeMap<String, String>,
     job: Option<String>,
     acknowledged: bool,
+    acknowledged_by: Option<String>,
+    reason: Option<String>,
 }
 
 impl From<wire::Detection> for DetectionView {
@@ -77,6 +79,8 @@ impl From<wire::Detection> for DetectionView {
             metadata: d.metadata.into_iter().collect(),
             job: show::some(d.job),
             acknowledged: d.acknowledged,
+            acknowledged_by: show::some(d.acknowledged_by),
+            reason: show::some(d.reason),
         }
     }
 }
@@ -140,7 +144,8 @@ mod tests {
             json!({
                 "id": "1", "host": "", "host_name": "", "at": null, "rule": "eicar", "namespace": "",
                 "severity": "high", "path": "/a.zip!/b", "size": 0, "sha256": "", "bundle": 0,
-                "metadata": {"description": "test"}, "job": null, "acknowledged": false
+                "metadata": {"description": "test"}, "job": null, "acknowledged": false,
+                "acknowledged_by": null, "reason": null
             })
         );
     }

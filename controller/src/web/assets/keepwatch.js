@@ -17,12 +17,13 @@
 
   let opened = [];
   let focused = "";
+  let missed = false;
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const region = event.detail.target;
     if (region.id !== "live") return;
-    // The next change comes, and with it what is missed now.
-    if (typing(region)) event.detail.shouldSwap = false;
+    missed = typing(region);
+    if (missed) event.detail.shouldSwap = false;
     opened = [...region.querySelectorAll("details[open][id]")].map((details) => details.id);
     focused = region.contains(document.activeElement) ? document.activeElement.id : "";
   });
@@ -34,6 +35,12 @@
     focused = "";
     localise(document);
   });
+
+  // Once the typing is over, the page catches up.
+  document.addEventListener("focusout", () => setTimeout(() => {
+    const region = document.getElementById("live");
+    if (missed && region && !typing(region)) htmx.trigger(region, "sse:change");
+  }));
 
   const stale = (is) => {
     const banner = document.getElementById("stale");

@@ -146,6 +146,8 @@ fn facts(teller: Teller, host: &HostView) -> Facts {
         true => language.word("system", &facts.system),
         false => facts.system.clone(),
     };
+    // Many a version says whose it is.
+    let system = if facts.system_version.starts_with(&system) { String::new() } else { system };
     let system: Vec<&str> = [&system, &facts.system_version, &facts.architecture]
         .into_iter()
         .map(String::as_str)

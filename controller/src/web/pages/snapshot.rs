@@ -6,7 +6,7 @@ use crate::app::snapshots::Found;
 use crate::web::i18n::Value;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{Moment, plain, quoted, size, steers, unsigned};
+use crate::web::words::{Moment, encoded, plain, quoted, size, steers, unsigned};
 use askama::Template;
 use axum::Extension;
 use axum::body::Body;
@@ -189,16 +189,7 @@ fn disposition(name: &str) -> String {
     let name: String = name.chars().map(|c| if steers(c) { '_' } else { c }).collect();
     let plain = |c: char| if c.is_ascii() && !matches!(c, '"' | '\\' | '%' | '/') { c } else { '_' };
     let fallback: String = name.chars().map(plain).collect();
-    let exact: String = name.bytes().map(encoded).collect();
-    format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{exact}")
-}
-
-fn encoded(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
+    format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{}", encoded(&name))
 }
 
 #[cfg(test)]
