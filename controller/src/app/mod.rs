@@ -18,6 +18,9 @@ pub mod snapshots;
 pub mod tokens;
 pub mod users;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use crate::hub::Hub;
 use crate::keys::KeyError;
 use crate::keys::ca::Ca;

@@ -2,20 +2,11 @@
 
 use super::*;
 use crate::app::audit::Actor;
-use crate::app::users::Attempts;
-use crate::config::DataFolder;
-use crate::hub::{Change, Hub};
-use crate::keys::ca::Ca;
-use crate::keys::escrow::Escrow;
-use crate::keys::signing::Signing;
-use crate::repository::FolderStore;
-use crate::store::hosts::HostRow;
-use crate::store::{self, Json, Store};
+use crate::hub::Change;
+use crate::store;
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use http_body_util::BodyExt;
-use keepwatch_proto::clock::Clock;
-use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{DetectionId, HostId, JobId};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -41,25 +32,8 @@ impl Got {
 
 impl Pages {
     async fn new() -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = DataFolder::create(&temporary.path().join("data")).unwrap();
-        let clock = Clock::system();
-        let ca = Ca::create(&folder.keys(), &["localhost".into()], &clock).unwrap();
-        Escrow::create(&folder.keys(), None).unwrap();
-        let app = App {
-            store: Store::open(&Store::embedded_url(folder.path())).await.unwrap(),
-            hub: Hub::new(),
-            clock,
-            ca,
-            escrow: Escrow::open(&folder.keys()).unwrap(),
-            signing: Signing::new(&folder.keys(), &folder.signatures()),
-            repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
-            signatures: folder.signatures(),
-            attempts: Attempts::default(),
-            publishing: tokio::sync::Mutex::new(()),
-        };
-        let app = Arc::new(app);
-        Self { router: router(&app), app, _folder: temporary }
+        let (folder, app) = crate::app::tests::app().await;
+        Self { router: router(&app), app, _folder: folder }
     }
 
     async fn send(&self, method: Method, uri: &str, headers: &[(&str, &str)], body: &str) -> Got {
@@ -94,22 +68,7 @@ impl Pages {
     }
 
     async fn enrol(&self, name: &str) -> HostId {
-        let row = HostRow {
-            id: HostId::new(&self.app.clock),
-            group_name: store::groups::ROOT.into(),
-            certificate: String::new(),
-            escrow: String::new(),
-            facts: Json(Facts { name: name.into(), ..Facts::default() }),
-            enrolled: self.app.now(),
-            revoked: 0,
-            last_seen: 0,
-            generation: 1,
-            bundle: 0,
-            bundle_refused: String::new(),
-        };
-        let mut conn = self.app.store.read().await.unwrap();
-        store::hosts::insert(&mut conn, &row).await.unwrap();
-        row.id
+        crate::app::tests::enrol(&self.app, name).await
     }
 
     async fn detect(&self, host: HostId, path: &str) -> DetectionId {

@@ -1,6 +1,9 @@
 //! Who becomes a host, and who does not.
 
+use keepwatch_proto::wire::agent::EnrollRequest;
+use keepwatch_proto::wire::agent::enrolment_client::EnrolmentClient;
 use keepwatch_tests::{Agent, Controller, until};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 #[test]
 fn a_token_is_used_once_expires_and_is_good_for_one_controller() {
@@ -84,4 +87,51 @@ fn every_action_leaves_an_audit_record_and_a_viewer_only_looks() {
     ] {
         assert!(said.iter().any(|s| s == expected), "{expected} is missing in {said:?}");
     }
+}
+
+/// What a PC asks with, by hand.
+fn ask(controller: &Controller, secret: &str, csr: &str, escrow: &str) -> tonic::Status {
+    let tls =
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(controller.ca_pem())).domain_name("localhost");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let endpoint = Endpoint::from_shared(controller.agent_door()).unwrap().tls_config(tls).unwrap();
+        let mut client = EnrolmentClient::new(endpoint.connect().await.unwrap());
+        let request = EnrollRequest { secret: secret.into(), csr: csr.into(), escrow: escrow.into(), facts: None };
+        client.enroll(request).await.expect_err("this must be refused")
+    })
+}
+
+#[test]
+fn a_forged_request_is_refused_and_costs_the_token_nothing() {
+    let controller = Controller::start();
+    let staff = controller.staff();
+    let token = staff.token();
+    let secret = token.split('.').nth(1).unwrap();
+
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let request = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
+    let forged = {
+        // Another's key in a request that its owner never signed.
+        let mut der = request.der().to_vec();
+        let at = der.len() - 3;
+        der[at] ^= 0x55;
+        let body = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, der);
+        format!("-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----\n")
+    };
+    let honest = request.pem().unwrap();
+    for (csr, escrow, word) in [
+        (forged.as_str(), "", "signing request"),
+        ("", "", "signing request"),
+        (honest.as_str(), "not sealed", "escrow"),
+        (honest.as_str(), "x".repeat(20_000).as_str(), "too large"),
+    ] {
+        let refused = ask(&controller, secret, csr, escrow);
+        assert!(refused.message().contains(word), "{refused:?}");
+    }
+    let refused = ask(&controller, "0123456789", &honest, "");
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{refused:?}");
+    assert_eq!(staff.json(&["hosts", "list"]).as_array().unwrap().len(), 0);
+    // The token is still good for the PC that it was made for.
+    Agent::new().enroll(&controller, &token).ok();
 }

@@ -176,10 +176,14 @@ impl Dir {
 
     /// Gives a finished entry its real name. Without `overwrite` it takes no other's place.
     pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr, overwrite: bool) -> io::Result<()> {
-        if !overwrite && self.look(name)?.is_some() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+        let path = self.0.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(_) if !overwrite => return Err(io::ErrorKind::AlreadyExists.into()),
+            Ok(there) if there.is_file() => make_replaceable(&path, there.permissions())?,
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
         }
-        fs::rename(self.0.join(temporary), self.0.join(name))
+        fs::rename(self.0.join(temporary), path)
     }
 
     /// Removes what is no folder.
@@ -199,6 +203,17 @@ impl Dir {
     pub(crate) fn finish_special(&self, _: &OsStr, _: &Node) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Windows replaces no file that is marked read-only.
+// It is one mark here, not Unix' permissions for everybody.
+#[allow(clippy::permissions_set_readonly_false)]
+fn make_replaceable(path: &Path, mut permissions: fs::Permissions) -> io::Result<()> {
+    if permissions.readonly() {
+        permissions.set_readonly(false);
+        fs::set_permissions(path, permissions)?;
+    }
+    Ok(())
 }
 
 /// The time and the read-only mark of a new file.

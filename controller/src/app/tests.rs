@@ -1,0 +1,183 @@
+//! Use cases over a real database and real keys in a temporary folder.
+#![allow(clippy::unwrap_used)]
+
+use super::events::Report;
+use super::users::Attempts;
+use super::*;
+use crate::app::audit::{Actor, Role};
+use crate::config::DataFolder;
+use crate::store::Json;
+use crate::store::hosts::HostRow;
+use keepwatch_proto::detection::{Detection, Severity};
+use keepwatch_proto::event::{Event, EventKind};
+use keepwatch_proto::facts::Facts;
+use keepwatch_proto::ids::{BootId, HostId, JobId};
+use keepwatch_proto::job::{Ended, JobSpec, JobState, Snapshot};
+use tempfile::TempDir;
+
+/// A controller's inside.
+pub(crate) async fn app() -> (TempDir, Arc<App>) {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = DataFolder::create(&temporary.path().join("data")).unwrap();
+    let clock = Clock::system();
+    let ca = Ca::create(&folder.keys(), &["localhost".into()], &clock).unwrap();
+    Escrow::create(&folder.keys(), None).unwrap();
+    let app = App {
+        store: Store::open(&Store::embedded_url(folder.path())).await.unwrap(),
+        hub: Hub::new(),
+        clock,
+        ca,
+        escrow: Escrow::open(&folder.keys()).unwrap(),
+        signing: Signing::new(&folder.keys(), &folder.signatures()),
+        repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
+        signatures: folder.signatures(),
+        attempts: Attempts::default(),
+        publishing: tokio::sync::Mutex::new(()),
+    };
+    (temporary, Arc::new(app))
+}
+
+/// A host that the store knows.
+pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
+    let row = HostRow {
+        id: HostId::new(&app.clock),
+        group_name: crate::store::groups::ROOT.into(),
+        certificate: String::new(),
+        escrow: String::new(),
+        facts: Json(Facts { name: name.into(), ..Facts::default() }),
+        enrolled: app.now(),
+        revoked: 0,
+        last_seen: 0,
+        generation: 1,
+        bundle: 0,
+        bundle_refused: String::new(),
+    };
+    let mut conn = app.store.read().await.unwrap();
+    crate::store::hosts::insert(&mut conn, &row).await.unwrap();
+    row.id
+}
+
+fn administrator() -> Actor {
+    Actor { user: "admin".into(), role: Role::Administrator, origin: String::new() }
+}
+
+/// What a scheduled backup with one detection reports, from sequence 1 on.
+fn story(app: &App, job: JobId) -> Vec<Event> {
+    let spec = JobSpec::Backup { paths: vec!["/home".into()], excludes: vec![] };
+    let snapshot =
+        Snapshot { id: "ab".repeat(32), time: app.clock.now(), paths: vec!["/home".into()], files: 1, bytes: 2 };
+    let detection = Detection {
+        job,
+        rule: "EICAR".into(),
+        namespace: "starter".into(),
+        severity: Severity::High,
+        metadata: Default::default(),
+        path: "/home/eicar.com".into(),
+        size: 68,
+        sha256: "cd".repeat(32),
+        bundle: 1,
+    };
+    let ended = Ended { outcome: JobState::Succeeded, snapshot: Some(snapshot), ..Ended::failed("") };
+    let kinds = [
+        EventKind::Started { job, spec, scheduled: true },
+        EventKind::Detection(detection),
+        EventKind::Ended { job, ended },
+    ];
+    kinds.into_iter().zip(1..).map(|(kind, seq)| Event { seq, at: app.clock.now(), kind }).collect()
+}
+
+fn report(boot: BootId, events: Vec<Event>) -> Report {
+    Report { boot, bundle: 1, facts: None, events, progress: vec![] }
+}
+
+async fn counts(app: &App, host: HostId) -> (usize, usize, usize) {
+    let (actor, host) = (administrator(), host.to_string());
+    (
+        app.jobs(&actor, &host, 0).await.unwrap().len(),
+        app.detections(&actor, &host, true).await.unwrap().len(),
+        app.snapshots(&actor, &host).await.unwrap().len(),
+    )
+}
+
+#[tokio::test]
+async fn events_that_come_again_change_nothing() {
+    let (_folder, app) = app().await;
+    let (host, boot, job) = (enrol(&app, "pc").await, BootId::new(&app.clock), JobId::new(&app.clock));
+    let events = story(&app, job);
+    // In pieces that overlap, as after a lost acknowledgement.
+    assert_eq!(app.ingest(host, report(boot, events[..2].to_vec())).await.unwrap(), 2);
+    assert_eq!(app.ingest(host, report(boot, events.clone())).await.unwrap(), 3);
+    assert_eq!(app.ingest(host, report(boot, events[..1].to_vec())).await.unwrap(), 3);
+    assert_eq!(counts(&app, host).await, (1, 1, 1));
+    let job = app.job(&administrator(), &job.to_string()).await.unwrap();
+    assert_eq!((job.row.state.0, job.row.origin.as_str()), (JobState::Succeeded, "schedule"));
+    // A ledger made anew counts from one again, and is heard.
+    let other = JobId::new(&app.clock);
+    assert_eq!(app.ingest(host, report(BootId::new(&app.clock), story(&app, other))).await.unwrap(), 3);
+    assert_eq!(counts(&app, host).await.0, 2);
+}
+
+#[tokio::test]
+async fn a_host_cannot_end_anothers_job_nor_its_own_twice() {
+    let (_folder, app) = app().await;
+    let (mine, other) = (enrol(&app, "mine").await, enrol(&app, "other").await);
+    let job = app.ask_backup(&administrator(), &mine.to_string()).await.unwrap().row.id;
+    let end = |outcome| EventKind::Ended { job, ended: Ended { outcome, ..Ended::failed("as it was told") } };
+    let say = async |host, seq, kind| {
+        let boot = BootId::new(&app.clock);
+        app.ingest(host, report(boot, vec![Event { seq, at: app.clock.now(), kind }])).await.unwrap();
+        app.job(&administrator(), &job.to_string()).await.unwrap().row.state.0
+    };
+    assert_eq!(say(other, 1, end(JobState::Succeeded)).await, JobState::Queued);
+    assert_eq!(app.desired(mine).await.unwrap().jobs.len(), 1);
+    assert_eq!(say(mine, 1, end(JobState::Failed)).await, JobState::Failed);
+    assert_eq!(say(mine, 1, end(JobState::Succeeded)).await, JobState::Failed);
+    assert!(app.desired(mine).await.unwrap().jobs.is_empty());
+}
+
+#[tokio::test]
+async fn a_job_called_off_before_it_was_offered_ends_here() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let job = app.ask_scan(&administrator(), "pc", vec![]).await.unwrap().row.id.to_string();
+    app.cancel_job(&administrator(), &job).await.unwrap();
+    assert_eq!(app.job(&administrator(), &job).await.unwrap().row.state.0, JobState::Cancelled);
+    assert!(app.desired(host).await.unwrap().jobs.is_empty());
+    assert!(matches!(app.cancel_job(&administrator(), &job).await, Err(AppError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn two_people_who_edit_one_policy_are_told() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let before = app.desired(host).await.unwrap().generation;
+    let first = app.set_policy(&administrator(), "all", "time_zone: UTC", 0).await.unwrap();
+    assert_eq!(app.desired(host).await.unwrap().policy.time_zone, "UTC");
+    assert!(app.desired(host).await.unwrap().generation > before);
+    app.set_policy(&administrator(), "all", "time_zone: Asia/Urumqi", first.revision).await.unwrap();
+    let late = app.set_policy(&administrator(), "all", "time_zone: Asia/Tokyo", first.revision).await;
+    assert!(matches!(late, Err(AppError::Conflict(_))));
+    assert_eq!(app.desired(host).await.unwrap().policy.time_zone, "Asia/Urumqi");
+}
+
+#[tokio::test]
+async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
+    let (_folder, app) = app().await;
+    enrol(&app, "pc").await;
+    let viewer = Actor { role: Role::Viewer, user: "wang".into(), ..administrator() };
+    let operator = Actor { role: Role::Operator, user: "li".into(), ..administrator() };
+    for refused in [
+        app.ask_backup(&viewer, "pc").await.err(),
+        app.create_token(&viewer, 1, 0, "").await.err(),
+        app.download(&viewer, "pc", "latest", "/x").await.err(),
+        app.revoke_host(&operator, "pc").await.err(),
+        app.recovery_kit(&operator, "pc").await.err(),
+        app.create_user(&operator, "new", "viewer").await.err(),
+        app.set_policy(&operator, "all", "", 0).await.err(),
+        app.audit(&operator, 0).await.err(),
+    ] {
+        assert!(matches!(refused, Some(AppError::Forbidden(_))), "{refused:?}");
+    }
+    let records = app.audit(&administrator(), 0).await.unwrap();
+    assert_eq!(records.iter().filter(|r| r.outcome == "refused").count(), 8);
+}
