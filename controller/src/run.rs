@@ -34,7 +34,7 @@ pub async fn init(options: InitOptions) -> anyhow::Result<String> {
     Signing::new(&folder.keys(), &folder.signatures()).create().await?;
     let fingerprint = ca.fingerprint();
     let database = options.database.unwrap_or_else(|| Store::embedded_url(folder.path()));
-    let app = assemble(&folder, folder.repositories(), &database, ca, clock).await?;
+    let app = assemble(&folder, folder.repositories(), String::new(), &database, ca, clock).await?;
     let password = app.create_first_user(FIRST_USER).await?;
     let config = Config::new(names);
     folder.finish(&config)?;
@@ -78,10 +78,11 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
         Some(url) => repositories_folder(&url)?,
         None => folder.repositories(),
     };
-    let app = Arc::new(assemble(&folder, repositories, &database, ca, clock).await?);
-
     let agents = listen(options.agents.as_deref().unwrap_or(&config.agents)).await?;
     let staff_door = listen(options.staff.as_deref().unwrap_or(&config.staff)).await?;
+    let name = config.names.first().map_or("localhost", String::as_str);
+    let agent_door = format!("https://{name}:{}", agents.local_addr()?.port());
+    let app = Arc::new(assemble(&folder, repositories, agent_door, &database, ca, clock).await?);
     // Scripts and tests wait for this line, and read the ports from it.
     tracing::info!(agents = %agents.local_addr()?, staff = %staff_door.local_addr()?, "serving");
 
@@ -114,6 +115,7 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 async fn assemble(
     folder: &DataFolder,
     repositories: PathBuf,
+    agent_door: String,
     database: &str,
     ca: Ca,
     clock: Clock,
@@ -128,6 +130,7 @@ async fn assemble(
         repositories: Arc::new(FolderStore::open(repositories)?),
         signatures: folder.signatures(),
         attempts: Attempts::default(),
+        agent_door,
         publishing: tokio::sync::Mutex::new(()),
     })
 }

@@ -166,7 +166,7 @@ try_backup() {
     agent 0 restore "${options[@]}" latest --target 'C:\try\restored'
     same "$here_on_c/office" "$here_on_c/restored/C/try/office"
     say "Restoring over it: refused, then allowed"
-    agent 3 restore "${options[@]}" latest --target 'C:\try\restored' 2>/dev/null
+    agent 3 restore "${options[@]}" latest --target 'C:\try\restored'
     agent 0 restore "${options[@]}" latest --target 'C:\try\restored' --overwrite
     same "$here_on_c/office" "$here_on_c/restored/C/try/office"
     if command -v restic >/dev/null; then

@@ -9,6 +9,7 @@
 //!            -> browse, restore -> tree (names checked)   -> rustic_core -> guard -> folder | service
 //! ```
 
+mod ahead;
 mod backup;
 mod browse;
 mod error;

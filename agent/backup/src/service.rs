@@ -2,6 +2,7 @@
 //! mutual TLS. Office lines drop and controllers restart, so what may pass is tried again
 //! for a long while; what will not pass is said at once.
 
+use crate::ahead::Ahead;
 use crate::stop::Stop;
 use crate::storage::{Objects, Service, StorageError, name};
 use crate::tls;
@@ -26,6 +27,10 @@ const BYTES_PER_SECOND: u64 = 16 * 1024;
 /// The service holds objects of at most 256 MiB; nothing larger is read into memory.
 const MAX_ANSWER: u64 = 512 << 20;
 
+/// Small reads fetch this much: what lies behind in the pack is mostly wanted next, and each
+/// request costs a round trip.
+const AHEAD: u32 = 256 << 10;
+
 /// The client of one repository.
 pub(crate) struct Client {
     http: Http,
@@ -33,6 +38,7 @@ pub(crate) struct Client {
     base: String,
     patience: Duration,
     stop: Arc<Stop>,
+    ahead: Ahead,
 }
 
 /// How one try ended, if not well.
@@ -57,12 +63,28 @@ impl Client {
             .build()
             .map_err(|e| StorageError::Setup(e.to_string()))?;
         let base = service.url.trim_end_matches('/').to_owned();
-        Ok(Self { http, tls, base, patience: service.patience, stop })
+        Ok(Self { http, tls, base, patience: service.patience, stop, ahead: Ahead::default() })
     }
 
     fn request(&self, method: Method, path: &str, bytes: u64) -> RequestBuilder {
         let time = Duration::from_secs(60 + bytes / BYTES_PER_SECOND);
         self.http.request(method, format!("{}/{path}", self.base)).timeout(time)
+    }
+
+    /// From `offset` on at least `length` bytes, and up to `wanted` where the object has them.
+    fn read_part(&self, name: &str, offset: u32, length: u32, wanted: u32) -> Result<Bytes, StorageError> {
+        let bytes = format!("bytes={offset}-{}", u64::from(offset) + u64::from(wanted) - 1);
+        let get = || self.request(Method::GET, name, wanted.into()).header(RANGE, &bytes);
+        self.ask(name, get, |answer| {
+            if answer.status() != StatusCode::PARTIAL_CONTENT {
+                return Err(wrong(name, "it sent the whole object where a part was asked".to_owned()));
+            }
+            let content = body(name, answer)?;
+            match (length as usize..=wanted as usize).contains(&content.len()) {
+                true => Ok(content),
+                false => Err(wrong(name, format!("{} bytes instead of {length}", content.len()))),
+            }
+        })
     }
 
     /// Sends until there is an answer that will not change, reads it with `read`.
@@ -144,18 +166,13 @@ impl Objects for Client {
         if length == 0 {
             return Ok(Bytes::new());
         }
-        let bytes = format!("bytes={offset}-{}", u64::from(offset) + u64::from(length) - 1);
-        let get = || self.request(Method::GET, &name, length.into()).header(RANGE, &bytes);
-        self.ask(&name, get, |answer| {
-            if answer.status() != StatusCode::PARTIAL_CONTENT {
-                return Err(wrong(&name, "it sent the whole object where a part was asked".to_owned()));
-            }
-            let content = body(&name, answer)?;
-            match content.len() == length as usize {
-                true => Ok(content),
-                false => Err(wrong(&name, format!("{} bytes instead of {length}", content.len()))),
-            }
-        })
+        if let Some(known) = self.ahead.find(id, offset, length) {
+            return Ok(known);
+        }
+        let content = self.read_part(&name, offset, length, length.max(AHEAD))?;
+        let part = content.slice(..length as usize);
+        self.ahead.keep(*id, offset, content);
+        Ok(part)
     }
 
     fn write(&self, kind: FileType, id: &Id, content: &BytesList) -> Result<(), StorageError> {

@@ -52,6 +52,8 @@ pub struct App {
     pub signatures: PathBuf,
     /// Failed log-ins of late.
     pub attempts: users::Attempts,
+    /// The agent door as PCs reach it: https://NAME:PORT.
+    pub agent_door: String,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

@@ -32,6 +32,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
         signatures: folder.signatures(),
         attempts: Attempts::default(),
+        agent_door: "https://localhost:7443".into(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

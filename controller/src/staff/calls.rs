@@ -93,7 +93,8 @@ impl Staff for Service {
         let wire::CreateTokenRequest { uses, ttl_seconds, group } = request.into_inner();
         let token = self.0.create_token(&actor, uses, ttl_seconds, &group).await.map_err(|e| status(&e))?;
         let text = token.token.to_string();
-        Ok(Response::new(wire::NewToken { id: token.id, token: text, expires: token.expires, uses: token.uses }))
+        let door = self.0.agent_door.clone();
+        Ok(Response::new(wire::NewToken { id: token.id, token: text, expires: token.expires, uses: token.uses, door }))
     }
 
     async fn list_tokens(&self, request: Request<wire::Empty>) -> Reply<wire::Tokens> {

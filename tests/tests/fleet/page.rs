@@ -130,7 +130,7 @@ async fn a_detection_shows_without_a_reload_in_both_languages() {
 
     // On the detections' page, with its Chinese name.
     browser.goto(&format!("{}/detections", controller.staff_door())).await.unwrap();
-    until_shown(&browser, &["Eicar", "发票 eicar.com", &host]).await;
+    until_shown(&browser, &["Eicar", "EICAR 测试文件", "发票 eicar.com", &host]).await;
     browser.goto(&format!("{}/hosts/{}", controller.staff_door(), agent.host())).await.unwrap();
     until_shown(&browser, &["Eicar"]).await;
 

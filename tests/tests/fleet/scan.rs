@@ -9,7 +9,7 @@ pub(crate) fn rules(folder: &Path) -> PathBuf {
     let rules = folder.join("rules");
     fs::create_dir_all(&rules).unwrap();
     let source = r#"
-        rule Eicar { meta: description = "the EICAR test file" severity = "high"
+        rule Eicar { meta: description = "the EICAR test file" description_zh = "EICAR 测试文件" severity = "high"
             strings: $a = "EICAR-STANDARD-ANTIVIRUS-TEST-FILE" condition: $a }
         rule Marker { meta: severity = "low" strings: $a = "keepwatch-test-marker" condition: $a }
     "#;

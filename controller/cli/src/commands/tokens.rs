@@ -9,9 +9,6 @@ use chrono::{DateTime, Utc};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
 
-/// Port of the agent door, unless the controller was told another.
-const AGENT_PORT: u16 = 7443;
-
 /// What a PC enrols with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Tokens {
@@ -43,7 +40,7 @@ struct Create {
     /// The group that its PCs join; the topmost if left out
     #[arg(long, default_value = "", hide_default_value = true)]
     group: String,
-    /// The agent door as PCs see it, https://NAME:PORT, for the printed line
+    /// The agent door as these PCs reach it, where it is not the name that the controller gives
     #[arg(long, value_name = "https://NAME:PORT")]
     controller: Option<Address>,
 }
@@ -87,9 +84,9 @@ struct NewTokenView {
     enroll: String,
 }
 
-impl NewTokenView {
-    fn new(token: wire::NewToken, door: &Address) -> Self {
-        let wire::NewToken { id, token, expires, uses } = token;
+impl From<wire::NewToken> for NewTokenView {
+    fn from(token: wire::NewToken) -> Self {
+        let wire::NewToken { id, token, expires, uses, door } = token;
         let enroll = format!("keepwatch-agent enroll --controller {door} --token {token}");
         Self { id, token, uses, expires: show::time(expires), enroll }
     }
@@ -119,13 +116,12 @@ impl Tokens {
                     .list(&views, "There is no token that can be used; make one with 'keepwatch tokens create'.")?;
             }
             Action::Create(Create { uses, ttl, group, controller }) => {
-                let door = match controller {
-                    Some(door) => door,
-                    None => Address { port: AGENT_PORT, ..context.profiles.load(&context.profile)?.address.parse()? },
-                };
                 let request = wire::CreateTokenRequest { uses, ttl_seconds: ttl, group };
-                let token = staff.create_token(request).await?.into_inner();
-                context.output.card(&NewTokenView::new(token, &door))?;
+                let mut token = staff.create_token(request).await?.into_inner();
+                if let Some(controller) = controller {
+                    token.door = controller.to_string();
+                }
+                context.output.card(&NewTokenView::from(token))?;
             }
             Action::Revoke { id } => {
                 staff.revoke_token(wire::TokenId { id: id.clone() }).await?;
@@ -185,10 +181,15 @@ mod tests {
 
     #[test]
     fn its_json_is_what_scripts_rely_on() {
-        let token = wire::NewToken { id: "1".into(), token: "kw1.a.b".into(), expires: 1, uses: 2 };
-        let door = Address { host: "controller".into(), port: 1 };
+        let token = wire::NewToken {
+            id: "1".into(),
+            token: "kw1.a.b".into(),
+            expires: 1,
+            uses: 2,
+            door: "https://controller:1".into(),
+        };
         assert_eq!(
-            serde_json::to_value(NewTokenView::new(token, &door)).unwrap(),
+            serde_json::to_value(NewTokenView::from(token)).unwrap(),
             json!({
                 "id": "1", "token": "kw1.a.b", "uses": 2, "expires": "1970-01-01T00:00:01Z",
                 "enroll": "keepwatch-agent enroll --controller https://controller:1 --token kw1.a.b"

@@ -54,7 +54,7 @@ impl Detection {
         Self {
             id: row.id.to_string(),
             severity: teller.badge("severity", severity.word()),
-            description: row.metadata.0.get("description").map(|d| plain(d)).unwrap_or_default(),
+            description: plain(teller.description(&row.metadata.0)),
             rule: plain(&format!("{} · {}", row.namespace, row.rule)),
             path: plain(&row.path),
             host: row.host.to_string(),
