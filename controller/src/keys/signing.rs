@@ -15,6 +15,8 @@ use tough::schema::{KeyHolder, RoleKeys, RoleType, Root};
 
 /// Agents do not judge by expiry (a PC's clock may be years off), so it is set far away.
 const EXPIRES: &str = "2099-01-01T00:00:00Z";
+/// Versions that stay to be fetched.
+const KEPT: u64 = 3;
 const SPECIFICATION: &str = "1.0.0";
 
 /// The signing key and the signed folder that agents fetch from.
@@ -69,7 +71,33 @@ impl Signing {
         let staging = tempfile::tempdir_in(&self.folder).map_err(|e| KeyError::File(self.folder.clone(), e))?;
         let staged = staging.path().join(TARGET);
         std::fs::write(&staged, packed).map_err(|e| KeyError::File(staged.clone(), e))?;
-        self.sign(staging.path(), &staged, version).await.map_err(|e| KeyError::Signing(e.to_string()))
+        self.sign(staging.path(), &staged, version).await.map_err(|e| KeyError::Signing(e.to_string()))?;
+        self.forget_before(version).map_err(|e| KeyError::File(self.folder.clone(), e))
+    }
+
+    /// Removes what nobody fetches any more: all but the newest versions, of which an agent
+    /// on a thin line may still be fetching one.
+    fn forget_before(&self, version: u64) -> std::io::Result<()> {
+        let oldest = (version + 1).saturating_sub(KEPT);
+        let mut kept = Vec::new();
+        for entry in std::fs::read_dir(self.metadata())? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let Some((number, role)) = name.split_once('.') else { continue };
+            match number.parse::<u64>() {
+                Ok(number) if role != "root.json" && number < oldest => std::fs::remove_file(path)?,
+                Ok(_) if role == "targets.json" => kept.push(std::fs::read_to_string(path)?),
+                _ => {}
+            }
+        }
+        for entry in std::fs::read_dir(self.targets())? {
+            let path = entry?.path();
+            let hash = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.split('.').next()).unwrap_or_default();
+            if !kept.iter().any(|listed| listed.contains(hash)) {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     async fn sign(&self, staging: &Path, target: &Path, version: u64) -> Result<(), tough::error::Error> {
@@ -110,6 +138,21 @@ fn expiry() -> jiff::Timestamp {
 mod tests {
     use super::*;
     use tough::{ExpirationEnforcement, RepositoryLoader};
+
+    #[tokio::test]
+    async fn only_the_newest_versions_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let signing = Signing::new(folder.path(), &folder.path().join("signatures"));
+        signing.create().await.unwrap();
+        for version in 1..=5 {
+            signing.publish(format!("bundle {version}").as_bytes(), version).await.unwrap();
+        }
+        let count = |folder: PathBuf| std::fs::read_dir(folder).unwrap().count();
+        assert_eq!(count(signing.targets()), 3);
+        // Root, timestamp, and snapshot and targets of each version.
+        assert_eq!(count(signing.metadata()), 2 + 2 * 3);
+        assert!(signing.root_json().is_ok());
+    }
 
     #[tokio::test]
     async fn what_is_published_verifies_from_the_root_alone() {

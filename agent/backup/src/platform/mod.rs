@@ -22,11 +22,15 @@ pub(crate) enum Found {
 pub(crate) mod mode {
     pub(crate) const DIR: u32 = 1 << 31;
     pub(crate) const SYMLINK: u32 = 1 << 27;
+    #[cfg(unix)]
     pub(crate) const DEVICE: u32 = 1 << 26;
+    #[cfg(unix)]
     pub(crate) const FIFO: u32 = 1 << 25;
+    #[cfg(unix)]
     pub(crate) const SOCKET: u32 = 1 << 24;
     pub(crate) const SETUID: u32 = 1 << 23;
     pub(crate) const SETGID: u32 = 1 << 22;
+    #[cfg(unix)]
     pub(crate) const CHARDEVICE: u32 = 1 << 21;
     pub(crate) const STICKY: u32 = 1 << 20;
 
