@@ -2,17 +2,21 @@
 //! piece of work at a time. Deciding is [`plan`], a pure function; the rest does it. None
 //! of it needs the controller to be reachable.
 
+mod account;
+
 use crate::config::StateDir;
 use crate::identity::Identity;
 use crate::ledger::{Ledger, LedgerError, Standing, Turn};
 use crate::platform;
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Named, Order, RestoreOrder, Said, ScanOrder, Worker};
+use crate::worker::{BackupOrder, Order, RestoreOrder, ScanOrder, Worker};
+use account::Account;
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_backup::{Service, Storage};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::{HostId, JobId};
-use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, RestoreSpec};
+use keepwatch_proto::job::{Ended, JobSpec, Progress, RestoreSpec};
+use keepwatch_proto::paths;
 use keepwatch_proto::policy::{Policy, USERS};
 use keepwatch_proto::schedule::Schedule;
 use std::collections::{BTreeSet, HashMap};
@@ -175,47 +179,10 @@ impl Jobs {
             Ok(worker) => worker,
             Err(error) => return Ok(Ended::failed(error.to_string())),
         };
-        let (mut heard, mut named, mut end, mut last) = (Vec::new(), Named::default(), None, None);
-        loop {
-            tokio::select! {
-                more = worker.hear(&mut heard) => if !more { break },
-                _ = called_off.cancelled() => {
-                    worker.kill().await;
-                    let cancelled = Ended { outcome: JobState::Cancelled, ..Ended::failed("it was called off while it ran") };
-                    return Ok(named.in_end(so_far(cancelled, last.as_ref())));
-                }
-            }
-            let mut detections = Vec::new();
-            for said in heard.drain(..) {
-                match said {
-                    Said::Progress { phase, files, bytes, total_bytes } => {
-                        last = Some(Progress { job, phase, files, bytes, total_bytes });
-                    }
-                    Said::Detection(mut detection) => {
-                        detection.job = job;
-                        detections.push(detection);
-                    }
-                    Said::Failure(failure) => named.add(failure),
-                    Said::Ended(ended) => end = Some(ended),
-                    Said::Judged(_) => {}
-                }
-            }
-            if !detections.is_empty() {
-                self.ledger.found(detections)?;
-            }
-            if let Some(progress) = &last {
-                // Nobody listens, or is behind: progress is never kept.
-                let _ = self.progress.try_send(progress.clone());
-            }
-        }
-        let how = worker.how_it_ended().await;
-        let ended = end.unwrap_or_else(|| {
-            so_far(
-                Ended::failed(format!("the worker process died: {how}; try again, and report it if it happens again")),
-                last.as_ref(),
-            )
-        });
-        Ok(named.in_end(ended))
+        let mut account = Account::new(job, &self.ledger, &self.progress);
+        let (said, kill) = worker.ear_and_end();
+        account.hear_out(said, called_off, kill).await?;
+        Ok(account.close(&worker.how_it_ended().await))
     }
 
     /// The order for a child, or why there can be none.
@@ -272,18 +239,9 @@ impl Jobs {
 fn expand(paths: &[String]) -> Vec<PathBuf> {
     let on_this_pc = paths.iter().flat_map(|path| match path.as_str() {
         USERS => platform::user_folders(),
-        text => vec![platform::path_from_text(text)],
+        text => vec![paths::to_path(text)],
     });
     platform::outermost(on_this_pc.collect())
-}
-
-/// An early end, with what had been counted by then.
-fn so_far(mut ended: Ended, last: Option<&Progress>) -> Ended {
-    if let Some(progress) = last {
-        ended.tally.files = progress.files;
-        ended.tally.bytes = progress.bytes;
-    }
-    ended
 }
 
 #[cfg(test)]

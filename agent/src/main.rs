@@ -24,6 +24,7 @@ mod worker;
 use crate::config::StateDir;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use keepwatch_proto::clock::Clock;
+use keepwatch_proto::paths::harmless;
 use keepwatch_proto::token::Token;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -113,7 +114,8 @@ fn main() -> ExitCode {
     // A scan that did not come about has inspected nothing; 1 would mean that it found something.
     let failure = if matches!(cli.command, Command::Scan(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     obey(cli.command).unwrap_or_else(|error| {
-        eprintln!("keepwatch-agent: {error:#}");
+        // It may name files.
+        eprintln!("keepwatch-agent: {}", harmless(&format!("{error:#}")));
         failure
     })
 }

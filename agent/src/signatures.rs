@@ -198,12 +198,12 @@ impl Signatures {
             Ok(worker) => worker,
             Err(error) => return Judgement::Unavailable(error.to_string()),
         };
-        let mut heard = Vec::new();
-        while worker.hear(&mut heard).await {}
-        let judged = heard.into_iter().find_map(|said| match said {
-            Said::Judged(judgement) => Some(judgement),
-            _ => None,
-        });
+        let (mut judged, (heard, _)) = (None, worker.ear_and_end());
+        while let Some(said) = heard.recv().await {
+            if let Said::Judged(judgement) = said {
+                judged = Some(judgement);
+            }
+        }
         match judged {
             Some(judgement) => judgement,
             // It was tried and took its judge down with it: not to be tried again and again.

@@ -4,7 +4,6 @@
 mod gauge;
 
 use crate::Output;
-use crate::platform;
 use clap::Args;
 use gauge::Gauge;
 use indicatif::HumanBytes;
@@ -12,6 +11,7 @@ use keepwatch_backup::{
     BackupOptions, Observer as BackupObserver, Progress, Repository, RestoreOptions, Storage, exists,
 };
 use keepwatch_proto::clock::Clock;
+use keepwatch_proto::paths;
 use keepwatch_scan::{Found, Observer as ScanObserver, ScanOptions, Skip, Summary};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -155,7 +155,7 @@ struct Heard {
 
 impl Heard {
     fn uninspected(&self, path: &Path, reason: &str) {
-        let path = platform::path_text(path);
+        let path = paths::of_path(path);
         if self.json {
             self.tell(&json!({ "type": "not_inspected", "path": path, "reason": reason }));
         } else {
@@ -164,7 +164,7 @@ impl Heard {
     }
 
     fn tell(&self, object: &Value) {
-        self.gauge.print(&object.to_string());
+        self.gauge.print_json(&object.to_string());
     }
 
     fn end(self, summary: &Summary, rules: usize) {
@@ -186,7 +186,7 @@ impl Heard {
 
 impl ScanObserver for Heard {
     fn detected(&self, found: &Found) {
-        let path = platform::path_text(&found.path);
+        let path = paths::of_path(&found.path);
         for matched in &found.matches {
             if self.json {
                 let metadata: serde_json::Map<String, Value> =
@@ -227,7 +227,7 @@ impl BackupObserver for Gauge {
     }
 
     fn failed(&self, path: &Path, reason: &str) {
-        self.say(&format!("failed: {}: {reason}", platform::path_text(path)));
+        self.say(&format!("failed: {}: {reason}", paths::of_path(path)));
     }
 
     fn cancelled(&self) -> bool {

@@ -9,6 +9,7 @@ use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES, RestoreSpec};
+use keepwatch_proto::paths::harmless;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,8 +18,9 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// Longest line that is taken from a child: it handles hostile files.
-const LONGEST_LINE: u64 = 1 << 20;
+/// Longest line that is taken from a child: it handles hostile files. What is [`bounded`]
+/// fits also where JSON needs six bytes for each one of it.
+pub(crate) const LONGEST_LINE: u64 = 2 << 20;
 /// Longest text in anything that goes into the outbox, in bytes.
 const LONGEST_TEXT: usize = 8 << 10;
 /// Longest path, in bytes: the longest that Linux has, each byte escaped.
@@ -164,15 +166,14 @@ impl Worker {
         Ok(Self { child, _stdin: stdin, said, complaints })
     }
 
-    /// Waits for more that it says; several things at once where they have piled up. False:
-    /// it says no more.
-    pub(crate) async fn hear(&mut self, heard: &mut Vec<Said>) -> bool {
-        self.said.recv_many(heard, 64).await > 0
-    }
-
-    /// Ends it.
-    pub(crate) async fn kill(&mut self) {
-        let _ = self.child.kill().await;
+    /// What it says, and what ends it once it is waited for. What it had said by then is
+    /// still to be heard.
+    pub(crate) fn ear_and_end(&mut self) -> (&mut mpsc::Receiver<Said>, impl Future<Output = ()>) {
+        let child = &mut self.child;
+        let end = async {
+            let _ = child.kill().await;
+        };
+        (&mut self.said, end)
     }
 
     /// How it ended, in words, with its last complaint.
@@ -182,7 +183,7 @@ impl Worker {
         let how = match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(status) => status.map(platform::how_it_ended).unwrap_or_else(|e| e.to_string()),
             Err(_) => {
-                self.kill().await;
+                let _ = self.child.kill().await;
                 "it did not end by itself".into()
             }
         };
@@ -213,9 +214,10 @@ async fn listen(stdout: impl AsyncRead + Unpin, sender: mpsc::Sender<Said>) {
 async fn pass_on(stderr: impl AsyncRead + Unpin) -> String {
     let (mut lines, mut last) = (BufReader::new(stderr), String::new());
     while let Some(line) = next_line(&mut lines).await {
-        let text = String::from_utf8_lossy(&line);
-        eprintln!("{text}");
-        last = shortened(text.trim().to_owned(), LONGEST_TEXT);
+        // It may name files, and a name with a line end in it must not pass for our own word.
+        let text = harmless(String::from_utf8_lossy(&line).trim()).into_owned();
+        eprintln!("worker: {text}");
+        last = shortened(text, LONGEST_TEXT);
     }
     last
 }
@@ -235,8 +237,9 @@ async fn next_line(lines: &mut (impl AsyncBufReadExt + Unpin)) -> Option<Vec<u8>
     }
 }
 
-/// Within what an outbox and a message can hold.
-fn bounded(said: Said) -> Said {
+/// Within what a line, an outbox and a message can hold. The child bounds what it says, so
+/// that nothing is lost; the parent does it again, since it trusts no child.
+pub(crate) fn bounded(said: Said) -> Said {
     match said {
         Said::Detection(d) => Said::Detection(Detection {
             rule: shortened(d.rule, LONGEST_TEXT),
@@ -360,5 +363,6 @@ mod tests {
     async fn the_last_complaint_is_the_reason() {
         assert_eq!(pass_on(&b"starting\nthread panicked: out of luck\n"[..]).await, "thread panicked: out of luck");
         assert_eq!(pass_on(&b""[..]).await, "");
+        assert_eq!(pass_on(&b"bad name: \x1b[2J\r\n"[..]).await, "bad name: \\u{1b}[2J");
     }
 }

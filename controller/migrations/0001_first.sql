@@ -54,6 +54,7 @@ CREATE TABLE jobs (
     origin       TEXT NOT NULL,            -- 'schedule', or who asked
     cancel       BIGINT NOT NULL,
     source_host  TEXT NOT NULL,            -- whose snapshot a restore reads, where another's
+    whole        BIGINT NOT NULL,          -- 1: covers what the policy names
     created      BIGINT NOT NULL,
     started      BIGINT NOT NULL,
     ended        BIGINT NOT NULL,

@@ -1,7 +1,10 @@
 //! The data folder: what lies where, and `controller.toml` in it.
 
+use crate::keys::write_secret;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "controller.toml";
 
 /// The folder that `init` makes and `serve` works from.
 #[derive(Debug, Clone)]
@@ -16,6 +19,9 @@ pub enum ConfigError {
     /// There is one already.
     #[error("{} already holds Keepwatch data; start it with 'keepwatch-controller serve --data {}'", .0.display(), .0.display())]
     Initialised(PathBuf),
+    /// Something else is in it.
+    #[error("{path} is not empty; name a folder that is new or empty", path = .0.display())]
+    NotEmpty(PathBuf),
     /// Cannot be read or written.
     #[error("{path}: {error}", path = .0.display(), error = .1)]
     File(PathBuf, std::io::Error),
@@ -39,6 +45,12 @@ pub struct Config {
     /// Address of the staff door.
     #[serde(default = "staff_address")]
     pub staff: String,
+    /// URL of the database, where it is not the embedded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// Folder of the hosts' repositories, where it is not in the data folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<PathBuf>,
 }
 
 fn agents_address() -> String {
@@ -52,7 +64,7 @@ fn staff_address() -> String {
 impl Config {
     /// For a controller that is reached by these names.
     pub fn new(names: Vec<String>) -> Self {
-        Self { names, agents: agents_address(), staff: staff_address() }
+        Self { names, agents: agents_address(), staff: staff_address(), database: None, repositories: None }
     }
 }
 
@@ -69,28 +81,48 @@ impl DataFolder {
         Ok((folder, config))
     }
 
-    /// A new one; `controller.toml` is written last, by [`DataFolder::finish`].
+    /// A new one, in the making beside where it will be: [`DataFolder::finish`] moves it
+    /// there. What an interrupted attempt left is begun anew.
     pub fn create(path: &Path) -> Result<Self, ConfigError> {
-        let folder = Self(path.into());
-        if folder.config().exists() {
+        if path.join(CONFIG).exists() {
             return Err(ConfigError::Initialised(path.into()));
         }
-        for made in [folder.0.clone(), folder.repositories(), folder.signatures(), folder.keys()] {
-            std::fs::create_dir_all(&made).map_err(|e| ConfigError::File(made.clone(), e))?;
+        if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(ConfigError::NotEmpty(path.into()));
         }
-        platform::owner_only(path).map_err(|e| ConfigError::File(path.into(), e))?;
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".making");
+        let folder = Self(path.with_file_name(name));
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |e| ConfigError::File(path, e)
+        };
+        match std::fs::remove_dir_all(&folder.0) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(ConfigError::File(folder.0, e)),
+            _ => {}
+        }
+        for made in [folder.0.clone(), folder.repositories(), folder.signatures(), folder.keys()] {
+            std::fs::create_dir_all(&made).map_err(at(&made))?;
+        }
+        platform::owner_only(&folder.0).map_err(at(&folder.0))?;
         Ok(folder)
     }
 
-    /// From now on it is one: everything else is in place.
-    pub fn finish(&self, config: &Config) -> Result<(), ConfigError> {
+    /// Everything is in place: from now on it is one.
+    pub fn finish(self, config: &Config, path: &Path) -> Result<(), ConfigError> {
         let file = self.config();
         let text = toml::to_string(config).unwrap_or_default();
-        std::fs::write(&file, text).map_err(|e| ConfigError::File(file, e))
+        // It may hold a database's password.
+        write_secret(&file, text.as_bytes()).map_err(|e| ConfigError::File(file, std::io::Error::other(e)))?;
+        let moved = match std::fs::remove_dir(path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e),
+            _ => std::fs::rename(&self.0, path),
+        };
+        moved.map_err(|e| ConfigError::File(path.into(), e))
     }
 
     fn config(&self) -> PathBuf {
-        self.0.join("controller.toml")
+        self.0.join(CONFIG)
     }
 
     /// The folder itself.
@@ -147,9 +179,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(DataFolder::open(folder.path()), Err(ConfigError::NotInitialised(_))));
         let config = Config::new(vec!["localhost".into()]);
-        DataFolder::create(folder.path()).unwrap().finish(&config).unwrap();
-        assert_eq!(DataFolder::open(folder.path()).unwrap().1, config);
-        assert!(matches!(DataFolder::create(folder.path()), Err(ConfigError::Initialised(_))));
+        let data = folder.path().join("data");
+        // Interrupted, it is begun anew.
+        drop(DataFolder::create(&data).unwrap());
+        assert!(matches!(DataFolder::open(&data), Err(ConfigError::NotInitialised(_))));
+        DataFolder::create(&data).unwrap().finish(&config, &data).unwrap();
+        assert_eq!(DataFolder::open(&data).unwrap().1, config);
+        assert!(matches!(DataFolder::create(&data), Err(ConfigError::Initialised(_))));
+        assert!(matches!(DataFolder::create(folder.path()), Err(ConfigError::NotEmpty(_))));
     }
 
     #[test]

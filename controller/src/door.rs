@@ -1,7 +1,8 @@
 //! A door: a TCP port behind TLS that serves HTTP/1 and HTTP/2. Both doors are this; they
 //! differ in whom they let in, and in what they lead to.
 
-use axum::Router;
+use axum::extract::Request;
+use axum::{Router, middleware};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -11,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 /// Handshakes under way at once; the rest wait their turn in the listener's queue.
 const HANDSHAKES: usize = 128;
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(20);
 /// As the agents' side has it.
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIME: Duration = Duration::from_secs(20);
@@ -38,6 +40,8 @@ pub struct Admission {
     pub router: Router,
     /// Ends the connection at once.
     pub leash: CancellationToken,
+    /// A place that the connection takes up while it lasts, where places are counted.
+    pub permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Serves until `shutdown`. `admit` decides about each connection; `None` closes it.
@@ -69,7 +73,7 @@ where
             let shaken = tokio::time::timeout(HANDSHAKE_TIME, handshake(acceptor, stream, address)).await;
             drop(permit);
             let Ok(Some((stream, caller))) = shaken else { return };
-            let Some(Admission { router, leash }) = admit(caller).await else { return };
+            let Some(Admission { router, leash, permit: _permit }) = admit(caller).await else { return };
             tokio::select! {
                 () = leash.cancelled() => {}
                 () = shutdown.cancelled() => {}
@@ -98,7 +102,27 @@ async fn handshake(acceptor: TlsAcceptor, stream: TcpStream, address: SocketAddr
     }
 }
 
+/// Serves a connection that speaks; one that asks for nothing is ended.
 async fn converse(stream: TlsStream, router: Router) {
+    let spoke = CancellationToken::new();
+    let heard = spoke.clone();
+    let router = router.layer(middleware::map_request(move |request: Request| {
+        heard.cancel();
+        std::future::ready(request)
+    }));
+    tokio::select! {
+        () = silence(&spoke) => tracing::debug!("a connection asked for nothing"),
+        () = serve_connection(stream, router) => {}
+    }
+}
+
+async fn silence(spoke: &CancellationToken) {
+    if tokio::time::timeout(FIRST_REQUEST_TIME, spoke.cancelled()).await.is_ok() {
+        std::future::pending().await
+    }
+}
+
+async fn serve_connection(stream: TlsStream, router: Router) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIME);
     builder

@@ -44,6 +44,9 @@ struct InitOptions {
     /// Use this database instead of the embedded one: postgres://USER@HOST/NAME
     #[arg(long, env = "KEEPWATCH_DATABASE", hide_env_values = true)]
     database: Option<String>,
+    /// Keep the hosts' repositories there instead of in the data folder: file:///FOLDER
+    #[arg(long)]
+    repositories: Option<String>,
     /// Public half of an offline recovery key (age1…): repository passwords are escrowed to it too
     #[arg(long)]
     recovery_key: Option<String>,
@@ -60,10 +63,10 @@ struct ServeOptions {
     /// Address of the staff door [default: controller.toml's, 0.0.0.0:8443]
     #[arg(long)]
     staff: Option<String>,
-    /// Use this database instead of the embedded one: postgres://USER@HOST/NAME
+    /// Use this database [default: the one that 'init' was given, or the embedded one]
     #[arg(long, env = "KEEPWATCH_DATABASE", hide_env_values = true)]
     database: Option<String>,
-    /// Keep the hosts' repositories there: file:///FOLDER
+    /// Keep the hosts' repositories there: file:///FOLDER [default: as 'init' was told]
     #[arg(long)]
     repositories: Option<String>,
 }

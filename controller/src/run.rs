@@ -1,12 +1,12 @@
 //! Puts the controller together: makes a data folder, or serves from one.
 
 use crate::app::App;
-use crate::app::users::Attempts;
+use crate::app::users::{Attempts, VERIFYING};
 use crate::config::{Config, DataFolder, repositories_folder};
 use crate::door::{self, Admission, Caller};
 use crate::hub::Hub;
 use crate::keys::ca::Ca;
-use crate::keys::escrow::Escrow;
+use crate::keys::escrow::{self, Escrow};
 use crate::keys::signing::Signing;
 use crate::repository::FolderStore;
 use crate::rpc::AgentDoor;
@@ -16,28 +16,32 @@ use crate::{InitOptions, ServeOptions, staff, web};
 use anyhow::Context;
 use axum::{Extension, Router};
 use keepwatch_proto::clock::Clock;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// The first administrator's name.
 const FIRST_USER: &str = "admin";
+/// Connections to the staff door at once. Each page that is open holds one.
+const STAFF_CONNECTIONS: usize = 2000;
 
-/// Makes a data folder. Returns what to tell whoever asked, once.
+/// Makes a data folder, whole or not at all. Returns what to tell whoever asked, once.
 pub async fn init(options: InitOptions) -> anyhow::Result<String> {
     let clock = Clock::from_environment();
+    let recovery = options.recovery_key.as_deref().map(escrow::recipient).transpose()?;
+    let repositories = options.repositories.map(|url| repositories_folder(&url)).transpose()?;
+    let config = Config { database: options.database, repositories, ..Config::new(names(options.name)) };
     let folder = DataFolder::create(&options.data)?;
-    let names = names(options.name);
-    let ca = Ca::create(&folder.keys(), &names, &clock)?;
-    Escrow::create(&folder.keys(), options.recovery_key.as_deref())?;
+    let ca = Ca::create(&folder.keys(), &config.names, &clock)?;
+    Escrow::create(&folder.keys(), recovery.as_ref())?;
     Signing::new(&folder.keys(), &folder.signatures()).create().await?;
     let fingerprint = ca.fingerprint();
-    let database = options.database.unwrap_or_else(|| Store::embedded_url(folder.path()));
-    let app = assemble(&folder, folder.repositories(), String::new(), &database, ca, clock).await?;
+    let database = config.database.clone().unwrap_or_else(|| Store::new_embedded_url(folder.path()));
+    let app = assemble(&folder, &config, String::new(), &database, ca, clock).await?;
     let password = app.create_first_user(FIRST_USER).await?;
-    let config = Config::new(names);
-    folder.finish(&config)?;
+    app.store.close().await;
+    folder.finish(&config, &options.data)?;
     let data = options.data.display();
     let name = config.names.first().map_or("localhost", String::as_str);
     let staff_port = config.staff.rsplit(':').next().unwrap_or("8443");
@@ -47,7 +51,7 @@ pub async fn init(options: InitOptions) -> anyhow::Result<String> {
          \x20 CA fingerprint     {fingerprint}\n\
          \x20 administrator      {FIRST_USER}\n\
          \x20 one-time password  {password}\n\n\
-         The password is shown this once. Next:\n\n\
+         The password is shown this once; change it with 'keepwatch users password'. Next:\n\n\
          \x20 keepwatch-controller serve --data {data}\n\
          \x20 keepwatch login https://{name}:{staff_port} --user {FIRST_USER} --fingerprint {fingerprint}\n\n\
          Keep a copy of {data}/keys in a safe: with it and the repositories, backups outlive this machine.\n",
@@ -70,19 +74,20 @@ fn names(given: Vec<String>) -> Vec<String> {
 /// Serves until it is told to stop.
 pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let clock = Clock::from_environment();
-    let (folder, config) = DataFolder::open(&options.data)?;
+    let (folder, mut config) = DataFolder::open(&options.data)?;
+    if let Some(url) = options.repositories {
+        config.repositories = Some(repositories_folder(&url)?);
+    }
     let ca = Ca::open(&folder.keys(), &clock)?;
     ca.renew_server(&config.names)?;
-    let database = options.database.unwrap_or_else(|| Store::embedded_url(folder.path()));
-    let repositories = match options.repositories {
-        Some(url) => repositories_folder(&url)?,
-        None => folder.repositories(),
-    };
+    let database = options.database.or_else(|| config.database.clone());
+    let database = database.unwrap_or_else(|| Store::embedded_url(folder.path()));
     let agents = listen(options.agents.as_deref().unwrap_or(&config.agents)).await?;
     let staff_door = listen(options.staff.as_deref().unwrap_or(&config.staff)).await?;
     let name = config.names.first().map_or("localhost", String::as_str);
     let agent_door = format!("https://{name}:{}", agents.local_addr()?.port());
-    let app = Arc::new(assemble(&folder, repositories, agent_door, &database, ca, clock).await?);
+    let app = Arc::new(assemble(&folder, &config, agent_door, &database, ca, clock).await?);
+    app.demand_first_user().await?;
     // Scripts and tests wait for this line, and read the ports from it.
     tracing::info!(agents = %agents.local_addr()?, staff = %staff_door.local_addr()?, "serving");
 
@@ -90,9 +95,12 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let agent_door = AgentDoor::new(&app);
     let admit_agent = move |caller: Caller| agent_door.clone().admit(caller);
     let pages = staff::router(&app).merge(web::router(&app));
+    let room = Arc::new(Semaphore::new(STAFF_CONNECTIONS));
     let admit_staff = move |caller: Caller| {
         let router: Router = pages.clone().layer(Extension(Origin(caller.address)));
-        std::future::ready(Some(Admission { router, leash: CancellationToken::new() }))
+        let permit = room.clone().try_acquire_owned().ok();
+        let admission = permit.map(|p| Admission { router, leash: CancellationToken::new(), permit: Some(p) });
+        std::future::ready(admission)
     };
     tokio::join!(
         door::serve(agents, app.ca.agent_tls()?, admit_agent, shutdown.clone()),
@@ -114,12 +122,13 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
 
 async fn assemble(
     folder: &DataFolder,
-    repositories: PathBuf,
+    config: &Config,
     agent_door: String,
     database: &str,
     ca: Ca,
     clock: Clock,
 ) -> anyhow::Result<App> {
+    let repositories = config.repositories.clone().unwrap_or_else(|| folder.repositories());
     Ok(App {
         store: Store::open(database).await?,
         hub: Hub::new(),
@@ -130,6 +139,7 @@ async fn assemble(
         repositories: Arc::new(FolderStore::open(repositories)?),
         signatures: folder.signatures(),
         attempts: Attempts::default(),
+        verifying: Semaphore::new(VERIFYING),
         agent_door,
         publishing: tokio::sync::Mutex::new(()),
     })

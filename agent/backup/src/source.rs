@@ -189,6 +189,8 @@ impl Walk {
 
     fn saved(&mut self, path: PathBuf, data: &Metadata, follow: bool) -> Option<ReadSourceEntry<Open>> {
         if platform::is_placeholder(data) && data.is_file() {
+            // Reading it would download it; a snapshot without it is not whole.
+            self.shared.failed(&path, "its content is with a cloud service only; keep it on this PC to have it saved");
             return None;
         }
         let (node, problem) = match self.describer.node(&path, data) {

@@ -4,6 +4,7 @@
 
 use crate::platform;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -57,25 +58,34 @@ pub(crate) enum Unread {
     Memory(u64),
 }
 
-/// Fills `buffer` with the file's whole content.
-pub(crate) fn read_whole(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> Result<(), Unread> {
-    let mut file = match platform::open(path) {
+/// A file that may be read, and how long it was when it was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    file: File,
+    pub(crate) len: u64,
+}
+
+/// Opens a file, unless there is a reason not to read it.
+pub(crate) fn open(path: &Path, limit: u64) -> Result<Opened, Unread> {
+    let file = match platform::open(path) {
         Ok(file) => file,
         Err(error) => return Err(platform::skip_by_open_error(&error).map_or(Unread::Io(error), Unread::Skipped)),
     };
-    let before = file.metadata()?;
-    if let Some(skip) = platform::skip_by_metadata(&before) {
+    let metadata = file.metadata()?;
+    if let Some(skip) = platform::skip_by_metadata(&metadata) {
         return Err(Unread::Skipped(skip));
     }
-    if before.len() > limit {
-        return Err(Unread::Skipped(Skip::TooLarge(limit)));
+    let len = metadata.len();
+    if len > limit { Err(Unread::Skipped(Skip::TooLarge(limit))) } else { Ok(Opened { file, len }) }
+}
+
+impl Opened {
+    /// Fills `buffer` with the file's whole content.
+    pub(crate) fn read_whole(mut self, buffer: &mut Vec<u8>) -> Result<(), Unread> {
+        fill(&mut self.file, self.len, buffer)?;
+        let same = buffer.len() as u64 == self.len && self.file.metadata()?.len() == self.len;
+        if same { Ok(()) } else { Err(Unread::Changed) }
     }
-    fill(&mut file, before.len(), buffer)?;
-    let after = file.metadata()?;
-    if buffer.len() as u64 != before.len() || after.len() != before.len() {
-        return Err(Unread::Changed);
-    }
-    Ok(())
 }
 
 /// Reads at most one byte more than expected, enough to notice that the file grew.
@@ -91,6 +101,10 @@ fn fill(source: &mut impl Read, expected: u64, buffer: &mut Vec<u8>) -> Result<(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    fn read_whole(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> Result<(), Unread> {
+        open(path, limit)?.read_whole(buffer)
+    }
 
     #[test]
     fn the_whole_file_or_a_reason() {

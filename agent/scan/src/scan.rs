@@ -1,7 +1,8 @@
 //! A whole scan: one thread walks, each of the others reads and judges one file at a time.
 //! Every file met ends as clean, detected, skipped or failed, and is counted as such.
 
-use crate::read::{Skip, Unread, read_whole};
+use crate::budget::{Budget, FREE_OF_CHARGE};
+use crate::read::{Skip, Unread, open};
 use crate::rules::Rules;
 use crate::scanner::{Match, Scanner};
 use crate::walk::{ExcludeError, Excludes, Step, walk};
@@ -13,8 +14,6 @@ use std::time::{Duration, Instant};
 
 /// Paths the walk may be ahead: enough to keep the readers busy, few enough to stop at once.
 const WALK_AHEAD: usize = 64;
-/// A buffer that grew beyond this for one file is given back after it.
-const KEPT_BUFFER: usize = 16 * 1024 * 1024;
 
 /// What to scan, and how.
 #[derive(Debug, Clone)]
@@ -25,7 +24,7 @@ pub struct ScanOptions {
     pub excludes: Vec<String>,
     /// Larger files are skipped, and named.
     pub max_file_bytes: u64,
-    /// Files read and judged at the same time, and so also held in memory; at least one.
+    /// Files read and judged at the same time, as long as they fit into memory; at least one.
     pub threads: usize,
 }
 
@@ -92,13 +91,15 @@ pub fn scan(rules: &Rules, options: &ScanOptions, observer: &dyn Observer) -> Re
     let started = Instant::now();
     let excludes = Excludes::new(&options.excludes)?;
     let tally = Tally { summary: Mutex::default(), observer };
+    let budget = Budget::new();
     let threads = options.threads.max(1);
     std::thread::scope(|scope| {
         let (send, receive) = sync_channel::<PathBuf>(WALK_AHEAD);
         let receive = Arc::new(Mutex::new(receive));
         for _ in 0..threads {
-            let (receive, tally) = (receive.clone(), &tally);
-            scope.spawn(move || judge_all(rules, options.max_file_bytes, &receive, tally));
+            let (receive, reader) =
+                (receive.clone(), Reader { limit: options.max_file_bytes, budget: &budget, tally: &tally });
+            scope.spawn(move || reader.judge_all(rules, &receive));
         }
         // With the last reader gone a send must fail rather than wait.
         drop(receive);
@@ -121,44 +122,56 @@ pub fn scan(rules: &Rules, options: &ScanOptions, observer: &dyn Observer) -> Re
     Ok(summary)
 }
 
-/// One reader's life: the next file, until there is none or the scan is called off.
-fn judge_all(rules: &Rules, limit: u64, queue: &Mutex<Receiver<PathBuf>>, tally: &Tally<'_>) {
-    let mut scanner = Scanner::new(rules);
-    let mut buffer = Vec::new();
-    while !tally.stop() {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(path) = next else { return };
-        if tally.stop() {
-            return;
-        }
-        judge(&mut scanner, path, limit, &mut buffer, tally);
-        if buffer.capacity() > KEPT_BUFFER {
-            buffer = Vec::new();
-        }
-    }
+/// One of the threads that read and judge.
+struct Reader<'s, 'o> {
+    limit: u64,
+    budget: &'s Budget,
+    tally: &'s Tally<'o>,
 }
 
-fn judge(scanner: &mut Scanner<'_>, path: PathBuf, limit: u64, buffer: &mut Vec<u8>, tally: &Tally<'_>) {
-    match read_whole(&path, limit, buffer) {
-        Ok(()) => {}
-        Err(Unread::Skipped(why)) => {
-            tally.skipped(&path, why);
-            return;
-        }
-        Err(error) => {
-            tally.failed(&path, &error.to_string());
-            return;
+impl Reader<'_, '_> {
+    /// Its life: the next file, until there is none or the scan is called off.
+    fn judge_all(&self, rules: &Rules, queue: &Mutex<Receiver<PathBuf>>) {
+        let mut scanner = Scanner::new(rules);
+        let mut buffer = Vec::new();
+        while !self.tally.stop() {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(path) = next else { return };
+            if self.tally.stop() {
+                return;
+            }
+            self.judge(&mut scanner, path, &mut buffer);
         }
     }
-    match scanner.scan_bytes(&path, buffer) {
-        Ok(matches) if matches.is_empty() => tally.judged(buffer.len(), None),
-        Ok(matches) => {
-            let found =
-                Found { path, size: buffer.len() as u64, sha256: hex::encode(Sha256::digest(&buffer)), matches };
-            tally.judged(buffer.len(), Some(&found));
+
+    fn judge(&self, scanner: &mut Scanner<'_>, path: PathBuf, buffer: &mut Vec<u8>) {
+        let opened = match open(&path, self.limit) {
+            Ok(opened) => opened,
+            Err(why) => return self.tally.unread(&path, &why),
+        };
+        let share = self.budget.share(opened.len);
+        match opened.read_whole(buffer) {
+            Ok(()) => self.judge_bytes(scanner, path, buffer),
+            Err(why) => self.tally.unread(&path, &why),
         }
-        Err(error) => {
-            tally.failed(&path, &error.to_string());
+        // Before the share is: what others may take must be free.
+        if buffer.capacity() > FREE_OF_CHARGE + 1 {
+            *buffer = Vec::new();
+        }
+        drop(share);
+    }
+
+    fn judge_bytes(&self, scanner: &mut Scanner<'_>, path: PathBuf, bytes: &[u8]) {
+        match scanner.scan_bytes(&path, bytes) {
+            Ok(matches) if matches.is_empty() => self.tally.judged(bytes.len(), None),
+            Ok(matches) => {
+                let found =
+                    Found { path, size: bytes.len() as u64, sha256: hex::encode(Sha256::digest(bytes)), matches };
+                self.tally.judged(bytes.len(), Some(&found));
+            }
+            Err(error) => {
+                self.tally.failed(&path, &error.to_string());
+            }
         }
     }
 }
@@ -196,6 +209,13 @@ impl Tally<'_> {
         self.count(|s| s.failed += 1);
         self.observer.failed(path, why);
         true
+    }
+
+    fn unread(&self, path: &Path, why: &Unread) {
+        match why {
+            Unread::Skipped(why) => self.skipped(path, *why),
+            why => self.failed(path, &why.to_string()),
+        };
     }
 
     fn judged(&self, bytes: usize, found: Option<&Found>) {
@@ -297,6 +317,39 @@ mod tests {
         assert_eq!((summary.files, summary.skipped, summary.unread), (0, 1, 1));
         assert!(summary.is_partial());
         assert_eq!(*heard.skipped.lock().unwrap(), [(dir.path().join("large"), Skip::TooLarge(3))]);
+    }
+
+    #[test]
+    fn a_file_that_vanishes_after_the_walk_or_shrinks_while_it_is_read_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (gone, shrunk) = (dir.path().join("gone"), dir.path().join("shrunk"));
+        fs::write(&gone, "badword").unwrap();
+        fs::write(&shrunk, "badword").unwrap();
+        let (heard, rules, budget) = (Heard::default(), bad_word(), Budget::new());
+        let tally = Tally { summary: Mutex::default(), observer: &heard };
+
+        let (send, receive) = sync_channel(2);
+        assert!(walk(&gone, &Excludes::new(&[]).unwrap(), &mut |step| match step {
+            Step::File(path) => send.send(path).is_ok(),
+            _ => false,
+        }));
+        drop(send);
+        fs::remove_file(&gone).unwrap();
+        let reader = Reader { limit: DEFAULT_MAX_FILE_BYTES, budget: &budget, tally: &tally };
+        reader.judge_all(&rules, &Mutex::new(receive));
+
+        let opened = open(&shrunk, DEFAULT_MAX_FILE_BYTES).unwrap();
+        fs::File::options().write(true).open(&shrunk).unwrap().set_len(3).unwrap();
+        tally.unread(&shrunk, &opened.read_whole(&mut Vec::new()).unwrap_err());
+
+        let failed = heard.failed.lock().unwrap();
+        let named: Vec<_> = failed.iter().map(|(path, _)| path.clone()).collect();
+        assert_eq!(named, [gone, shrunk]);
+        assert!(failed[0].1.starts_with("cannot be read: "), "{failed:?}");
+        assert_eq!(failed[1].1, "it changed while it was read");
+        let summary = tally.summary.lock().unwrap();
+        assert_eq!((summary.failed, summary.files), (2, 0));
+        assert!(summary.is_partial());
     }
 
     #[test]

@@ -78,11 +78,4 @@ mod tests {
         assert_eq!(folders_below(folder.path()), vec![folder.path().join("wang")]);
         assert!(folders_below(&folder.path().join("absent")).is_empty());
     }
-
-    #[test]
-    fn a_path_survives_as_text() {
-        for text in ["/srv/年度 报告.docx", "relative"] {
-            assert_eq!(path_text(&path_from_text(text)), text);
-        }
-    }
 }

@@ -5,7 +5,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -64,16 +64,6 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// The path for a text of the wire.
-pub(crate) fn path_from_text(text: &str) -> PathBuf {
-    OsString::from_vec(keepwatch_proto::paths::to_bytes(text)).into()
-}
-
-/// The text for a path, without loss.
-pub(crate) fn path_text(path: &Path) -> String {
-    keepwatch_proto::paths::to_text(path.as_os_str().as_bytes())
-}
-
 /// As the system calls itself.
 pub(crate) fn system_version() -> String {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
@@ -94,14 +84,21 @@ pub(crate) fn disk(path: &Path) -> io::Result<Disk> {
 pub(crate) fn prepare_worker(_command: &mut tokio::process::Command) {}
 
 /// Puts this process behind everything that people do, lets it die with its parent, and
-/// keeps its memory (keys) out of core dumps. Failing any of it is no reason not to work.
+/// keeps its memory (keys) out of core dumps and within bounds. Failing any of it is no
+/// reason not to work.
 pub(crate) fn lower_worker() {
     lowest_priority();
     let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let _ = setrlimit(Resource::RLIMIT_DATA, WORKER_MEMORY, WORKER_MEMORY);
     // When memory runs out, a scan goes first.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
+
+/// What a worker may hold. A scan takes 512 MiB of files, some 300 MiB for the large rule
+/// sets, and what a crafted file costs on top; a restore of a large repository 900 MiB. Of
+/// data, not of addresses: the rules' engine reserves far more of those than it ever uses.
+const WORKER_MEMORY: u64 = 2 << 30;
 
 // Neither call has a safe wrapper; both take plain numbers.
 #[allow(unsafe_code)]
@@ -158,13 +155,6 @@ mod tests {
             wang:x:1000:1000::/home/wang:/bin/bash\nli:x:1001:1001::/data/li:/bin/bash\n\
             odd:x:1002:1002::/:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\nbroken\n";
         assert_eq!(homes(list), vec![PathBuf::from("/home/wang"), PathBuf::from("/data/li")]);
-    }
-
-    #[test]
-    fn a_name_that_is_no_text_survives() {
-        let path = PathBuf::from(OsString::from_vec(b"/srv/caf\xe9".to_vec()));
-        assert_eq!(path_text(&path), "/srv/caf\\xE9");
-        assert_eq!(path_from_text(&path_text(&path)), path);
     }
 
     #[test]

@@ -64,17 +64,6 @@ pub(crate) fn sync_dir(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The path for a text of the wire: names are text already.
-pub(crate) fn path_from_text(text: &str) -> PathBuf {
-    text.into()
-}
-
-/// The text for a path.
-pub(crate) fn path_text(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    text.strip_prefix(r"\\?\").unwrap_or(&text).to_owned()
-}
-
 /// As the system calls itself.
 pub(crate) fn system_version() -> String {
     let said = Command::new("cmd").args(["/C", "ver"]).output().map(|o| o.stdout).unwrap_or_default();

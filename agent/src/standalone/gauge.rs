@@ -1,7 +1,9 @@
 //! How far a command has come: a line that moves on a terminal, a plain line now and then
-//! elsewhere. All on stderr; stdout is for results.
+//! elsewhere. All on stderr; stdout is for results. Names that others chose are made
+//! harmless on the way: a file must not be able to say that it is clean.
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use keepwatch_proto::paths::{harmless, harmless_json};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,18 +52,22 @@ impl Gauge {
 
     /// Says something on stderr without spoiling the line that moves.
     pub(super) fn say(&self, line: &str) {
-        self.aside(|| eprintln!("{line}"));
+        self.aside(std::io::stderr(), &harmless(line));
     }
 
     /// Prints a result on stdout.
     pub(super) fn print(&self, line: &str) {
-        self.aside(|| {
-            // A reader that has seen enough, such as head, is no error.
-            let _ = writeln!(std::io::stdout(), "{line}");
-        });
+        self.aside(std::io::stdout(), &harmless(line));
     }
 
-    fn aside(&self, speak: impl FnOnce()) {
+    /// Prints a result on stdout, for programs.
+    pub(super) fn print_json(&self, json: &str) {
+        self.aside(std::io::stdout(), &harmless_json(json));
+    }
+
+    fn aside(&self, mut out: impl Write, line: &str) {
+        // A reader that has seen enough, such as head, is no error.
+        let mut speak = || drop(writeln!(out, "{line}"));
         match &self.bar {
             Some(bar) => bar.suspend(speak),
             None => speak(),

@@ -7,8 +7,9 @@ mod restore;
 mod scan;
 
 use crate::platform;
-use crate::worker::{Order, Said};
+use crate::worker::{Order, Said, bounded};
 use keepwatch_proto::job::{Failure, NAMED_FAILURES};
+use keepwatch_proto::paths;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,7 +39,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Order::Restore(order) => Said::Ended(restore::run(order, &speaker)),
         Order::Bundle(order) => Said::Judged(bundle::run(&order)),
     };
-    speaker.say(&last);
+    speaker.say(last);
     // Whatever threads an engine has left behind are of no more use.
     std::process::exit(0)
 }
@@ -64,10 +65,11 @@ impl<W: Write> Speaker<W> {
         Self { out: Mutex::new(out), last_progress: Mutex::new(None), failures: AtomicUsize::new(0) }
     }
 
-    /// Says one thing. Nobody to hear it means that there is no use in going on.
-    pub(crate) fn say(&self, said: &Said) {
+    /// Says one thing, in a line that the parent takes whole. Nobody to hear it means that
+    /// there is no use in going on.
+    pub(crate) fn say(&self, said: Said) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let spoken = serde_json::to_vec(said).map_err(io::Error::from).and_then(|mut line| {
+        let spoken = serde_json::to_vec(&bounded(said)).map_err(io::Error::from).and_then(|mut line| {
             line.push(b'\n');
             out.write_all(&line)?;
             out.flush()
@@ -84,14 +86,14 @@ impl<W: Write> Speaker<W> {
         if last.is_none_or(|at| at.elapsed() >= PROGRESS_EVERY) {
             *last = Some(Instant::now());
             drop(last);
-            self.say(&Said::Progress { phase: phase.into(), files, bytes, total_bytes });
+            self.say(Said::Progress { phase: phase.into(), files, bytes, total_bytes });
         }
     }
 
     /// Names one failure; the engines count them all.
     pub(crate) fn failed(&self, path: &Path, reason: &str) {
         if self.failures.fetch_add(1, Ordering::Relaxed) < NAMED_FAILURES {
-            self.say(&Said::Failure(Failure { path: platform::path_text(path), reason: reason.into() }));
+            self.say(Said::Failure(Failure { path: paths::of_path(path), reason: reason.into() }));
         }
     }
 }
@@ -100,6 +102,35 @@ impl<W: Write> Speaker<W> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::worker::LONGEST_LINE;
+    use keepwatch_proto::clock::Clock;
+    use keepwatch_proto::detection::{Detection, Severity};
+    use keepwatch_proto::ids::JobId;
+
+    #[test]
+    fn whatever_a_rule_says_of_itself_the_parent_takes_the_line() {
+        // JSON writes the first one in six bytes.
+        for long in ["\x01".repeat(100_000), "守".repeat(100_000), "\\".repeat(100_000)] {
+            let said = Said::Detection(Detection {
+                job: JobId::new(&Clock::system()),
+                rule: long.clone(),
+                namespace: long.clone(),
+                severity: Severity::High,
+                metadata: (0..100).map(|n| (format!("{n}{long}"), long.clone())).collect(),
+                path: long.clone(),
+                size: 1,
+                sha256: long.clone(),
+                bundle: 1,
+            });
+            let speaker = Speaker::new(Vec::new());
+            speaker.say(said.clone());
+            let line = speaker.out.into_inner().unwrap();
+            assert!(line.len() < LONGEST_LINE as usize, "{}", line.len());
+            let heard: Said = serde_json::from_slice(&line).unwrap();
+            // The parent's own bounds change nothing more.
+            assert_eq!((&bounded(heard.clone()), &heard), (&bounded(said.clone()), &bounded(said)));
+        }
+    }
 
     #[test]
     fn progress_and_failures_do_not_flood() {

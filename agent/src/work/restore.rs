@@ -4,10 +4,10 @@
 
 use super::Speaker;
 use super::backup::Saying;
-use crate::platform;
 use crate::worker::RestoreOrder;
 use keepwatch_backup::{Repository, RestoreOptions, RestoreReport};
 use keepwatch_proto::job::{Ended, JobState, Tally};
+use keepwatch_proto::paths;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -37,7 +37,7 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
     };
     let options = RestoreOptions {
         snapshot: spec.snapshot,
-        paths: spec.paths.iter().map(|path| platform::path_from_text(path)).collect(),
+        paths: spec.paths.iter().map(|path| paths::to_path(path)).collect(),
         globs: vec![],
         target: target.clone(),
         overwrite: spec.overwrite,
@@ -48,7 +48,7 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
         .and_then(|repository| repository.restore(&options, &Saying { speaker, phase }));
     match restored {
         Ok(report) => ended(&report, &target, spec.dry_run),
-        Err(error) => Ended { target: platform::path_text(&target), ..Ended::failed(error.to_string()) },
+        Err(error) => Ended { target: paths::of_path(&target), ..Ended::failed(error.to_string()) },
     }
 }
 
@@ -59,7 +59,7 @@ fn ended(report: &RestoreReport, target: &Path, dry_run: bool) -> Ended {
         (0, true) => (JobState::Succeeded, "nothing was written: this was a dry run".to_owned()),
         (n, _) => (JobState::Partial, format!("{n} entries were not restored, or not in full; they are named")),
     };
-    Ended { outcome, tally, target: platform::path_text(target), ..Ended::failed(message) }
+    Ended { outcome, tally, target: paths::of_path(target), ..Ended::failed(message) }
 }
 
 /// The folder to restore into, free of links on its way, below an allowed root.
@@ -67,9 +67,9 @@ fn target(asked: &str, roots: &[PathBuf], new_folder: &str) -> Result<PathBuf, T
     let target = match (asked, roots.first()) {
         (_, None) => return Err(TargetError::NoRoots),
         ("", Some(first)) => first.join(new_folder),
-        (text, _) => platform::path_from_text(text),
+        (text, _) => paths::to_path(text),
     };
-    let shown = platform::path_text(&target);
+    let shown = paths::of_path(&target);
     let real = resolve(&target).map_err(|error| TargetError::Unclear(shown.clone(), error))?;
     let allowed = roots.iter().filter_map(|root| resolve(root).ok()).any(|root| real.starts_with(root));
     if allowed { Ok(real) } else { Err(TargetError::NotAllowed(shown)) }
@@ -111,11 +111,11 @@ mod tests {
             std::fs::create_dir_all(base.join(name)).unwrap();
         }
         std::fs::write(base.join("root/file"), "").unwrap();
-        let linked = platform::link_for_tests(&base.join("outside"), &base.join("root/out"))
-            && platform::link_for_tests(&base.join("root/in"), &base.join("root/inner"))
-            && platform::link_for_tests(&base.join("nowhere"), &base.join("root/dangling"));
+        let linked = crate::platform::link_for_tests(&base.join("outside"), &base.join("root/out"))
+            && crate::platform::link_for_tests(&base.join("root/in"), &base.join("root/inner"))
+            && crate::platform::link_for_tests(&base.join("nowhere"), &base.join("root/dangling"));
         let roots = [base.join("root")];
-        let try_one = |path: &str| target(&platform::path_text(&base.join(path)), &roots, "new");
+        let try_one = |path: &str| target(&paths::of_path(&base.join(path)), &roots, "new");
 
         assert_eq!(try_one("root").unwrap(), base.join("root"));
         assert_eq!(try_one("root/in/a/b").unwrap(), base.join("root/in/a/b"));

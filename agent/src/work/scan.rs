@@ -1,19 +1,15 @@
 //! Scans with the bundle in use.
 
 use super::Speaker;
-use crate::platform;
 use crate::worker::{Said, ScanOrder};
 use keepwatch_proto::bundle::BundleContent;
 use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, JobState, Tally};
+use keepwatch_proto::paths;
 use keepwatch_scan::{DEFAULT_MAX_FILE_BYTES, Found, Observer, Rules, ScanOptions, Skip, Summary};
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Skipped files that are named: they leave room for what went wrong.
-const NAMED_SKIPPED: usize = 100;
 
 /// Scans, from the bundle's file to how it ended.
 pub(super) fn run(order: ScanOrder, speaker: &Speaker<impl Write + Send>) -> Ended {
@@ -27,7 +23,7 @@ pub(super) fn run(order: ScanOrder, speaker: &Speaker<impl Write + Send>) -> End
     }
     let max_file_bytes = if order.max_file_bytes == 0 { DEFAULT_MAX_FILE_BYTES } else { order.max_file_bytes };
     let options = ScanOptions { paths: order.paths, excludes: order.excludes, max_file_bytes, threads: threads() };
-    let observer = Saying { speaker, job: order.job, bundle: version, skipped: AtomicUsize::new(0) };
+    let observer = Saying { speaker, job: order.job, bundle: version };
     match keepwatch_scan::scan(&rules, &options, &observer) {
         Ok(summary) => ended(&summary),
         Err(error) => Ended::failed(error.to_string()),
@@ -59,15 +55,13 @@ fn threads() -> usize {
 
 fn ended(summary: &Summary) -> Ended {
     let Summary { files, bytes, detected, skipped, unread, failed, .. } = *summary;
+    // Also what is too large, or elsewhere, has content that nobody has looked at.
+    let (skipped, failed) = (skipped.saturating_sub(unread), failed + unread);
     let tally = Tally { files, bytes, detected, skipped, failed, ..Tally::default() };
-    // What the policy's own limits leave out is named, but it was left out on purpose.
-    let outcome = if failed > 0 || summary.cancelled { JobState::Partial } else { JobState::Succeeded };
-    let message = match (failed, unread) {
-        (0, 0) => String::new(),
-        (0, unread) => {
-            format!("{unread} files were skipped as the policy says, for their size or place; they are named")
-        }
-        (failed, _) => format!("{failed} files or folders could not be inspected; they are named"),
+    let outcome = if summary.is_partial() { JobState::Partial } else { JobState::Succeeded };
+    let message = match failed {
+        0 => String::new(),
+        failed => format!("{failed} files or folders were not inspected; they are named, each with its reason"),
     };
     Ended { outcome, tally, ..Ended::failed(message) }
 }
@@ -76,20 +70,18 @@ struct Saying<'a, W> {
     speaker: &'a Speaker<W>,
     job: JobId,
     bundle: u64,
-    /// Skipped files that were named.
-    skipped: AtomicUsize,
 }
 
 impl<W: Write + Send> Observer for Saying<'_, W> {
     fn detected(&self, found: &Found) {
         for matched in &found.matches {
-            self.speaker.say(&Said::Detection(Detection {
+            self.speaker.say(Said::Detection(Detection {
                 job: self.job,
                 rule: matched.rule.clone(),
                 namespace: matched.namespace.clone(),
                 severity: severity(matched.severity),
                 metadata: matched.metadata.iter().cloned().collect(),
-                path: platform::path_text(&found.path),
+                path: paths::of_path(&found.path),
                 size: found.size,
                 sha256: found.sha256.clone(),
                 bundle: self.bundle,
@@ -98,8 +90,8 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
     }
 
     fn skipped(&self, path: &Path, reason: Skip) {
-        if reason.leaves_content_unread() && self.skipped.fetch_add(1, Ordering::Relaxed) < NAMED_SKIPPED {
-            self.speaker.failed(path, &format!("skipped: {reason}"));
+        if reason.leaves_content_unread() {
+            self.speaker.failed(path, &reason.to_string());
         }
     }
 
@@ -124,5 +116,43 @@ fn severity(severity: keepwatch_scan::Severity) -> Severity {
         Scale::Medium => Severity::Medium,
         Scale::High => Severity::High,
         Scale::Critical => Severity::Critical,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use keepwatch_proto::bundle::RuleFile;
+    use keepwatch_proto::clock::Clock;
+
+    #[test]
+    fn a_file_over_the_limit_is_counted_and_named_and_the_job_is_partial() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bundle, files) = (folder.path().join("bundle"), folder.path().join("files"));
+        let source = "rule bad { strings: $a = \"badword\" condition: $a }".to_owned();
+        let content = BundleContent { version: 7, rules: 1, files: vec![RuleFile { path: "a.yar".into(), source }] };
+        std::fs::write(&bundle, content.pack().unwrap()).unwrap();
+        std::fs::create_dir(&files).unwrap();
+        std::fs::write(files.join("small"), "badword").unwrap();
+        std::fs::write(files.join("large"), "badword and more").unwrap();
+
+        let (speaker, job) = (Speaker::new(Vec::new()), JobId::new(&Clock::system()));
+        let order = ScanOrder { job, paths: vec![files.clone()], excludes: vec![], max_file_bytes: 10, bundle };
+        let ended = run(order, &speaker);
+
+        assert_eq!(ended.outcome, JobState::Partial);
+        let Tally { files: judged, detected, skipped, failed, .. } = ended.tally;
+        assert_eq!((judged, detected, skipped, failed), (1, 1, 0, 1));
+        assert!(ended.message.starts_with("1 files"), "{}", ended.message);
+        let stdout = String::from_utf8(speaker.out.into_inner().unwrap()).unwrap();
+        let failure = |line: &str| match serde_json::from_str(line).unwrap() {
+            Said::Failure(failure) => Some(failure),
+            _ => None,
+        };
+        let named: Vec<_> = stdout.lines().filter_map(failure).collect();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].path, paths::of_path(&files.join("large")));
+        assert!(named[0].reason.contains("larger than the limit of 10 bytes"), "{}", named[0].reason);
     }
 }

@@ -2,11 +2,11 @@
 
 use super::policies::Policies;
 use super::{App, AppError};
-use crate::store::{self, bundles::BundleRow, jobs::JobRow};
+use crate::store::{self, Conn, bundles::BundleRow, jobs::JobRow};
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::HostId;
-use keepwatch_proto::job::{Job, JobSpec, JobState};
+use keepwatch_proto::job::{Ended, Grant, Job, JobSpec, JobState};
 
 impl App {
     /// What a host must be. Jobs that are in it count as offered from now on.
@@ -21,19 +21,35 @@ impl App {
         for open in store::jobs::open_of(&mut tx, host).await? {
             store::jobs::step(&mut tx, open.id, JobState::Queued, JobState::Offered).await?;
             let mut job = job(&open);
-            if let (JobSpec::Restore(spec), Ok(source)) = (&mut job.spec, open.source_host.parse()) {
-                let source = store::hosts::get(&mut tx, source).await?;
-                let source =
-                    source.ok_or_else(|| AppError::NotFound(format!("there is no host {}", open.source_host)))?;
-                let grant = self.grant(&open, &source)?;
-                spec.grant = grant.id.clone();
-                grants.push(grant);
+            if let JobSpec::Restore(spec) = &mut job.spec
+                && !open.source_host.is_empty()
+            {
+                match self.grant_for(&mut tx, &open).await {
+                    Ok(grant) => {
+                        spec.grant = grant.as_ref().map_or("expired".into(), |g| g.id.clone());
+                        grants.extend(grant);
+                    }
+                    // One restore that cannot be must not keep the host from everything else.
+                    Err(why) => {
+                        self.end(&mut tx, host, open.id, self.now(), &Ended::failed(why.to_string())).await?;
+                        continue;
+                    }
+                }
             }
             jobs.push(job);
         }
         store::commit(tx).await?;
         let generation = u64::try_from(row.generation).unwrap_or(1);
         Ok(Desired { generation, policy, bundle, agent_version: String::new(), jobs, grants })
+    }
+}
+
+impl App {
+    async fn grant_for(&self, conn: &mut Conn, job: &JobRow) -> Result<Option<Grant>, AppError> {
+        let missing = || AppError::NotFound(format!("there is no host {}", job.source_host));
+        let source = job.source_host.parse().map_err(|_| missing())?;
+        let source = store::hosts::get(conn, source).await?.ok_or_else(missing)?;
+        self.grant(job, &source)
     }
 }
 

@@ -1,12 +1,11 @@
 //! Detections as staff see them.
 
 use super::audit::{Actor, Deed, Role};
-use super::hosts::name_of;
+use super::hosts::names;
 use super::{App, AppError};
 use crate::hub::Change;
 use crate::store::{self, detections::DetectionRow};
-use keepwatch_proto::ids::{DetectionId, HostId};
-use std::collections::HashMap;
+use keepwatch_proto::ids::DetectionId;
 
 /// A detection and the name of its host.
 #[derive(Debug, Clone)]
@@ -17,17 +16,17 @@ pub struct DetectionView {
     pub host_name: String,
 }
 
+/// How many are shown at once.
+pub const SHOWN: usize = 1000;
+
 impl App {
-    /// The newest ones, of one host or all; open ones, or all.
+    /// The newest ones, of one host or all; open ones, or all. One more than [`SHOWN`] says
+    /// that there are older ones.
     pub async fn detections(&self, actor: &Actor, host: &str, all: bool) -> Result<Vec<DetectionView>, AppError> {
-        let host = match host {
-            "" => None,
-            wanted => Some(self.host(actor, wanted).await?.row.id),
-        };
+        let host = self.host_filter(actor, host).await?;
         let mut conn = self.store.read().await?;
-        let names: HashMap<HostId, String> =
-            store::hosts::list(&mut conn).await?.into_iter().map(|h| (h.id, name_of(&h).to_owned())).collect();
-        let rows = store::detections::list(&mut conn, host, all).await?;
+        let names = names(&mut conn).await?;
+        let rows = store::detections::list(&mut conn, host, all, SHOWN + 1).await?;
         let view =
             |row: DetectionRow| DetectionView { host_name: names.get(&row.host).cloned().unwrap_or_default(), row };
         Ok(rows.into_iter().map(view).collect())

@@ -47,8 +47,12 @@ impl App {
         }
         let host = HostId::new(&self.clock);
         let issued = self.ca.issue_host(&request.csr, host)?;
-        // A password that we could not open would make every backup worthless.
-        self.escrow.unseal(&request.escrow)?;
+        // A password that we could not open would make every backup worthless, and one that is
+        // not of the agents' own making would be a PC's words on an administrator's screen.
+        let password = self.escrow.unseal(&request.escrow)?;
+        if password.len() != 64 || !password.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(AppError::Invalid("the escrowed repository password is not one that an agent makes".into()));
+        }
         let row = HostRow {
             id: host,
             group_name: token.group_name,

@@ -14,6 +14,8 @@ use keepwatch_proto::job::{Ended, JobState, Progress};
 pub struct Report {
     /// Its ledger's life.
     pub boot: BootId,
+    /// Generation that it applied.
+    pub generation: u64,
     /// Version of the bundle in use.
     pub bundle: u64,
     /// What it says of itself, where it does.
@@ -24,6 +26,9 @@ pub struct Report {
     pub progress: Vec<Progress>,
 }
 
+/// No host is honestly that far.
+const FARTHEST: i64 = 1 << 53;
+
 impl App {
     /// Takes a report in. Returns up to which sequence the host's events are committed.
     pub async fn ingest(&self, host: HostId, report: Report) -> Result<u64, AppError> {
@@ -32,6 +37,7 @@ impl App {
         if let Some(facts) = &report.facts {
             store::hosts::set_facts(&mut tx, host, facts).await?;
         }
+        self.catch_up(&mut tx, host, report.generation).await?;
         let committed = store::events::committed(&mut tx, host, report.boot).await?;
         let mut last = committed;
         let mut ended = Vec::new();
@@ -54,8 +60,23 @@ impl App {
         Ok(last)
     }
 
+    /// A host may have applied a newer generation than we know of, when our database was
+    /// restored from an older copy. It takes only newer ones, so ours must be.
+    async fn catch_up(&self, conn: &mut Conn, host: HostId, reported: u64) -> Result<(), AppError> {
+        let Some(row) = store::hosts::get(conn, host).await? else { return Ok(()) };
+        let reported = i64::try_from(reported).unwrap_or(0);
+        if reported > row.generation && reported < FARTHEST {
+            tracing::warn!(%host, reported, ours = row.generation, "a host is ahead of this database; was it restored?");
+            store::hosts::set_generation(conn, host, reported + 1).await?;
+            self.hub.poke(host);
+        }
+        Ok(())
+    }
+
     async fn take(&self, conn: &mut Conn, host: HostId, event: &Event) -> Result<(), AppError> {
-        let at = event.at.timestamp();
+        // A PC's clock may be far ahead, and what it dates into the future would hide all that
+        // comes after it. One that is behind only makes things look older than they are.
+        let at = event.at.min(self.clock.now()).timestamp();
         match &event.kind {
             EventKind::Started { job, spec, scheduled } => {
                 let mut row = JobRow::new(*job, host, spec.clone(), SCHEDULE, at);
@@ -83,7 +104,14 @@ impl App {
         Ok(())
     }
 
-    async fn end(&self, conn: &mut Conn, host: HostId, job: JobId, at: i64, ended: &Ended) -> Result<(), AppError> {
+    pub(super) async fn end(
+        &self,
+        conn: &mut Conn,
+        host: HostId,
+        job: JobId,
+        at: i64,
+        ended: &Ended,
+    ) -> Result<(), AppError> {
         if !advance(conn, host, job, ended.outcome).await? {
             return Ok(());
         }

@@ -48,7 +48,21 @@ pub fn name_of(row: &HostRow) -> &str {
     if row.facts.0.name.is_empty() { "?" } else { &row.facts.0.name }
 }
 
+/// The names of all of them.
+pub(super) async fn names(conn: &mut Conn) -> Result<HashMap<HostId, String>, AppError> {
+    let hosts = store::hosts::list(conn).await?;
+    Ok(hosts.into_iter().map(|h| (h.id, name_of(&h).to_owned())).collect())
+}
+
 impl App {
+    /// The host that a listing is of; `None` for all of them, where none is named.
+    pub(super) async fn host_filter(&self, actor: &Actor, wanted: &str) -> Result<Option<HostId>, AppError> {
+        match wanted {
+            "" => Ok(None),
+            wanted => Ok(Some(self.host(actor, wanted).await?.row.id)),
+        }
+    }
+
     /// All of them.
     pub async fn hosts(&self, _actor: &Actor) -> Result<Vec<HostView>, AppError> {
         let mut conn = self.store.read().await?;

@@ -1,12 +1,13 @@
 //! Jobs that staff ask for.
 
 use super::audit::{Actor, Deed, Role};
-use super::hosts::name_of;
+use super::hosts::{name_of, names};
 use super::policies::Policies;
 use super::{App, AppError};
-use crate::store::{self, jobs::JobRow};
+use crate::store::{self, hosts::HostRow, jobs::JobRow};
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Progress};
+use keepwatch_proto::policy::USERS;
 use std::collections::HashMap;
 
 /// A job as staff see it.
@@ -23,13 +24,9 @@ pub struct JobView {
 impl App {
     /// The newest ones, of one host or of all.
     pub async fn jobs(&self, actor: &Actor, host: &str, limit: u32) -> Result<Vec<JobView>, AppError> {
-        let host = match host {
-            "" => None,
-            wanted => Some(self.host(actor, wanted).await?.row.id),
-        };
+        let host = self.host_filter(actor, host).await?;
         let mut conn = self.store.read().await?;
-        let names: HashMap<HostId, String> =
-            store::hosts::list(&mut conn).await?.into_iter().map(|h| (h.id, name_of(&h).to_owned())).collect();
+        let names = names(&mut conn).await?;
         let rows = store::jobs::list(&mut conn, host, if limit == 0 { 50 } else { limit.min(1000) }).await?;
         Ok(rows.into_iter().map(|row| self.view_job(&names, row)).collect())
     }
@@ -54,11 +51,15 @@ impl App {
         self.demand(actor, Role::Operator, "job create").await?;
         let host = self.host(actor, host).await?;
         let policy = self.policy_of(&host.row.group_name).await?.scan;
-        if paths.is_empty() {
+        let whole = paths.is_empty();
+        if whole {
             paths = policy.paths;
         }
+        if let Some(relative) = paths.iter().find(|p| !is_full(p)) {
+            return Err(AppError::Invalid(format!("'{}' is no full path on the PC", relative.escape_debug())));
+        }
         let spec = JobSpec::Scan { paths, excludes: policy.excludes, max_file_bytes: policy.max_file_bytes };
-        self.queue(actor, host.row.id, spec, String::new()).await
+        self.queue(actor, &host.row, spec, |job| job.whole = i64::from(whole)).await
     }
 
     /// Asks a host to back up what its policy names.
@@ -67,7 +68,7 @@ impl App {
         let host = self.host(actor, host).await?;
         let policy = self.policy_of(&host.row.group_name).await?.backup;
         let spec = JobSpec::Backup { paths: policy.paths, excludes: policy.excludes };
-        self.queue(actor, host.row.id, spec, String::new()).await
+        self.queue(actor, &host.row, spec, |_| {}).await
     }
 
     async fn policy_of(&self, group: &str) -> Result<keepwatch_proto::policy::Policy, AppError> {
@@ -78,12 +79,19 @@ impl App {
     pub(super) async fn queue(
         &self,
         actor: &Actor,
-        host: HostId,
+        host: &HostRow,
         spec: JobSpec,
-        source: String,
+        particulars: impl FnOnce(&mut JobRow),
     ) -> Result<JobView, AppError> {
+        if host.revoked != 0 {
+            let name = name_of(host);
+            return Err(AppError::Conflict(format!(
+                "'{name}' was revoked and can do nothing; its backups can go to another PC with 'keepwatch restore --to-host'"
+            )));
+        }
+        let host = host.id;
         let mut row = JobRow::new(JobId::new(&self.clock), host, spec, &actor.user, self.now());
-        row.source_host = source;
+        particulars(&mut row);
         let detail = serde_json::to_string(&row.spec.0).unwrap_or_default();
         let object = format!("{} on {host}", row.id);
         let mut tx = self.store.begin().await?;
@@ -113,6 +121,12 @@ impl App {
         self.hub.poke(job.host);
         Ok(())
     }
+}
+
+/// Whether a path is a full one on any system, or stands for all users' folders.
+fn is_full(path: &str) -> bool {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    path == USERS || path.starts_with(['/', '\\']) || drive
 }
 
 fn job_id(text: &str) -> Result<JobId, AppError> {

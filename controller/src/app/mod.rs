@@ -52,6 +52,8 @@ pub struct App {
     pub signatures: PathBuf,
     /// Failed log-ins of late.
     pub attempts: users::Attempts,
+    /// Passwords that are verified at once: each takes much memory, on purpose.
+    pub verifying: tokio::sync::Semaphore,
     /// The agent door as PCs reach it: https://NAME:PORT.
     pub agent_door: String,
     /// One bundle at a time: the next version is the newest one's successor.
@@ -74,7 +76,7 @@ pub enum AppError {
     #[error("{0}")]
     Forbidden(String),
     /// Not logged in.
-    #[error("you are not logged in, or your session has ended; log in again")]
+    #[error("you are not logged in, or your session has ended")]
     Unauthenticated,
     /// Too many wrong passwords.
     #[error("too many failed attempts; wait a minute and try again")]

@@ -27,9 +27,12 @@ impl App {
     /// The fleet in figures, as of now.
     pub async fn fleet(&self, actor: &Actor) -> Result<FleetView, AppError> {
         let mut fleet = FleetView::default();
-        for host in self.hosts(actor).await? {
+        let hosts = self.hosts(actor).await?;
+        let (ids, repositories) = (hosts.iter().map(|h| h.row.id).collect::<Vec<_>>(), self.repositories.clone());
+        let used = tokio::task::spawn_blocking(move || ids.into_iter().map(|id| repositories.bytes_used(id)).sum());
+        fleet.repository_bytes = used.await.map_err(|e| AppError::Repository(e.to_string()))?;
+        for host in hosts {
             fleet.open_detections += host.open_detections;
-            fleet.repository_bytes += self.repositories.bytes_used(host.row.id);
             if host.row.revoked != 0 {
                 continue;
             }

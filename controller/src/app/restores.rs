@@ -23,11 +23,6 @@ impl App {
     ) -> Result<JobView, AppError> {
         self.demand(actor, Role::Operator, "job create").await?;
         let host = self.host(actor, host).await?.row;
-        if host.revoked != 0 {
-            return Err(AppError::Conflict(
-                "this host was revoked and can do nothing; restore to another with --to-host".into(),
-            ));
-        }
         let source = match source {
             "" => host.clone(),
             wanted => self.host(actor, wanted).await?.row,
@@ -35,17 +30,25 @@ impl App {
         spec.snapshot = self.snapshot(source.id, &spec.snapshot).await?.id;
         spec.grant = String::new();
         let source = if source.id == host.id { String::new() } else { source.id.to_string() };
-        self.queue(actor, host.id, JobSpec::Restore(spec), source).await
+        self.queue(actor, &host, JobSpec::Restore(spec), |job| job.source_host = source).await
     }
 
-    /// What the open restores of a host need from other hosts' repositories.
-    pub(super) fn grant(&self, job: &store::jobs::JobRow, source: &store::hosts::HostRow) -> Result<Grant, AppError> {
-        Ok(Grant {
+    /// What an open restore needs from another host's repository; none once it is called off
+    /// or too old.
+    pub(super) fn grant(
+        &self,
+        job: &store::jobs::JobRow,
+        source: &store::hosts::HostRow,
+    ) -> Result<Option<Grant>, AppError> {
+        if job.cancel != 0 || expiry(job.created) <= self.clock.now() {
+            return Ok(None);
+        }
+        Ok(Some(Grant {
             id: job.id.to_string(),
             host: source.id,
             repository_password: self.escrow.unseal(&source.escrow)?,
             expires: expiry(job.created),
-        })
+        }))
     }
 
     /// Whether a host may read another's repository now.

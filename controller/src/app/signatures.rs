@@ -181,8 +181,12 @@ impl App {
         let (all, version) = {
             let mut conn = self.store.read().await?;
             let all = change.apply_to(store::sources::files(&mut conn).await?);
-            (all, store::bundles::newest(&mut conn).await?.map_or(1, |b| b.version + 1))
+            (all, store::bundles::newest(&mut conn).await?.map_or(0, |b| b.version))
         };
+        // What was signed may be ahead of a database that lost a commit, or was restored: no
+        // version ever stands for two contents.
+        let signed = i64::try_from(self.signing.newest()).unwrap_or(0);
+        let version = version.max(signed) + 1;
         let all =
             all.into_iter().map(|f| RuleFile { path: format!("{}/{}", f.source, f.path), source: f.text }).collect();
         let (files, together) = check_all(all).await?;
@@ -215,7 +219,7 @@ impl App {
             published: self.now(),
             published_by: actor.user.clone(),
         };
-        // Signed before it is wished for: a crash in between costs nothing but this import.
+        // Signed before it is wished for: an agent that is told of it finds it.
         self.signing.publish(&packed, imported.version).await?;
         let mut tx = self.store.begin().await?;
         let (action, source) = change.keep(&mut tx).await?;

@@ -96,10 +96,11 @@ impl App {
         let (storage, password) = self.locate(&host)?;
         let path = if path.is_empty() { PathBuf::from("/") } else { paths::to_path(path) };
         Ok(flow(move |out| {
-            let mut left = MOST_ENTRIES;
+            let mut left = MOST_ENTRIES + 1;
             let repository = Repository::open(&storage, &password).map_err(unreadable)?;
             let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
-            repository.entries(&snapshot, &path, recursive, &mut tell).map_err(unreadable)
+            repository.entries(&snapshot, &path, recursive, &mut tell).map_err(unreadable)?;
+            all_told(left)
         }))
     }
 
@@ -113,13 +114,13 @@ impl App {
         };
         let pattern = pattern.to_owned();
         Ok(flow(move |out| {
-            let mut left = MOST_ENTRIES;
+            let mut left = MOST_ENTRIES + 1;
             let repository = Repository::open(&storage, &password).map_err(unreadable)?;
             for snapshot in ids {
                 let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
                 repository.find(&snapshot, &pattern, &mut tell).map_err(unreadable)?;
             }
-            Ok(())
+            all_told(left)
         }))
     }
 
@@ -176,7 +177,8 @@ impl RecoveryKit {
     /// The whole kit, ready to print.
     pub fn text(&self) -> String {
         let Self { host, repository, password } = self;
-        let repository = repository.display();
+        let repository = repository.display().to_string();
+        let quoted = format!("'{}'", repository.replace('\'', r"'\''"));
         format!(
             "Keepwatch recovery kit\n\
              ======================\n\n\
@@ -186,9 +188,9 @@ impl RecoveryKit {
              Keep this page as you would keep a master key. With it, the backups can be read\n\
              by stock restic (https://restic.net), on any machine, without Keepwatch:\n\n\
              \x20 printf '%s' '{password}' > password.txt\n\
-             \x20 restic --repo '{repository}' --password-file password.txt snapshots\n\
-             \x20 restic --repo '{repository}' --password-file password.txt check --read-data\n\
-             \x20 restic --repo '{repository}' --password-file password.txt restore latest --target ./restored\n\n\
+             \x20 restic --repo {quoted} --password-file password.txt snapshots\n\
+             \x20 restic --repo {quoted} --password-file password.txt check --read-data\n\
+             \x20 restic --repo {quoted} --password-file password.txt restore latest --target ./restored\n\n\
              Read only: never run 'restic prune' or 'restic forget' on it while the controller serves.\n"
         )
     }
@@ -215,12 +217,23 @@ where
     flow
 }
 
+/// A list that was cut must not look whole.
+fn all_told(left: usize) -> Result<(), AppError> {
+    match left {
+        0 => Err(AppError::Conflict(format!(
+            "there are more than {MOST_ENTRIES} entries, and the rest is left out; name a folder or a narrower pattern"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn pass<T>(out: &mpsc::Sender<Result<T, AppError>>, piece: T, left: &mut usize) -> ControlFlow<()> {
-    if *left == 0 || out.blocking_send(Ok(piece)).is_err() {
+    if *left == 1 {
+        *left = 0;
         return ControlFlow::Break(());
     }
     *left -= 1;
-    ControlFlow::Continue(())
+    if out.blocking_send(Ok(piece)).is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 fn unreadable(error: keepwatch_backup::Error) -> AppError {
@@ -228,6 +241,7 @@ fn unreadable(error: keepwatch_backup::Error) -> AppError {
         keepwatch_backup::Error::NoSuchPath(_) | keepwatch_backup::Error::NotAFile(_) => {
             AppError::NotFound(error.to_string())
         }
+        keepwatch_backup::Error::BadGlob { .. } => AppError::Invalid(error.to_string()),
         error => AppError::Repository(error.to_string()),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
     let ca = Ca::create(&folder.keys(), &["localhost".into()], &clock).unwrap();
     Escrow::create(&folder.keys(), None).unwrap();
     let app = App {
-        store: Store::open(&Store::embedded_url(folder.path())).await.unwrap(),
+        store: Store::open(&Store::new_embedded_url(folder.path())).await.unwrap(),
         hub: Hub::new(),
         clock,
         ca,
@@ -32,6 +32,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
         signatures: folder.signatures(),
         attempts: Attempts::default(),
+        verifying: tokio::sync::Semaphore::new(super::users::VERIFYING),
         agent_door: "https://localhost:7443".into(),
         publishing: tokio::sync::Mutex::new(()),
     };
@@ -88,7 +89,7 @@ fn story(app: &App, job: JobId) -> Vec<Event> {
 }
 
 fn report(boot: BootId, events: Vec<Event>) -> Report {
-    Report { boot, bundle: 1, facts: None, events, progress: vec![] }
+    Report { boot, generation: 0, bundle: 1, facts: None, events, progress: vec![] }
 }
 
 async fn counts(app: &App, host: HostId) -> (usize, usize, usize) {
@@ -181,4 +182,89 @@ async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
     }
     let records = app.audit(&administrator(), 0).await.unwrap();
     assert_eq!(records.iter().filter(|r| r.outcome == "refused").count(), 8);
+}
+
+fn scan_story(app: &App, job: JobId, days_ahead: i64, outcome: JobState) -> Vec<Event> {
+    let at = app.clock.now() + chrono::TimeDelta::days(days_ahead);
+    let spec = JobSpec::Scan { paths: vec!["/home".into()], excludes: vec![], max_file_bytes: 1 };
+    let ended = Ended { outcome, ..Ended::failed("") };
+    let kinds = [EventKind::Started { job, spec, scheduled: true }, EventKind::Ended { job, ended }];
+    kinds.into_iter().zip(1..).map(|(kind, seq)| Event { seq, at, kind }).collect()
+}
+
+#[tokio::test]
+async fn a_pcs_clock_cannot_make_it_look_well() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let say = async |events| app.ingest(host, report(BootId::new(&app.clock), events)).await.unwrap();
+    say(scan_story(&app, JobId::new(&app.clock), 400, JobState::Succeeded)).await;
+    let view = app.host(&administrator(), "pc").await.unwrap();
+    assert!(view.last_scan <= app.now());
+    // What fails after its clock was set right is seen.
+    say(scan_story(&app, JobId::new(&app.clock), 0, JobState::Failed)).await;
+    let view = app.host(&administrator(), "pc").await.unwrap();
+    assert!(view.reasons.iter().any(|r| r.word() == "scan-failed"), "{:?}", view.reasons);
+}
+
+#[tokio::test]
+async fn looking_at_one_file_is_not_having_scanned_the_pc() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let end = async |job| {
+        let ended = Ended { outcome: JobState::Succeeded, ..Ended::failed("") };
+        let event = Event { seq: 1, at: app.clock.now(), kind: EventKind::Ended { job, ended } };
+        app.ingest(host, report(BootId::new(&app.clock), vec![event])).await.unwrap();
+        app.host(&administrator(), "pc").await.unwrap().last_scan
+    };
+    let one = app.ask_scan(&administrator(), "pc", vec!["/tmp/one.txt".into()]).await.unwrap().row.id;
+    assert_eq!(end(one).await, 0);
+    let all = app.ask_scan(&administrator(), "pc", vec![]).await.unwrap().row.id;
+    assert!(end(all).await > 0);
+}
+
+#[tokio::test]
+async fn a_restored_database_is_obeyed_again() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let ahead = Report { generation: 700, ..report(BootId::new(&app.clock), vec![]) };
+    app.ingest(host, ahead).await.unwrap();
+    assert_eq!(app.desired(host).await.unwrap().generation, 701);
+    let absurd = Report { generation: u64::MAX, ..report(BootId::new(&app.clock), vec![]) };
+    app.ingest(host, absurd).await.unwrap();
+    assert_eq!(app.desired(host).await.unwrap().generation, 701);
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_refused_when_it_is_asked() {
+    let (_folder, app) = app().await;
+    enrol(&app, "pc").await;
+    let relative = app.ask_scan(&administrator(), "pc", vec!["relative/path".into()]).await;
+    assert!(matches!(relative, Err(AppError::Invalid(_))));
+    for full in ["/home", "C:\\Users", "@users", "\\\\server\\share"] {
+        app.ask_scan(&administrator(), "pc", vec![full.into()]).await.unwrap();
+    }
+    assert!(matches!(app.create_user(&administrator(), "schedule", "viewer").await, Err(AppError::Invalid(_))));
+    app.revoke_host(&administrator(), "pc").await.unwrap();
+    assert!(matches!(app.ask_backup(&administrator(), "pc").await, Err(AppError::Conflict(_))));
+}
+
+#[tokio::test]
+async fn one_impossible_restore_does_not_keep_a_host_from_everything_else() {
+    let (_folder, app) = app().await;
+    // Its escrow holds nothing that opens.
+    let (host, source) = (enrol(&app, "pc").await, enrol(&app, "source").await);
+    app.ingest(source, report(BootId::new(&app.clock), story(&app, JobId::new(&app.clock)))).await.unwrap();
+    let spec = keepwatch_proto::job::RestoreSpec {
+        snapshot: "latest".into(),
+        paths: vec![],
+        target: String::new(),
+        overwrite: false,
+        dry_run: false,
+        grant: String::new(),
+    };
+    let job = app.ask_restore(&administrator(), "pc", "source", spec).await.unwrap().row.id.to_string();
+    let desired = app.desired(host).await.unwrap();
+    assert!(desired.jobs.is_empty() && desired.grants.is_empty());
+    assert_eq!(app.job(&administrator(), &job).await.unwrap().row.state.0, JobState::Failed);
+    assert!(!app.may_read(host, source).await);
 }

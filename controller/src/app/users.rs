@@ -8,12 +8,16 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// A session lasts a working day.
 pub const SESSION: i64 = 12 * 3600;
+/// Passwords that are verified at once.
+pub const VERIFYING: usize = 2;
 /// Wrong passwords for one name before it must wait.
 const ATTEMPTS: u32 = 5;
+/// The same for one address, behind which there may be an office.
+const ATTEMPTS_FROM: u32 = 30;
 const WAIT: i64 = 60;
 const SHORTEST_PASSWORD: usize = 10;
 const LONGEST_PASSWORD: usize = 1024;
@@ -34,36 +38,53 @@ pub struct Session {
 #[derive(Default)]
 pub struct Attempts(Mutex<HashMap<String, (u32, i64)>>);
 
-/// More names than staff will ever be; beyond them the oldest are forgotten.
+/// Words that stand in records where a name would.
+const RESERVED: [&str; 2] = [store::jobs::SCHEDULE, "init"];
+
+/// More names and addresses than staff will ever have. Beyond them, those that have waited
+/// long enough are forgotten, and if there are none, nobody new is let in for a while.
 const REMEMBERED: usize = 10_000;
 
 impl Attempts {
-    fn check(&self, name: &str, now: i64) -> Result<(), AppError> {
-        let attempts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match attempts.get(name) {
-            Some((count, last)) if *count >= ATTEMPTS && now - last < WAIT => Err(AppError::TooMany),
-            _ => Ok(()),
-        }
-    }
-
-    fn note(&self, name: &str, now: i64, failed: bool) {
-        let mut attempts = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if !failed {
-            attempts.remove(name);
-            return;
-        }
+    /// Counts an attempt as failed until it succeeds, so that many at once are many.
+    fn begin(&self, keys: &[(String, u32)], now: i64) -> Result<(), AppError> {
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if attempts.len() >= REMEMBERED {
             attempts.retain(|_, (_, last)| now - *last < WAIT);
         }
-        let entry = attempts.entry(name.into()).or_insert((0, now));
-        *entry = (if now - entry.1 < WAIT { entry.0 + 1 } else { 1 }, now);
+        let recent = |entry: &(u32, i64)| if now - entry.1 < WAIT { entry.0 } else { 0 };
+        let spent = keys.iter().any(|(key, most)| attempts.get(key).is_some_and(|entry| recent(entry) >= *most));
+        if spent || attempts.len() >= REMEMBERED {
+            return Err(AppError::TooMany);
+        }
+        for (key, _) in keys {
+            let entry = attempts.entry(key.clone()).or_insert((0, now));
+            *entry = (recent(entry) + 1, now);
+        }
+        Ok(())
     }
+
+    fn succeeded(&self, keys: &[(String, u32)]) {
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, _) in keys {
+            attempts.remove(key);
+        }
+    }
+}
+
+/// What an attempt counts against: the name, and the address that it comes from.
+fn counted(name: &str, origin: &str) -> [(String, u32); 2] {
+    [(format!("name {name}"), ATTEMPTS), (format!("from {origin}"), ATTEMPTS_FROM)]
 }
 
 /// A password's hash, as stored.
 pub fn hash_password(password: &str) -> Result<String, AppError> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|h| h.to_string()).map_err(|e| AppError::Invalid(format!("this password cannot be used: {e}")))
+}
+
+fn wrong_password() -> AppError {
+    AppError::Invalid("the name or the password is wrong".into())
 }
 
 fn verify_password(hash: &str, password: &str) -> bool {
@@ -78,39 +99,61 @@ impl App {
     /// Logs one of the staff in.
     pub async fn login(&self, name: &str, password: &str, origin: &str) -> Result<Session, AppError> {
         let now = self.now();
+        let shown: String = name.chars().take(64).collect();
+        let stranger = Actor { user: shown, role: Role::Viewer, origin: origin.into() };
         if name.len() > LONGEST_NAME || password.len() > LONGEST_PASSWORD {
-            return Err(AppError::Forbidden("the name or the password is wrong".into()));
+            self.refused(&stranger, "log in").await?;
+            return Err(wrong_password());
         }
-        self.attempts.check(name, now)?;
+        let keys = counted(name, origin);
+        if let Err(error) = self.attempts.begin(&keys, now) {
+            self.refused(&stranger, "log in").await?;
+            return Err(error);
+        }
         let user = {
             let mut conn = self.store.read().await?;
             store::users::get(&mut conn, name).await?
         };
         let hash = user.as_ref().map_or(NOBODY.to_owned(), |u| u.password_hash.clone());
-        let password = password.to_owned();
-        // A slow hash is the point, and nobody else should wait for it.
-        let right = tokio::task::spawn_blocking(move || verify_password(&hash, &password)).await.unwrap_or(false);
-        self.attempts.note(name, now, !right || user.is_none());
-        let known_role = user.as_ref().and_then(|u| u.role.parse().ok()).filter(|_| right);
-        let actor = Actor {
-            user: name.chars().take(100).collect(),
-            role: known_role.unwrap_or(Role::Viewer),
-            origin: origin.into(),
+        let right = self.verify(hash, password).await;
+        let Some(role) = user.as_ref().and_then(|u| u.role.parse().ok()).filter(|_| right) else {
+            self.refused(&stranger, "log in").await?;
+            return Err(wrong_password());
         };
-        let deed = Deed { action: "log in", object: "", detail: "" };
-        let mut tx = self.store.begin().await?;
-        let Some(role) = known_role else {
-            self.write(&mut tx, &actor, &deed, "refused").await?;
-            store::commit(tx).await?;
-            return Err(AppError::Forbidden("the name or the password is wrong".into()));
-        };
+        self.attempts.succeeded(&keys);
+        let actor = Actor { role, ..stranger };
         let session = Session { token: new_secret(), expires: now + SESSION, role };
+        let mut tx = self.store.begin().await?;
         store::users::delete_expired_sessions(&mut tx, now).await?;
         store::users::insert_session(&mut tx, &hash_secret(&session.token), name, session.expires).await?;
         store::users::set_last_login(&mut tx, name, now).await?;
-        self.record(&mut tx, &actor, &deed).await?;
+        self.record(&mut tx, &actor, &Deed { action: "log in", object: "", detail: "" }).await?;
         store::commit(tx).await?;
         Ok(session)
+    }
+
+    /// A slow hash is the point; so few at a time, and nobody else waits for it.
+    async fn verify(&self, hash: String, password: &str) -> bool {
+        let Ok(_turn) = self.verifying.acquire().await else { return false };
+        let password = password.to_owned();
+        tokio::task::spawn_blocking(move || verify_password(&hash, &password)).await.unwrap_or(false)
+    }
+
+    async fn refused(&self, actor: &Actor, action: &str) -> Result<(), AppError> {
+        let mut conn = self.store.read().await?;
+        self.write(&mut conn, actor, &Deed { action, object: "", detail: "" }, "refused").await
+    }
+
+    /// A database without any staff is not the one that `init` prepared.
+    pub async fn demand_first_user(&self) -> Result<(), AppError> {
+        let mut conn = self.store.read().await?;
+        if store::users::list(&mut conn).await?.is_empty() {
+            return Err(AppError::Invalid(
+                "this database was not prepared by 'keepwatch-controller init'; name the right one with --database"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Who a session's token belongs to.
@@ -123,9 +166,12 @@ impl App {
     }
 
     /// Ends a session.
-    pub async fn logout(&self, token: &str) -> Result<(), AppError> {
-        let mut conn = self.store.read().await?;
-        Ok(store::users::delete_session(&mut conn, &hash_secret(token)).await?)
+    pub async fn logout(&self, token: &str, origin: &str) -> Result<(), AppError> {
+        let actor = self.actor(token, origin).await?;
+        let mut tx = self.store.begin().await?;
+        store::users::delete_session(&mut tx, &hash_secret(token)).await?;
+        self.record(&mut tx, &actor, &Deed { action: "log out", object: "", detail: "" }).await?;
+        Ok(store::commit(tx).await?)
     }
 
     /// All of the staff.
@@ -153,6 +199,11 @@ impl App {
         let fits = |c: char| c.is_alphanumeric() || "._-@".contains(c);
         if name.is_empty() || name.chars().count() > 64 || !name.chars().all(fits) {
             return Err(AppError::Invalid("a user's name has 1 to 64 letters, digits and . _ - @".into()));
+        }
+        if RESERVED.contains(&name) {
+            return Err(AppError::Invalid(format!(
+                "'{name}' stands for something else in records; choose another name"
+            )));
         }
         // 80 random bits: too many to guess, few enough to read to somebody.
         let password = hex::encode(rand::random::<[u8; 10]>());
@@ -188,17 +239,27 @@ impl App {
 
     /// Changes one's own password, and ends one's other sessions.
     pub async fn change_password(&self, actor: &Actor, old: &str, new: &str) -> Result<(), AppError> {
-        if new.chars().count() < SHORTEST_PASSWORD {
-            return Err(AppError::Invalid(format!("a password has at least {SHORTEST_PASSWORD} characters")));
+        if new.chars().count() < SHORTEST_PASSWORD || new.len() > LONGEST_PASSWORD {
+            return Err(AppError::Invalid(format!(
+                "a password has at least {SHORTEST_PASSWORD} characters and at most {LONGEST_PASSWORD} bytes"
+            )));
         }
-        self.attempts.check(&actor.user, self.now())?;
+        let keys = counted(&actor.user, &actor.origin);
+        self.attempts.begin(&keys, self.now())?;
+        let user = {
+            let mut conn = self.store.read().await?;
+            store::users::get(&mut conn, &actor.user).await?.ok_or(AppError::Unauthenticated)?
+        };
+        if !self.verify(user.password_hash, old).await {
+            self.refused(actor, "password change").await?;
+            return Err(AppError::Invalid("the old password is wrong".into()));
+        }
+        self.attempts.succeeded(&keys);
+        let new = new.to_owned();
+        let hash = tokio::task::spawn_blocking(move || hash_password(&new)).await;
+        let hash = hash.map_err(|e| AppError::Invalid(e.to_string()))??;
         let mut tx = self.store.begin().await?;
-        let user = store::users::get(&mut tx, &actor.user).await?.ok_or(AppError::Unauthenticated)?;
-        if !verify_password(&user.password_hash, old) {
-            self.attempts.note(&actor.user, self.now(), true);
-            return Err(AppError::Forbidden("the old password is wrong".into()));
-        }
-        store::users::set_password(&mut tx, &user.name, &hash_password(new)?).await?;
+        store::users::set_password(&mut tx, &user.name, &hash).await?;
         store::users::delete_sessions_of(&mut tx, &user.name).await?;
         self.record(&mut tx, actor, &Deed { action: "password change", object: &user.name, detail: "" }).await?;
         Ok(store::commit(tx).await?)
@@ -213,15 +274,20 @@ mod tests {
     #[test]
     fn guessing_is_slowed_down_and_forgiven() {
         let attempts = Attempts::default();
+        let wang = counted("wang", "192.0.2.1");
         for second in 0..5 {
-            attempts.check("wang", second).unwrap();
-            attempts.note("wang", second, true);
+            attempts.begin(&wang, second).unwrap();
         }
-        assert!(matches!(attempts.check("wang", 10), Err(AppError::TooMany)));
-        attempts.check("li", 10).unwrap();
-        attempts.check("wang", 4 + WAIT).unwrap();
-        attempts.note("wang", 70, false);
-        attempts.check("wang", 71).unwrap();
+        assert!(matches!(attempts.begin(&wang, 10), Err(AppError::TooMany)));
+        attempts.begin(&counted("li", "192.0.2.1"), 10).unwrap();
+        attempts.begin(&wang, 4 + WAIT).unwrap();
+        attempts.succeeded(&wang);
+        for _ in 0..5 {
+            attempts.begin(&wang, 100).unwrap();
+        }
+        // Many names from one address are one guesser.
+        let many = (0..100).filter(|n| attempts.begin(&counted(&n.to_string(), "192.0.2.2"), 100).is_ok());
+        assert_eq!(many.count(), ATTEMPTS_FROM as usize);
     }
 
     #[test]

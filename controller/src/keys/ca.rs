@@ -14,13 +14,20 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
 
 const CA_YEARS: i64 = 20;
 const SERVER_DAYS: i64 = 730;
-const HOST_DAYS: i64 = 730;
+/// Long: a host is looked up at every connection, so what ends its access is revoking it,
+/// and a PC that nobody watches must not drop off by itself.
+const HOST_DAYS: i64 = 3650;
+/// The controller's own key and certificate.
+const SERVER: &str = "server.pem";
 /// PCs' clocks are off; a certificate is good a little before it was made.
 const BACKDATED: Duration = Duration::days(2);
 
@@ -72,24 +79,29 @@ impl Ca {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.signed_by(&key, &self.issuer)?;
-        for (name, content) in [("server.key", key.serialize_pem()), ("server.pem", certificate.pem())] {
-            let path = self.folder.join(name);
-            if path.exists() {
-                std::fs::remove_file(&path).map_err(|e| KeyError::File(path.clone(), e))?;
-            }
-            write_secret(&path, content.as_bytes())?;
+        // One file, and one rename: key and certificate never belong to different ones.
+        let (path, staged) = (self.folder.join(SERVER), self.folder.join("server.new"));
+        let at = |e| KeyError::File(staged.clone(), e);
+        match std::fs::remove_file(&staged) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(at(e)),
+            _ => {}
         }
-        Ok(())
+        write_secret(&staged, format!("{}{}", key.serialize_pem(), certificate.pem()).as_bytes())?;
+        std::fs::rename(&staged, path).map_err(at)
     }
 
-    /// Makes the controller's certificate anew when it has less than a third of its life
-    /// left, or is for other names.
+    /// Makes the controller's certificate anew when it is missing, has less than a third of
+    /// its life left, or is for other names.
     pub fn renew_server(&self, names: &[String]) -> Result<(), KeyError> {
-        let path = self.folder.join("server.pem");
+        let path = self.folder.join(SERVER);
+        if !path.exists() {
+            return self.issue_server(names);
+        }
         let der = CertificateDer::from_pem_slice(read(&path)?.as_bytes()).map_err(|e| KeyError::Tls(e.to_string()))?;
         let (_, certificate) = x509_parser::parse_x509_certificate(&der).map_err(|e| KeyError::Tls(e.to_string()))?;
         let left = certificate.validity().not_after.timestamp() - self.clock.now().timestamp();
-        if left < SERVER_DAYS * 86_400 / 3 { self.issue_server(names) } else { Ok(()) }
+        let good = left >= SERVER_DAYS * 86_400 / 3 && names_of(&certificate) == names;
+        if good { Ok(()) } else { self.issue_server(names) }
     }
 
     /// A certificate for a host whose request is `csr`; of the request only the key is taken.
@@ -132,10 +144,9 @@ impl Ca {
         builder: rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>,
     ) -> Result<Arc<ServerConfig>, KeyError> {
         let tls = |e: &dyn std::fmt::Display| KeyError::Tls(e.to_string());
-        let server =
-            CertificateDer::from_pem_slice(read(&self.folder.join("server.pem"))?.as_bytes()).map_err(|e| tls(&e))?;
-        let key =
-            PrivateKeyDer::from_pem_slice(read(&self.folder.join("server.key"))?.as_bytes()).map_err(|e| tls(&e))?;
+        let pem = read(&self.folder.join(SERVER))?;
+        let server = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| tls(&e))?;
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|e| tls(&e))?;
         // The CA goes along, so that a client that knows only its fingerprint can find it.
         let mut config = builder.with_single_cert(vec![server, self.certificate.clone()], key).map_err(|e| tls(&e))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -149,6 +160,22 @@ pub struct HostCertificate {
     pub fingerprint: Fingerprint,
     /// The chain: its own, then the CA's.
     pub pem: String,
+}
+
+/// The names and addresses that a certificate is for.
+fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|n| n.value.general_names.iter());
+    names
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            GeneralName::IPAddress(bytes) => match bytes.len() {
+                4 => <[u8; 4]>::try_from(*bytes).ok().map(|b| IpAddr::from(b).to_string()),
+                _ => <[u8; 16]>::try_from(*bytes).ok().map(|b| IpAddr::from(b).to_string()),
+            },
+            _ => None,
+        })
+        .collect()
 }
 
 /// The host that a certificate speaks for. The chain was verified by TLS.
@@ -228,11 +255,23 @@ mod tests {
     #[test]
     fn the_servers_certificate_is_renewed_in_time() {
         let (folder, ca) = ca();
-        let before = read(&folder.path().join("server.pem")).unwrap();
+        let server = folder.path().join(SERVER);
+        let before = read(&server).unwrap();
         ca.renew_server(&["localhost".into()]).unwrap();
-        assert_eq!(read(&folder.path().join("server.pem")).unwrap(), before);
+        assert_eq!(read(&server).unwrap(), before);
+        // For other names, or after a crash that took it away.
+        let names = ["localhost".into(), "192.0.2.7".into(), "2001:db8::1".into()];
+        ca.renew_server(&names).unwrap();
+        let renamed = read(&server).unwrap();
+        assert_ne!(renamed, before);
+        ca.renew_server(&names).unwrap();
+        assert_eq!(read(&server).unwrap(), renamed);
+        std::fs::remove_file(&server).unwrap();
+        ca.renew_server(&["localhost".into()]).unwrap();
+        assert!(ca.agent_tls().is_ok() && ca.staff_tls().is_ok());
+        let before = read(&server).unwrap();
         let later = Clock::fixed(Clock::system().now() + chrono::TimeDelta::days(SERVER_DAYS - 100));
         Ca::open(folder.path(), &later).unwrap().renew_server(&["localhost".into()]).unwrap();
-        assert_ne!(read(&folder.path().join("server.pem")).unwrap(), before);
+        assert_ne!(read(&server).unwrap(), before);
     }
 }

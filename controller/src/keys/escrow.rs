@@ -7,6 +7,11 @@ use age::x25519::{Identity, Recipient};
 use std::path::Path;
 use std::str::FromStr;
 
+/// The public half of an offline key, as people write it.
+pub fn recipient(text: &str) -> Result<Recipient, KeyError> {
+    Recipient::from_str(text.trim()).map_err(|e| KeyError::Recovery(format!("'{}' is none ({e})", text.escape_debug())))
+}
+
 /// The key that opens them, and to whom they are encrypted.
 pub struct Escrow {
     identity: Identity,
@@ -17,13 +22,11 @@ const KEY: &str = "escrow.key";
 const RECOVERY: &str = "recovery.pub";
 
 impl Escrow {
-    /// Makes a new key in `folder`; `recovery` is the public half of an offline key (`age1…`).
-    pub fn create(folder: &Path, recovery: Option<&str>) -> Result<(), KeyError> {
+    /// Makes a new key in `folder`; `recovery` is the public half of an offline key.
+    pub fn create(folder: &Path, recovery: Option<&Recipient>) -> Result<(), KeyError> {
         std::fs::create_dir_all(folder).map_err(|e| KeyError::File(folder.into(), e))?;
         if let Some(recovery) = recovery {
-            Recipient::from_str(recovery)
-                .map_err(|e| KeyError::Escrow(format!("'{recovery}' is no age recipient: {e}")))?;
-            write_secret(&folder.join(RECOVERY), recovery.as_bytes())?;
+            write_secret(&folder.join(RECOVERY), recovery.to_string().as_bytes())?;
         }
         write_secret(&folder.join(KEY), Identity::generate().to_string().expose_secret().as_bytes())
     }
@@ -73,10 +76,10 @@ mod tests {
     fn an_offline_key_is_a_recipient_too() {
         let folder = tempfile::tempdir().unwrap();
         let offline = Identity::generate();
-        Escrow::create(folder.path(), Some(&offline.to_public().to_string())).unwrap();
+        Escrow::create(folder.path(), Some(&recipient(&offline.to_public().to_string()).unwrap())).unwrap();
         let recipients = Escrow::open(folder.path()).unwrap().recipients();
         assert_eq!(recipients.len(), 2);
         assert_eq!(recipients[1], offline.to_public().to_string());
-        assert!(Escrow::create(tempfile::tempdir().unwrap().path(), Some("age1nonsense")).is_err());
+        assert!(matches!(recipient("age1nonsense"), Err(KeyError::Recovery(_))));
     }
 }

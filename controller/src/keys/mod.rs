@@ -28,6 +28,9 @@ pub enum KeyError {
     /// The escrow key does not open what it should.
     #[error("the escrowed repository password cannot be opened with this controller's key: {0}")]
     Escrow(String),
+    /// No public half of a recovery key.
+    #[error("a recovery key is the line that begins with 'age1' in what 'age-keygen' prints: {0}")]
+    Recovery(String),
     /// A bundle cannot be signed.
     #[error("the bundle cannot be signed: {0}")]
     Signing(String),

@@ -6,6 +6,7 @@ use aws_lc_rs::rand::SystemRandom;
 use keepwatch_proto::bundle::TARGET;
 use rcgen::{KeyPair, PKCS_ED25519};
 use std::collections::HashMap;
+use std::fs::File;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use tough::editor::RepositoryEditor;
@@ -72,7 +73,25 @@ impl Signing {
         let staged = staging.path().join(TARGET);
         std::fs::write(&staged, packed).map_err(|e| KeyError::File(staged.clone(), e))?;
         self.sign(staging.path(), &staged, version).await.map_err(|e| KeyError::Signing(e.to_string()))?;
-        self.forget_before(version).map_err(|e| KeyError::File(self.folder.clone(), e))
+        self.forget_before(version).and_then(|()| self.sync()).map_err(|e| KeyError::File(self.folder.clone(), e))
+    }
+
+    /// Onto the disk, before anybody is told of it.
+    fn sync(&self) -> std::io::Result<()> {
+        for folder in [self.targets(), self.metadata()] {
+            for entry in std::fs::read_dir(&folder)? {
+                File::open(entry?.path())?.sync_all()?;
+            }
+            File::open(&folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// The newest version that was signed; 0: none.
+    pub fn newest(&self) -> u64 {
+        let text = std::fs::read(self.metadata().join("timestamp.json")).unwrap_or_default();
+        let timestamp: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        timestamp["signed"]["version"].as_u64().unwrap_or(0)
     }
 
     /// Removes what nobody fetches any more: all but the newest versions, of which an agent
@@ -152,6 +171,7 @@ mod tests {
         // Root, timestamp, and snapshot and targets of each version.
         assert_eq!(count(signing.metadata()), 2 + 2 * 3);
         assert!(signing.root_json().is_ok());
+        assert_eq!(signing.newest(), 5);
     }
 
     #[tokio::test]

@@ -8,9 +8,11 @@ use futures_util::StreamExt;
 use keepwatch_proto::ids::HostId;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt;
@@ -100,6 +102,8 @@ pub(super) struct Item {
 #[derive(Debug)]
 pub struct FolderStore {
     root: PathBuf,
+    /// Bytes of each host's objects, once somebody has asked for them.
+    used: Mutex<HashMap<HostId, u64>>,
 }
 
 impl FolderStore {
@@ -111,7 +115,7 @@ impl FolderStore {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
             _ => fs::create_dir_all(&incoming)?,
         }
-        Ok(Self { root })
+        Ok(Self { root, used: Mutex::default() })
     }
 
     /// A host's repository, for the engine and for restic.
@@ -119,8 +123,22 @@ impl FolderStore {
         self.root.join(host.to_string())
     }
 
-    /// Bytes of all objects of a host. Walks its folder: call it where blocking is allowed.
+    /// Bytes of all objects of a host. Walks its folder the first time: call it where
+    /// blocking is allowed.
     pub fn bytes_used(&self, host: HostId) -> u64 {
+        let known = self.used().get(&host).copied();
+        known.unwrap_or_else(|| {
+            let bytes = self.measure(host);
+            self.used().insert(host, bytes);
+            bytes
+        })
+    }
+
+    fn used(&self) -> MutexGuard<'_, HashMap<HostId, u64>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn measure(&self, host: HostId) -> u64 {
         let mut folders = vec![self.folder(host)];
         let mut bytes = 0;
         while let Some(folder) = folders.pop() {
@@ -202,19 +220,26 @@ impl FolderStore {
         }
         let incoming = self.root.join(INCOMING);
         let (file, temporary) = blocking(move || Ok(NamedTempFile::new_in(incoming)?.into_parts())).await?;
-        let hash = receive(file, body, object.limit()).await?;
+        let (hash, length) = receive(file, body, object.limit()).await?;
         let path = self.path(host, object);
+        let new = !tokio::fs::try_exists(&path).await?;
         blocking(move || match object {
             Object::Config => place_config(temporary, &path, hash),
             Object::Named(_, name) if name == hash => place(temporary, &path, hash),
             Object::Named(..) => Err(RepositoryError::Corrupt),
         })
-        .await
+        .await?;
+        if let Some(used) = self.used().get_mut(&host).filter(|_| new) {
+            *used += length;
+        }
+        Ok(())
     }
 
     /// Removes an object. What may be removed is decided above.
     pub(super) async fn remove(&self, host: HostId, object: Object) -> Result<(), RepositoryError> {
-        Ok(tokio::fs::remove_file(self.path(host, object)).await?)
+        tokio::fs::remove_file(self.path(host, object)).await?;
+        self.used().remove(&host);
+        Ok(())
     }
 }
 
@@ -224,8 +249,8 @@ async fn blocking<T: Send + 'static>(
     spawn_blocking(work).await.map_err(|e| RepositoryError::Disk(io::Error::other(e)))?
 }
 
-/// Writes the body to the file and onto the disk; answers with its hash.
-async fn receive(file: File, body: Body, limit: u64) -> Result<Hash, RepositoryError> {
+/// Writes the body to the file and onto the disk; answers with its hash and length.
+async fn receive(file: File, body: Body, limit: u64) -> Result<(Hash, u64), RepositoryError> {
     let (mut file, mut body) = (tokio::fs::File::from_std(file), body.into_data_stream());
     let (mut hasher, mut length) = (Sha256::new(), 0);
     while let Some(chunk) = tokio::time::timeout(SILENCE, body.next()).await.map_err(|_| RepositoryError::BrokenOff)? {
@@ -240,7 +265,7 @@ async fn receive(file: File, body: Body, limit: u64) -> Result<Hash, RepositoryE
     // Errors of the writes before show here at the latest.
     file.flush().await?;
     file.sync_all().await?;
-    Ok(hasher.finalize().into())
+    Ok((hasher.finalize().into(), length))
 }
 
 /// Gives a received object its name. One that is there already has this content too, by its

@@ -102,6 +102,7 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
     let progress: Vec<Progress> = report.progress.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     Ok(Report {
         boot,
+        generation: report.generation,
         bundle: report.bundle.map_or(0, |b| b.version),
         facts: report.facts.map(Into::into),
         events,

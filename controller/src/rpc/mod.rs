@@ -10,18 +10,22 @@ use crate::app::{App, AppError};
 use crate::door::{Admission, Caller};
 use crate::keys::ca::host_of;
 use crate::repository::{self, HostIdentity};
+use axum::http::StatusCode;
 use axum::{Extension, Router};
 use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::pin::Fingerprint;
 use keepwatch_proto::wire::agent::enrolment_server::EnrolmentServer;
 use keepwatch_proto::wire::agent::link_server::LinkServer;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
 /// Largest enrolment request, in bytes.
 const MAX_ENROLMENT: usize = 64 << 10;
+/// Connections without a certificate at once; the rest are closed, and come again.
+const STRANGERS: usize = 256;
 
 /// What the door leads to.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ pub struct AgentDoor {
     app: Arc<App>,
     strangers: Router,
     hosts: Router,
+    refused: Router,
+    room: Arc<Semaphore>,
 }
 
 impl AgentDoor {
@@ -38,24 +44,35 @@ impl AgentDoor {
         let link = LinkServer::new(link::Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
         let hosts = Routes::new(link)
             .into_axum_router()
+            .reset_fallback()
             .merge(signatures::router(&app.signatures))
             .merge(repository_service(app));
-        Self { app: app.clone(), strangers: Routes::new(enrolment).into_axum_router(), hosts }
+        Self {
+            app: app.clone(),
+            // Without the fallback that gRPC routes bring: there is nothing else here.
+            strangers: Routes::new(enrolment).into_axum_router().reset_fallback(),
+            hosts,
+            refused: Router::new().fallback(refused),
+            room: Arc::new(Semaphore::new(STRANGERS)),
+        }
     }
 
     /// Decides about a connection.
     pub async fn admit(self, caller: Caller) -> Option<Admission> {
         let Some(certificate) = caller.certificate else {
-            return Some(Admission { router: self.strangers, leash: CancellationToken::new() });
+            let permit = self.room.try_acquire_owned().ok()?;
+            return Some(Admission { router: self.strangers, leash: CancellationToken::new(), permit: Some(permit) });
         };
         let host = host_of(&certificate)?;
         // Taken before the look at the database: whoever is revoked in between is cut by it.
         let leash = self.app.hub.leash(host);
         match self.app.authenticate(host, &Fingerprint::of(&certificate).to_string()).await {
-            Ok(true) => Some(Admission { router: self.hosts.layer(Extension(HostIdentity(host))), leash }),
+            Ok(true) => {
+                Some(Admission { router: self.hosts.layer(Extension(HostIdentity(host))), leash, permit: None })
+            }
             Ok(false) => {
                 tracing::warn!(%host, address = %caller.address, "a revoked or replaced certificate was shown");
-                None
+                Some(Admission { router: self.refused, leash, permit: None })
             }
             Err(error) => {
                 tracing::error!(%error, "a host could not be looked up");
@@ -63,6 +80,13 @@ impl AgentDoor {
             }
         }
     }
+}
+
+/// All that a host which was cut off is told: an answer, so that it need not guess and retry.
+async fn refused() -> (StatusCode, [(&'static str, &'static str); 2], &'static str) {
+    // As gRPC says it, and as HTTP does.
+    const WHY: &str = "this PC's certificate was revoked or replaced; ask an administrator, and enrol it anew";
+    (StatusCode::FORBIDDEN, [("grpc-status", "7"), ("grpc-message", WHY)], WHY)
 }
 
 /// A use case's refusal, as the wire says it.

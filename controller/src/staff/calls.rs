@@ -1,11 +1,12 @@
 //! The calls, one after another.
 
 use super::{Service, bearer, origin, views};
+use crate::app::detections::SHOWN;
 use crate::app::signatures::Import;
 use crate::app::snapshots::Flow;
 use crate::hub::Change;
 use crate::rpc::status;
-use keepwatch_proto::job::{JobSpec, JobState};
+use keepwatch_proto::job::JobSpec;
 use keepwatch_proto::wire::staff as wire;
 use keepwatch_proto::wire::staff::staff_server::Staff;
 use std::pin::Pin;
@@ -33,7 +34,7 @@ impl Staff for Service {
 
     async fn logout(&self, request: Request<wire::Empty>) -> Reply<wire::Empty> {
         let token = bearer(request.metadata()).unwrap_or_default();
-        self.0.logout(token).await.map_err(|e| status(&e))?;
+        self.0.logout(token, &origin(&request)).await.map_err(|e| status(&e))?;
         Ok(Response::new(wire::Empty {}))
     }
 
@@ -139,6 +140,7 @@ impl Staff for Service {
 
     async fn watch_job(&self, request: Request<wire::JobId>) -> Reply<Self::WatchJobStream> {
         let actor = self.actor(&request).await?;
+        let (token, from) = (bearer(request.metadata()).unwrap_or_default().to_owned(), origin(&request));
         let id = request.into_inner().id;
         // Heard from before the first look, so that nothing falls in between.
         let mut changes = self.0.hub.watch();
@@ -149,7 +151,7 @@ impl Staff for Service {
             let host = first.row.host;
             let mut next = Ok(first);
             loop {
-                let ended = next.as_ref().map_or(true, |job| is_over(job.row.state.0));
+                let ended = next.as_ref().map_or(true, |job| job.row.state.0.is_end());
                 if out.send(next.map(views::job).map_err(|e| status(&e))).await.is_err() || ended {
                     return;
                 }
@@ -164,7 +166,11 @@ impl Staff for Service {
                         }
                     }
                 }
-                next = app.job(&actor, &id).await;
+                // The session may have ended, or its owner be gone.
+                next = match app.actor(&token, &from).await {
+                    Ok(actor) => app.job(&actor, &id).await,
+                    Err(error) => Err(error),
+                };
             }
         });
         Ok(Response::new(ReceiverStream::new(replies)))
@@ -209,8 +215,10 @@ impl Staff for Service {
     async fn list_detections(&self, request: Request<wire::ListDetectionsRequest>) -> Reply<wire::Detections> {
         let actor = self.actor(&request).await?;
         let wire::ListDetectionsRequest { host, all } = request.into_inner();
-        let detections = self.0.detections(&actor, &host, all).await.map_err(|e| status(&e))?;
-        Ok(Response::new(wire::Detections { detections: detections.into_iter().map(views::detection).collect() }))
+        let found = self.0.detections(&actor, &host, all).await.map_err(|e| status(&e))?;
+        let more = found.len() > SHOWN;
+        let detections = found.into_iter().take(SHOWN).map(views::detection).collect();
+        Ok(Response::new(wire::Detections { detections, more }))
     }
 
     async fn acknowledge_detection(&self, request: Request<wire::AcknowledgeRequest>) -> Reply<wire::Empty> {
@@ -300,8 +308,4 @@ impl Staff for Service {
             at: self.0.now(),
         }))
     }
-}
-
-fn is_over(state: JobState) -> bool {
-    state.is_end()
 }

@@ -70,14 +70,20 @@ pub async fn insert(conn: &mut Conn, id: DetectionId, host: HostId, at: i64, d: 
     Ok(())
 }
 
-/// The newest thousand, of one host or all, open ones only or all.
-pub async fn list(conn: &mut Conn, host: Option<HostId>, all: bool) -> Result<Vec<DetectionRow>, StoreError> {
+/// The newest ones, at most `limit`, of one host or all, open ones only or all.
+pub async fn list(
+    conn: &mut Conn,
+    host: Option<HostId>,
+    all: bool,
+    limit: usize,
+) -> Result<Vec<DetectionRow>, StoreError> {
     let host = host.map(|h| h.to_string()).unwrap_or_default();
     Ok(sqlx::query_as(
-        "SELECT * FROM detections WHERE ($1 = '' OR host = $1) AND ($2 = 1 OR acknowledged = 0) ORDER BY at DESC, id DESC LIMIT 1000",
+        "SELECT * FROM detections WHERE ($1 = '' OR host = $1) AND ($2 = 1 OR acknowledged = 0) ORDER BY at DESC, id DESC LIMIT $3",
     )
     .bind(host)
     .bind(i64::from(all))
+    .bind(signed(limit as u64))
     .fetch_all(conn)
     .await?)
 }

@@ -81,6 +81,16 @@ pub async fn bump(conn: &mut Conn, id: HostId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Its generation becomes this one.
+pub async fn set_generation(conn: &mut Conn, id: HostId, generation: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET generation = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(generation)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Something that all of them must be has changed.
 pub async fn bump_all(conn: &mut Conn) -> Result<(), StoreError> {
     sqlx::query("UPDATE hosts SET generation = generation + 1").execute(conn).await?;

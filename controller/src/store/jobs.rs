@@ -31,6 +31,8 @@ pub struct JobRow {
     pub cancel: i64,
     /// Whose snapshot a restore reads, where it is another's.
     pub source_host: String,
+    /// 1: it covers what the policy names, so it counts for the host's health.
+    pub whole: i64,
     /// When it was asked for.
     pub created: i64,
     /// When work began, by the PC's clock.
@@ -74,6 +76,7 @@ impl JobRow {
             origin: origin.into(),
             cancel: 0,
             source_host: String::new(),
+            whole: 1,
             created,
             started: 0,
             ended: 0,
@@ -89,9 +92,9 @@ impl JobRow {
 /// Adds one; one that is there already stays as it is.
 pub async fn insert(conn: &mut Conn, job: &JobRow) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO jobs (id, host, spec, kind, state, origin, cancel, source_host, created, started, ended, \
+        "INSERT INTO jobs (id, host, spec, kind, state, origin, cancel, source_host, whole, created, started, ended, \
          message, tally, failures, snapshot, target) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, 0, '', $10, '[]', '', '') ON CONFLICT (id) DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, 0, '', $11, '[]', '', '') ON CONFLICT (id) DO NOTHING",
     )
     .bind(job.id.to_string())
     .bind(job.host.to_string())
@@ -100,6 +103,7 @@ pub async fn insert(conn: &mut Conn, job: &JobRow) -> Result<(), StoreError> {
     .bind(job.state.0.word())
     .bind(&job.origin)
     .bind(&job.source_host)
+    .bind(job.whole)
     .bind(job.created)
     .bind(job.started)
     .bind(json(&job.tally.0)?)
@@ -137,7 +141,7 @@ pub async fn open_of(conn: &mut Conn, host: HostId) -> Result<Vec<JobRow>, Store
 pub async fn last_done(conn: &mut Conn) -> Result<Vec<LastDone>, StoreError> {
     Ok(sqlx::query_as(
         "SELECT host, kind, MAX(ended) AS ended FROM jobs WHERE state IN ('succeeded', 'partial') \
-         AND kind IN ('scan', 'backup') GROUP BY host, kind",
+         AND kind IN ('scan', 'backup') AND whole = 1 GROUP BY host, kind",
     )
     .fetch_all(conn)
     .await?)
@@ -155,13 +159,14 @@ pub struct LastDone {
     pub ended: i64,
 }
 
-/// How the newest ended job of each host and kind ended, to tell a run that failed since.
+/// How the newest run of each host and kind ended, to tell one that failed since. A run that
+/// staff called off tells nothing.
 pub async fn last_ended(conn: &mut Conn) -> Result<Vec<LastEnded>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT j.host AS host, j.kind AS kind, j.state AS state FROM jobs j JOIN \
-         (SELECT host, kind, MAX(ended) AS ended FROM jobs WHERE ended > 0 GROUP BY host, kind) newest \
-         ON j.host = newest.host AND j.kind = newest.kind AND j.ended = newest.ended \
-         WHERE j.kind IN ('scan', 'backup')",
+        "SELECT host, kind, state FROM (SELECT host, kind, state, \
+         ROW_NUMBER() OVER (PARTITION BY host, kind ORDER BY ended DESC, id DESC) AS place FROM jobs \
+         WHERE state IN ('succeeded', 'partial', 'failed') AND kind IN ('scan', 'backup') AND whole = 1) AS runs \
+         WHERE place = 1",
     )
     .fetch_all(conn)
     .await?)

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Executor, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use std::path::Path;
 
 /// What one function works on: a connection, or the inside of a transaction.
@@ -34,6 +34,9 @@ pub struct Store {
 /// What can go wrong with it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The database cannot be reached at all.
+    #[error("the database {0} cannot be opened: {1}; check that it runs, and the URL")]
+    Unreachable(String, sqlx::Error),
     /// The database refused, is away or is full.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -50,6 +53,11 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let sqlite = url.starts_with("sqlite:");
+        // A pool would try for half a minute and then say only that time is up.
+        match AnyConnection::connect(url).await {
+            Ok(connection) => connection.close().await?,
+            Err(error) => return Err(StoreError::Unreachable(without_password(url), error)),
+        }
         // SQLite has one writer; one connection makes waiting for it a queue, not an error.
         let pool = AnyPoolOptions::new()
             .max_connections(if sqlite { 1 } else { 16 })
@@ -73,9 +81,20 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// The URL of the embedded database in a data folder.
+    /// The URL of the embedded database in a data folder. One that is missing is not made
+    /// anew: an empty one would shut every host out.
     pub fn embedded_url(data: &Path) -> String {
-        format!("sqlite:{}?mode=rwc", data.join("keepwatch.db").display())
+        format!("sqlite:{}?mode=rw", data.join("keepwatch.db").display())
+    }
+
+    /// The same, made if need be.
+    pub fn new_embedded_url(data: &Path) -> String {
+        format!("{}c", Self::embedded_url(data))
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
     }
 
     /// A connection to read from.
@@ -102,6 +121,17 @@ impl<T: DeserializeOwned> TryFrom<String> for Json<T> {
     type Error = serde_json::Error;
     fn try_from(text: String) -> Result<Self, serde_json::Error> {
         serde_json::from_str(&text).map(Self)
+    }
+}
+
+/// A URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => {
+            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
+            format!("{}://{user}{}", &url[..scheme], &url[at..])
+        }
+        _ => url.to_owned(),
     }
 }
 

@@ -267,7 +267,7 @@ async fn a_change_reaches_the_page_and_another_hosts_does_not() {
     assert!(next().await.unwrap().contains("event: change"));
     // The session ends: one more event, so that the page finds out, and then nothing.
     let token = cookie.split('=').nth(1).unwrap();
-    pages.app.logout(token).await.unwrap();
+    pages.app.logout(token, "").await.unwrap();
     pages.app.hub.tell(Change::Fleet);
     assert!(next().await.unwrap().contains("event: change"));
     assert_eq!(next().await, None);

@@ -89,6 +89,20 @@ fn every_action_leaves_an_audit_record_and_a_viewer_only_looks() {
     }
 }
 
+#[test]
+fn ten_pcs_that_race_for_a_token_of_three_are_three() {
+    let controller = Controller::start();
+    let staff = controller.staff();
+    let token = staff.json(&["tokens", "create", "--uses", "3"])["token"].as_str().unwrap().to_owned();
+    let enrolled = std::thread::scope(|scope| {
+        let tries: Vec<_> =
+            (0..10).map(|_| scope.spawn(|| Agent::new().enroll(&controller, &token).code == 0)).collect();
+        tries.into_iter().map(|t| t.join().unwrap()).filter(|ok| *ok).count()
+    });
+    assert_eq!(enrolled, 3);
+    assert_eq!(staff.json(&["hosts", "list"]).as_array().unwrap().len(), 3);
+}
+
 /// What a PC asks with, by hand.
 fn ask(controller: &Controller, secret: &str, csr: &str, escrow: &str) -> tonic::Status {
     let tls =

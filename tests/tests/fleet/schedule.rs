@@ -6,7 +6,7 @@ use std::fs;
 
 #[test]
 fn a_scan_comes_due_while_the_controller_is_away_and_arrives_once() {
-    let (mut controller, staff, agent) = fleet();
+    let (mut controller, staff, mut agent) = fleet();
     let host = agent.host();
     let disk = agent.disk();
     fs::write(disk.join("marked"), "keepwatch-test-marker").unwrap();
@@ -24,6 +24,12 @@ fn a_scan_comes_due_while_the_controller_is_away_and_arrives_once() {
     agent.shift_clock(24 * 3600);
     // Started, the detection, ended: all wait in the outbox.
     until("the scan has run", || agent.status()["events_waiting"].as_u64().is_some_and(|n| n >= 3));
+    let waiting = agent.status()["events_waiting"].as_u64();
+    // The power goes, too: what waits is on the disk.
+    agent.kill();
+    agent.start();
+    until("the agent is up again", || agent.status()["running"] == true);
+    assert_eq!(agent.status()["events_waiting"].as_u64(), waiting);
     controller.shift_clock(24 * 3600);
     controller.restart();
 

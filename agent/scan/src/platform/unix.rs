@@ -78,11 +78,11 @@ pub(crate) fn is_pseudo_file_system(_folder: &Path) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::read::{Unread, read_whole};
+    use crate::read::{self, Unread};
     use crate::walk::{Excludes, Step, walk};
 
     fn why(path: &Path) -> Option<Skip> {
-        match read_whole(path, 100, &mut Vec::new()) {
+        match read::open(path, 100) {
             Err(Unread::Skipped(skip)) => Some(skip),
             _ => None,
         }

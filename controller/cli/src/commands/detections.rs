@@ -110,9 +110,15 @@ impl Detections {
                 let host = inner.host.or(outer.host).unwrap_or_default();
                 let request = wire::ListDetectionsRequest { host, all: inner.all || outer.all };
                 let none = if request.all { "There is no detection." } else { "There is no open detection." };
-                let detections = staff.list_detections(request).await?.into_inner().detections;
+                let wire::Detections { detections, more } = staff.list_detections(request).await?.into_inner();
                 let views: Vec<DetectionView> = detections.into_iter().map(Into::into).collect();
                 context.output.list(&views, none)?;
+                if more {
+                    context.output.note(&format!(
+                        "Only the newest {} are shown; there are older ones. Name a host with --host.",
+                        views.len()
+                    ));
+                }
             }
             Action::Acknowledge { id, reason } => {
                 staff.acknowledge_detection(wire::AcknowledgeRequest { id: id.clone(), reason }).await?;

@@ -154,9 +154,14 @@ impl Card for ImportView {
         if self.ignored.len() > NAMED {
             lines.push(("ignored", format!("and {} more", self.ignored.len() - NAMED)));
         }
-        lines.extend(self.problems.iter().map(|ProblemView { file, line, message, fatal }| {
-            (if *fatal { "error" } else { "warning" }, format!("{file}:{line}: {message}"))
-        }));
+        // What does not compile is all shown; of what only could be better, enough to see the kind.
+        for (word, fatal, most) in [("error", true, usize::MAX), ("warning", false, NAMED)] {
+            let these: Vec<&ProblemView> = self.problems.iter().filter(|p| p.fatal == fatal).collect();
+            lines.extend(these.iter().take(most).map(|p| (word, format!("{}:{}: {}", p.file, p.line, p.message))));
+            if these.len() > most {
+                lines.push((word, format!("and {} more; all with --output json", these.len() - most)));
+            }
+        }
         lines
     }
 }

@@ -62,7 +62,7 @@ pub async fn enter(
             let cookie = session::cookie(session.token, session.expires - app.now());
             return Ok((CookieJar::new().add(cookie), Redirect::to(&next)).into_response());
         }
-        Err(AppError::Forbidden(_)) => (StatusCode::FORBIDDEN, Language::of(&headers).say("login-wrong")),
+        Err(AppError::Invalid(_)) => (StatusCode::FORBIDDEN, Language::of(&headers).say("login-wrong")),
         Err(AppError::TooMany) => (StatusCode::TOO_MANY_REQUESTS, Language::of(&headers).say("login-wait")),
         Err(error) => return Err(error.into()),
     };
@@ -73,7 +73,7 @@ pub async fn enter(
 
 /// Logs out.
 pub async fn leave(State(app): State<Arc<App>>, Extension(visitor): Extension<Visitor>) -> Result<Response, Problem> {
-    app.logout(&visitor.token).await?;
+    app.logout(&visitor.token, &visitor.actor.origin).await?;
     let gone = session::cookie(String::new(), 0);
     Ok((CookieJar::new().add(gone), Redirect::to("/login")).into_response())
 }
