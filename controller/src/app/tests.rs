@@ -223,6 +223,21 @@ async fn looking_at_one_file_is_not_having_scanned_the_pc() {
 }
 
 #[tokio::test]
+async fn the_latest_of_two_snapshots_in_one_second_is_the_later() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    for round in 0..8 {
+        let mut events = story(&app, JobId::new(&app.clock));
+        let id = format!("{:02x}", round * 37 % 256).repeat(32);
+        if let EventKind::Ended { ended, .. } = &mut events[2].kind {
+            ended.snapshot.as_mut().unwrap().id = id.clone();
+        }
+        app.ingest(host, report(BootId::new(&app.clock), events)).await.unwrap();
+        assert_eq!(app.snapshots(&administrator(), "pc").await.unwrap()[0].id, id);
+    }
+}
+
+#[tokio::test]
 async fn a_restored_database_is_obeyed_again() {
     let (_folder, app) = app().await;
     let host = enrol(&app, "pc").await;

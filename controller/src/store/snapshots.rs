@@ -54,9 +54,10 @@ pub async fn insert(
     Ok(())
 }
 
-/// A host's, newest first.
+/// A host's, newest first. Two of one second are told apart by their jobs, whose ids grow
+/// with time.
 pub async fn list(conn: &mut Conn, host: HostId) -> Result<Vec<SnapshotRow>, StoreError> {
-    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY received DESC, id")
+    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY received DESC, job DESC")
         .bind(host.to_string())
         .fetch_all(conn)
         .await?)
