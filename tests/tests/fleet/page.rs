@@ -8,6 +8,7 @@ use keepwatch_tests::{Agent, Controller, Staff, eicar, until_some};
 use serde_json::json;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ impl Driver {
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            // A group of its own: the browser ends with it, however the test ends.
+            .process_group(0)
             .spawn()
             .expect("chromedriver is installed (./tests/run.sh does)");
         until_some("chromedriver listens", || TcpStream::connect(("127.0.0.1", port)).ok());
@@ -58,7 +61,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        let _ = Command::new("kill").args(["-9", "--", &format!("-{}", self.process.id())]).status();
         let _ = self.process.wait();
     }
 }
