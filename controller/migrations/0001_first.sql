@@ -96,6 +96,7 @@ CREATE TABLE snapshots (
     bytes     BIGINT NOT NULL,
     partial   BIGINT NOT NULL,
     job       TEXT NOT NULL,
+    place     BIGINT NOT NULL,             -- counts up within a host: seconds do not tell two apart
     PRIMARY KEY (host, id)
 );
 

@@ -37,8 +37,9 @@ pub async fn insert(
     s: &Snapshot,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (host, id) DO NOTHING",
+        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, place) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+         (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO NOTHING",
     )
     .bind(host.to_string())
     .bind(&s.id)
@@ -54,10 +55,9 @@ pub async fn insert(
     Ok(())
 }
 
-/// A host's, newest first. Two of one second are told apart by their jobs, whose ids grow
-/// with time.
+/// A host's, newest first: in the order in which we heard of them.
 pub async fn list(conn: &mut Conn, host: HostId) -> Result<Vec<SnapshotRow>, StoreError> {
-    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY received DESC, job DESC")
+    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY place DESC")
         .bind(host.to_string())
         .fetch_all(conn)
         .await?)
