@@ -3,9 +3,9 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of files in memory at once; twice the largest that is read by default. A file that
+/// Bytes of files in memory at once; the largest that is read whole by default, and a little. A file that
 /// is larger by the caller's own limit is read all the same, while no other large one is.
-const IN_MEMORY: u64 = 512 << 20;
+const IN_MEMORY: u64 = 272 << 20;
 /// What each thread may hold besides, so that small files, most of all, wait for nothing.
 pub(crate) const FREE_OF_CHARGE: usize = 4 << 20;
 

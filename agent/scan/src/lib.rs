@@ -5,17 +5,30 @@
 //! calls a file clean that it has not read whole.
 
 mod budget;
+mod compiled;
+mod identity;
+mod judge;
+mod names;
+mod pace;
 mod platform;
 mod read;
 mod rules;
 mod scan;
 mod scanner;
 mod severity;
+mod tally;
+mod tuning;
+mod verdicts;
 mod walk;
 
-pub use read::{DEFAULT_MAX_FILE_BYTES, Skip};
+pub use compiled::{RuleSet, RulesId};
+pub use keepwatch_unpack::{INSIDE, Limits};
+pub use pace::Pace;
+pub use read::{DEFAULT_WHOLE_BYTES, Skip};
 pub use rules::{Check, CompileError, Problem, ReadRulesError, RuleFile, Rules, check, compile, read_rules};
-pub use scan::{Found, Observer, ScanOptions, Summary, scan};
+pub use scan::{ScanOptions, scan};
 pub use scanner::{Match, ScanError, Scanner};
 pub use severity::Severity;
+pub use tally::{Found, Observer, Progress, Summary};
+pub use tuning::{Allowed, Tuning};
 pub use walk::ExcludeError;

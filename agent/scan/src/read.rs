@@ -1,15 +1,22 @@
 //! A file into memory, safely: by descriptor, never through a link, never blocking on a
-//! pipe, never mapped (a file that shrinks under a map kills the process), never more than
-//! the limit. What is read is the whole file as it was, or it is no reading at all.
+//! pipe, never mapped (a file that shrinks under a map kills the process). A file up to the
+//! limit is read whole, a larger one in windows that overlap, its holes left out.
 
+use crate::identity::Identity;
 use crate::platform;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Larger files are skipped, unless the options say otherwise.
-pub const DEFAULT_MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// Larger files are read in windows, unless the options say otherwise.
+pub const DEFAULT_WHOLE_BYTES: u64 = 256 * 1024 * 1024;
+/// Bytes of one window.
+pub(crate) const WINDOW: usize = 32 << 20;
+/// Bytes that two windows share: what is shorter is found across their border.
+const OVERLAP: usize = 1 << 20;
+/// What the system is asked to read before a file's turn comes.
+const AHEAD: i64 = 4 << 20;
 
 /// Why something was passed over, though nothing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,28 +27,28 @@ pub enum Skip {
     Special,
     /// A file system that the kernel makes up, such as /proc.
     PseudoFileSystem,
+    /// Another machine's file system; it is scanned there, or when it is named itself.
+    NetworkFileSystem,
     /// Its content is in the cloud; reading would download it.
     Elsewhere,
-    /// More bytes than the limit given here.
-    TooLarge(u64),
 }
 
 impl Skip {
     /// Whether there was content that a scan should have seen.
     pub fn leaves_content_unread(self) -> bool {
-        matches!(self, Self::Elsewhere | Self::TooLarge(_))
+        matches!(self, Self::Elsewhere)
     }
 }
 
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Link => f.write_str("a link, not followed"),
-            Self::Special => f.write_str("a pipe, device or socket"),
-            Self::PseudoFileSystem => f.write_str("a pseudo file system"),
-            Self::Elsewhere => f.write_str("its content is not on this machine"),
-            Self::TooLarge(limit) => write!(f, "larger than the limit of {limit} bytes"),
-        }
+        f.write_str(match self {
+            Self::Link => "a link, not followed",
+            Self::Special => "a pipe, device or socket",
+            Self::PseudoFileSystem => "a pseudo file system",
+            Self::NetworkFileSystem => "a network file system, not entered",
+            Self::Elsewhere => "its content is not on this machine",
+        })
     }
 }
 
@@ -56,17 +63,23 @@ pub(crate) enum Unread {
     Changed,
     #[error("not enough memory for {0} bytes")]
     Memory(u64),
+    /// Whoever looks at the windows has seen enough.
+    #[error("called off")]
+    CalledOff,
 }
 
-/// A file that may be read, and how long it was when it was opened.
+/// A file that may be read, and how it stood when it was opened.
 #[derive(Debug)]
 pub(crate) struct Opened {
     file: File,
     pub(crate) len: u64,
+    pub(crate) identity: Option<Identity>,
+    /// As a number; [`platform::owner_name`] knows the name.
+    pub(crate) owner: u32,
 }
 
 /// Opens a file, unless there is a reason not to read it.
-pub(crate) fn open(path: &Path, limit: u64) -> Result<Opened, Unread> {
+pub(crate) fn open(path: &Path) -> Result<Opened, Unread> {
     let file = match platform::open(path) {
         Ok(file) => file,
         Err(error) => return Err(platform::skip_by_open_error(&error).map_or(Unread::Io(error), Unread::Skipped)),
@@ -75,16 +88,78 @@ pub(crate) fn open(path: &Path, limit: u64) -> Result<Opened, Unread> {
     if let Some(skip) = platform::skip_by_metadata(&metadata) {
         return Err(Unread::Skipped(skip));
     }
-    let len = metadata.len();
-    if len > limit { Err(Unread::Skipped(Skip::TooLarge(limit))) } else { Ok(Opened { file, len }) }
+    let (identity, owner) = (platform::identity(&file, &metadata), platform::owner(&metadata));
+    Ok(Opened { file, len: metadata.len(), identity, owner })
 }
 
 impl Opened {
+    /// Lets the disk begin before the file's turn comes.
+    pub(crate) fn read_ahead(&self) {
+        if self.len > 0 {
+            platform::read_ahead(&self.file, AHEAD.min(i64::try_from(self.len).unwrap_or(AHEAD)));
+        }
+    }
+
     /// Fills `buffer` with the file's whole content.
-    pub(crate) fn read_whole(mut self, buffer: &mut Vec<u8>) -> Result<(), Unread> {
+    pub(crate) fn read_whole(&mut self, buffer: &mut Vec<u8>) -> Result<(), Unread> {
         fill(&mut self.file, self.len, buffer)?;
         let same = buffer.len() as u64 == self.len && self.file.metadata()?.len() == self.len;
         if same { Ok(()) } else { Err(Unread::Changed) }
+    }
+
+    /// Shows all content in windows that overlap, each with its offset, until `show` says no.
+    pub(crate) fn read_windows(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        show: &mut dyn FnMut(u64, &[u8]) -> bool,
+    ) -> Result<(), Unread> {
+        let mut from = 0;
+        while let Some((begin, end)) = self.next_stretch(from)? {
+            let mut at = begin;
+            loop {
+                self.file.seek(SeekFrom::Start(at))?;
+                let wanted = (end - at).min(WINDOW as u64);
+                fill(&mut (&mut self.file).take(wanted), wanted, buffer)?;
+                if (buffer.len() as u64) < wanted {
+                    return Err(Unread::Changed);
+                }
+                if !show(at, buffer) {
+                    return Err(Unread::CalledOff);
+                }
+                if at + wanted >= end {
+                    break;
+                }
+                at += wanted - OVERLAP as u64;
+            }
+            from = end;
+        }
+        if self.file.metadata()?.len() == self.len { Ok(()) } else { Err(Unread::Changed) }
+    }
+
+    /// The next stretch that has content, small holes in it included: a file may have
+    /// millions of them.
+    fn next_stretch(&self, from: u64) -> io::Result<Option<(u64, u64)>> {
+        let Some((begin, mut end)) = platform::next_content(&self.file, from, self.len)? else { return Ok(None) };
+        while let Some((next, its_end)) = platform::next_content(&self.file, end, self.len)? {
+            if next - end > OVERLAP as u64 {
+                break;
+            }
+            end = its_end;
+        }
+        Ok(Some((begin, end)))
+    }
+
+    /// Whether it stands as it did when it was opened.
+    pub(crate) fn is_as_it_was(&self) -> bool {
+        let now = self.file.metadata().ok().and_then(|m| platform::identity(&self.file, &m));
+        now.is_some() && now == self.identity
+    }
+
+    /// The file, from its beginning.
+    pub(crate) fn again(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
+        Ok(file)
     }
 }
 
@@ -101,9 +176,10 @@ fn fill(source: &mut impl Read, expected: u64, buffer: &mut Vec<u8>) -> Result<(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
-    fn read_whole(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> Result<(), Unread> {
-        open(path, limit)?.read_whole(buffer)
+    fn read_whole(path: &Path, buffer: &mut Vec<u8>) -> Result<(), Unread> {
+        open(path)?.read_whole(buffer)
     }
 
     #[test]
@@ -112,25 +188,47 @@ mod tests {
         let path = dir.path().join("f");
         std::fs::write(&path, b"12345").unwrap();
         let mut buffer = b"stale content".to_vec();
-        read_whole(&path, 5, &mut buffer).unwrap();
+        read_whole(&path, &mut buffer).unwrap();
         assert_eq!(buffer, b"12345");
-        assert!(matches!(read_whole(&path, 4, &mut buffer), Err(Unread::Skipped(Skip::TooLarge(4)))));
-        assert!(read_whole(dir.path(), 5, &mut buffer).is_err());
+        assert!(read_whole(dir.path(), &mut buffer).is_err());
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(read_whole(&path, 5, &mut buffer), Err(Unread::Io(_))));
+        assert!(matches!(read_whole(&path, &mut buffer), Err(Unread::Io(_))));
+    }
+
+    /// Offsets and lengths of the windows over a file.
+    fn windows(file: &mut Opened) -> Vec<(u64, usize)> {
+        let (mut seen, mut buffer) = (Vec::new(), Vec::new());
+        file.read_windows(&mut buffer, &mut |at, bytes| {
+            seen.push((at, bytes.len()));
+            true
+        })
+        .unwrap();
+        seen
     }
 
     #[test]
-    fn a_sparse_giant_costs_nothing() {
+    fn windows_overlap_and_leave_nothing_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large");
+        std::fs::write(&path, vec![7; WINDOW + 100]).unwrap();
+        let expected = [(0, WINDOW), ((WINDOW - OVERLAP) as u64, OVERLAP + 100)];
+        assert_eq!(windows(&mut open(&path).unwrap()), expected);
+        std::fs::write(&path, vec![7; WINDOW]).unwrap();
+        assert_eq!(windows(&mut open(&path).unwrap()), [(0, WINDOW)]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_sparse_giant_costs_what_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("giant");
-        std::fs::File::create(&path).unwrap().set_len(10 << 30).unwrap();
-        let mut buffer = Vec::new();
-        assert!(matches!(
-            read_whole(&path, DEFAULT_MAX_FILE_BYTES, &mut buffer),
-            Err(Unread::Skipped(Skip::TooLarge(_)))
-        ));
-        assert_eq!(buffer.capacity(), 0);
+        let mut file = File::create(&path).unwrap();
+        file.set_len(10 << 30).unwrap();
+        file.seek(SeekFrom::Start(5 << 30)).unwrap();
+        file.write_all(b"badword").unwrap();
+        let seen = windows(&mut open(&path).unwrap());
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].0 <= 5 << 30 && seen[0].1 < 1 << 20, "{seen:?}");
     }
 
     #[test]
@@ -141,8 +239,22 @@ mod tests {
     }
 
     #[test]
+    fn a_change_after_opening_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, b"12345").unwrap();
+        let mut opened = open(&path).unwrap();
+        opened.read_whole(&mut Vec::new()).unwrap();
+        assert!(opened.is_as_it_was());
+        std::fs::write(&path, b"1234567").unwrap();
+        assert!(!opened.is_as_it_was());
+        assert!(matches!(opened.read_windows(&mut Vec::new(), &mut |_, _| true), Err(Unread::Changed)));
+    }
+
+    #[test]
     fn only_real_content_left_out_counts_as_unread() {
-        assert!(Skip::TooLarge(1).leaves_content_unread() && Skip::Elsewhere.leaves_content_unread());
-        assert!(![Skip::Link, Skip::Special, Skip::PseudoFileSystem].iter().any(|s| s.leaves_content_unread()));
+        assert!(Skip::Elsewhere.leaves_content_unread());
+        let others = [Skip::Link, Skip::Special, Skip::PseudoFileSystem, Skip::NetworkFileSystem];
+        assert!(!others.iter().any(|s| s.leaves_content_unread()));
     }
 }

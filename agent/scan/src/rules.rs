@@ -57,7 +57,7 @@ pub struct Check {
 }
 
 /// Rules that cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("the rules do not compile; mend or leave out: {}", summary(.problems))]
 pub struct CompileError {
     /// The fatal problems, at least one.
@@ -106,6 +106,17 @@ impl Rules {
 
     pub(crate) fn compiled(&self) -> &yara_x::Rules {
         &self.compiled
+    }
+
+    /// What [`from_compiled`](Self::from_compiled) loads.
+    pub(crate) fn to_compiled(&self) -> Option<Vec<u8>> {
+        self.compiled.as_ref().serialize().ok()
+    }
+
+    /// Rules that this very engine has compiled, on this very machine: never call it on
+    /// bytes that others could have made.
+    pub(crate) fn from_compiled(bytes: &[u8]) -> Option<Self> {
+        Some(Self { compiled: Arc::new(yara_x::Rules::deserialize(bytes).ok()?) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! One thread's scanner. Making one costs more than scanning a small file, so it is kept;
 //! its caches never shrink, so it is made anew now and then, and after every failure.
 
+use crate::names::Names;
 use crate::rules::Rules;
 use crate::severity::Severity;
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A file of the largest size that is read takes seconds; a minute more means a hostile one.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// The library's default is a million, which a crafted file turns into memory.
 const MAX_MATCHES: usize = 10_000;
 /// Scans before a scanner is made anew.
@@ -59,12 +60,18 @@ impl<'r> Scanner<'r> {
     /// (the folder), `extension` (lower case, with its dot) and `filetype` (by content, where
     /// known), as the public sets expect; `owner` stays empty.
     pub fn scan_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<Vec<Match>, ScanError> {
+        self.scan(&Names::of(path, ""), bytes)
+    }
+
+    /// The rules that match bytes with these names.
+    pub(crate) fn scan(&mut self, names: &Names, bytes: &[u8]) -> Result<Vec<Match>, ScanError> {
         if self.scans >= SCANS_PER_LIFE {
             self.renew();
         }
         self.scans += 1;
         let inner = &mut self.inner;
-        let outcome = catch_unwind(AssertUnwindSafe(|| scan_once(inner, path, bytes))).unwrap_or(Err(ScanError::Crash));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| scan_once(inner, names, bytes))).unwrap_or(Err(ScanError::Crash));
         if outcome.is_err() {
             self.renew();
         }
@@ -83,8 +90,8 @@ fn fresh(rules: &Rules) -> yara_x::Scanner<'_> {
     scanner
 }
 
-fn scan_once(scanner: &mut yara_x::Scanner<'_>, path: &Path, bytes: &[u8]) -> Result<Vec<Match>, ScanError> {
-    for (name, value) in globals(path, bytes) {
+fn scan_once(scanner: &mut yara_x::Scanner<'_>, names: &Names, bytes: &[u8]) -> Result<Vec<Match>, ScanError> {
+    for (name, value) in names.globals(bytes) {
         scanner.set_global(name, value).map_err(|e| ScanError::Engine(e.to_string()))?;
     }
     let results = scanner.scan(bytes).map_err(|error| match error {
@@ -92,37 +99,6 @@ fn scan_once(scanner: &mut yara_x::Scanner<'_>, path: &Path, bytes: &[u8]) -> Re
         other => ScanError::Engine(other.to_string()),
     })?;
     Ok(results.matching_rules().map(|rule| describe(&rule)).collect())
-}
-
-fn globals(path: &Path, bytes: &[u8]) -> [(&'static str, String); 4] {
-    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy().to_lowercase()));
-    [
-        ("filename", path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
-        ("filepath", path.parent().unwrap_or(Path::new("")).to_string_lossy().into_owned()),
-        ("extension", extension.unwrap_or_default()),
-        ("filetype", file_type(bytes).to_owned()),
-    ]
-}
-
-/// The names that public sets compare `filetype` with.
-fn file_type(bytes: &[u8]) -> &'static str {
-    const MAGICS: [(&[u8], &str); 14] = [
-        (b"MZ", "EXE"),
-        (b"\x7fELF", "ELF"),
-        (b"PK\x03\x04", "ZIP"),
-        (b"Rar!\x1a\x07", "RAR"),
-        (b"7z\xbc\xaf\x27\x1c", "7Z"),
-        (b"MSCF", "CAB"),
-        (b"\x1f\x8b", "GZIP"),
-        (b"%PDF", "PDF"),
-        (b"{\\rtf", "RTF"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "OLE"),
-        (b"L\0\0\0\x01\x14\x02\0", "LNK"),
-        (b"GIF8", "GIF"),
-        (b"\x89PNG", "PNG"),
-        (b"\xff\xd8\xff", "JPG"),
-    ];
-    MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic)).map_or("", |(_, name)| name)
 }
 
 fn describe(rule: &yara_x::Rule<'_, '_>) -> Match {

@@ -1,7 +1,8 @@
 //! Which files there are to scan. Everything met on the way that cannot be walked is told,
 //! not swallowed; links are never followed, except where the administrator named one.
 
-use crate::platform;
+use crate::identity::Identity;
+use crate::platform::{self, FileSystem, Mounts};
 use crate::read::Skip;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ pub struct ExcludeError {
 /// What the walk met.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    File(PathBuf),
+    /// A file, and how it stands where the system tells on the way.
+    File(PathBuf, Option<Identity>),
     Skipped(PathBuf, Skip),
     Failed(PathBuf, String),
 }
@@ -51,7 +53,7 @@ impl Excludes {
         set.build().map(Self).map_err(|e| fail(&patterns.join(", "), e))
     }
 
-    fn covers(&self, path: &Path) -> bool {
+    pub(crate) fn cover(&self, path: &Path) -> bool {
         self.0.is_match(path)
     }
 }
@@ -59,25 +61,35 @@ impl Excludes {
 /// Walks below `root` and hands each step on until `hand_on` says stop. Returns whether it
 /// came to the end.
 pub(crate) fn walk(root: &Path, excludes: &Excludes, hand_on: &mut dyn FnMut(Step) -> bool) -> bool {
-    let root = match resolve(root) {
-        Ok(root) => root,
+    let resolved = resolve(root).and_then(|root| Ok((platform::volume(&std::fs::metadata(&root)?), root)));
+    let (home, root) = match resolved {
+        Ok(resolved) => resolved,
         Err(error) => return hand_on(Step::Failed(root.to_owned(), format!("cannot be read: {error}"))),
     };
+    let mounts = Mounts::read();
+    let mut last = (home, mounts.file_system(&root, home));
     let mut entries = WalkDir::new(&root).follow_links(false).follow_root_links(false).max_open(MAX_OPEN).into_iter();
     while let Some(entry) = entries.next() {
         let step = match entry {
-            Ok(entry) if excludes.covers(entry.path()) => {
+            Ok(entry) if excludes.cover(entry.path()) => {
                 if entry.file_type().is_dir() {
                     entries.skip_current_dir();
                 }
                 continue;
             }
             Ok(entry) if entry.file_type().is_dir() => {
-                if !platform::is_pseudo_file_system(entry.path()) {
-                    continue;
+                let volume = entry.metadata().map_or(last.0, |m| platform::volume(&m));
+                if volume != last.0 {
+                    last = (volume, mounts.file_system(entry.path(), volume));
                 }
+                let why = match last.1 {
+                    FileSystem::Pseudo => Skip::PseudoFileSystem,
+                    // Where it was named on purpose it is meant.
+                    FileSystem::Network if volume != home => Skip::NetworkFileSystem,
+                    FileSystem::Local | FileSystem::Network => continue,
+                };
                 entries.skip_current_dir();
-                Step::Skipped(entry.into_path(), Skip::PseudoFileSystem)
+                Step::Skipped(entry.into_path(), why)
             }
             Ok(entry) => classify(entry),
             Err(error) => {
@@ -100,14 +112,12 @@ fn resolve(root: &Path) -> std::io::Result<PathBuf> {
 
 fn classify(entry: DirEntry) -> Step {
     let kind = entry.file_type();
-    let path = entry.into_path();
-    if kind.is_symlink() {
-        Step::Skipped(path, Skip::Link)
-    } else if kind.is_file() {
-        Step::File(path)
-    } else {
-        Step::Skipped(path, Skip::Special)
+    if kind.is_file() {
+        let identity = entry.metadata().ok().and_then(|m| platform::identity_on_the_way(&m));
+        return Step::File(entry.into_path(), identity);
     }
+    let path = entry.into_path();
+    if kind.is_symlink() { Step::Skipped(path, Skip::Link) } else { Step::Skipped(path, Skip::Special) }
 }
 
 #[cfg(test)]
@@ -120,7 +130,10 @@ mod tests {
         let excludes = Excludes::new(&excludes.iter().map(|e| (*e).to_owned()).collect::<Vec<_>>()).unwrap();
         let mut steps = Vec::new();
         assert!(walk(root, &excludes, &mut |step| {
-            steps.push(step);
+            steps.push(match step {
+                Step::File(path, _) => Step::File(path, None),
+                other => other,
+            });
             true
         }));
         steps.sort_by_key(|step| format!("{step:?}"));
@@ -141,7 +154,7 @@ mod tests {
     #[test]
     fn excludes_by_name_by_path_and_by_folder() {
         let dir = tree();
-        let at = |name: &str| Step::File(dir.path().join(name));
+        let at = |name: &str| Step::File(dir.path().join(name), None);
         assert_eq!(steps(dir.path(), &[]).len(), 4);
         assert_eq!(steps(dir.path(), &["*.iso", "cache"]), [at("a.txt"), at("docs/deep/c.txt")]);
         let whole = format!("{}/docs/", dir.path().display());
@@ -163,7 +176,7 @@ mod tests {
     fn a_single_file_is_a_root_too_and_a_walk_can_be_stopped() {
         let dir = tree();
         let file = dir.path().join("a.txt");
-        assert_eq!(steps(&file, &[]), [Step::File(file)]);
+        assert_eq!(steps(&file, &[]), [Step::File(file, None)]);
         assert!(!walk(dir.path(), &Excludes::new(&[]).unwrap(), &mut |_| false));
     }
 }

@@ -46,6 +46,13 @@ fn homes(list: &[u8]) -> Vec<PathBuf> {
     list.split(|b| *b == b'\n').filter_map(person).collect()
 }
 
+/// Where this user's programs keep what can be made again; `None` for one without a home.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    caches.map(|caches| caches.join("keepwatch"))
+}
+
 /// Makes a folder that only its owner may look into, or makes an existing one so.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;

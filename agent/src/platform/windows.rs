@@ -40,6 +40,11 @@ pub(crate) fn user_folders() -> Vec<PathBuf> {
     outermost(folders_below(&users_root()).into_iter().filter(person).collect())
 }
 
+/// Where this user's programs keep what can be made again; `None` for one without a profile.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
+    std::env::var_os("LOCALAPPDATA").map(|local| PathBuf::from(local).join(r"Keepwatch\Cache"))
+}
+
 /// Makes a folder that only the system and administrators may look into: what lies below
 /// ProgramData is otherwise readable by every user.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {

@@ -5,6 +5,7 @@ use crate::worker::BackupOrder;
 use keepwatch_backup::{BackupOptions, BackupReport, Error, Observer, Progress, Repository, exists};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::job::{Ended, JobState, Snapshot, Tally};
+use keepwatch_proto::paths;
 use std::io::Write;
 use std::path::Path;
 
@@ -63,7 +64,7 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
     }
 
     fn failed(&self, path: &Path, reason: &str) {
-        self.speaker.failed(path, reason);
+        self.speaker.failed(&paths::of_path(path), reason);
     }
 
     fn cancelled(&self) -> bool {

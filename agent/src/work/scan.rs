@@ -7,34 +7,45 @@ use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, JobState, Tally};
 use keepwatch_proto::paths;
-use keepwatch_scan::{DEFAULT_MAX_FILE_BYTES, Found, Observer, Rules, ScanOptions, Skip, Summary};
+use keepwatch_scan::{
+    DEFAULT_WHOLE_BYTES, Found, INSIDE, Limits, Observer, Pace, Progress, RuleSet, ScanOptions, Skip, Summary,
+};
 use std::io::Write;
 use std::path::Path;
 
 /// Scans, from the bundle's file to how it ended.
 pub(super) fn run(order: ScanOrder, speaker: &Speaker<impl Write + Send>) -> Ended {
     speaker.progress("compiling", 0, 0, 0);
-    let (version, rules) = match load(&order.bundle) {
+    let folder = order.bundle.parent();
+    let (version, rules) = match load(&order.bundle, folder) {
         Ok(loaded) => loaded,
         Err(why) => return Ended::failed(why),
     };
     if order.paths.is_empty() {
         return Ended::failed("none of the folders to scan exists on this PC; name others in the policy");
     }
-    let max_file_bytes = if order.max_file_bytes == 0 { DEFAULT_MAX_FILE_BYTES } else { order.max_file_bytes };
-    let options = ScanOptions { paths: order.paths, excludes: order.excludes, max_file_bytes, threads: threads() };
+    let whole_bytes = if order.max_file_bytes == 0 { DEFAULT_WHOLE_BYTES } else { order.max_file_bytes };
+    let options = ScanOptions {
+        paths: order.paths,
+        excludes: order.excludes,
+        whole_bytes,
+        threads: threads(),
+        unpack: Some(Limits::default()),
+        verdicts: folder.map(|folder| folder.join("verdicts")),
+        ..ScanOptions::default()
+    };
     let observer = Saying { speaker, job: order.job, bundle: version };
-    match keepwatch_scan::scan(&rules, &options, &observer) {
+    match keepwatch_scan::scan(&rules, &options, &Pace::default(), &observer) {
         Ok(summary) => ended(&summary),
         Err(error) => Ended::failed(error.to_string()),
     }
 }
 
-fn load(bundle: &Path) -> Result<(u64, Rules), String> {
+fn load(bundle: &Path, cache: Option<&Path>) -> Result<(u64, RuleSet), String> {
     let again = "the signatures in use cannot be loaded; import a new version with 'keepwatch signatures import'";
     let packed = std::fs::read(bundle).map_err(|e| format!("{again}: {e}"))?;
     let content = BundleContent::unpack(&packed).map_err(|e| format!("{again}: {e}"))?;
-    let rules = keepwatch_scan::compile(&rule_files(&content)).map_err(|e| format!("{again}: {e}"))?;
+    let rules = RuleSet::prepare(rule_files(&content), cache).map_err(|e| format!("{again}: {e}"))?;
     Ok((content.version, rules))
 }
 
@@ -54,16 +65,22 @@ fn threads() -> usize {
 }
 
 fn ended(summary: &Summary) -> Ended {
-    let Summary { files, bytes, detected, skipped, unread, failed, .. } = *summary;
-    // Also what is too large, or elsewhere, has content that nobody has looked at.
-    let (skipped, failed) = (skipped.saturating_sub(unread), failed + unread);
-    let tally = Tally { files, bytes, detected, skipped, failed, ..Tally::default() };
+    let Summary { files, bytes, detected, unchanged, skipped, unread, failed, unopened, windowed, .. } = *summary;
+    // What is elsewhere, or closed to us, has content that nobody has looked at.
+    let (skipped, failed) = (skipped.saturating_sub(unread), failed + unread + unopened);
+    let tally = Tally { files, bytes, detected, unchanged, skipped, failed, ..Tally::default() };
     let outcome = if summary.is_partial() { JobState::Partial } else { JobState::Succeeded };
-    let message = match failed {
-        0 => String::new(),
-        failed => format!("{failed} files or folders were not inspected; they are named, each with its reason"),
-    };
-    Ended { outcome, tally, ..Ended::failed(message) }
+    let mut said = Vec::new();
+    if failed > 0 {
+        said.push(format!(
+            "{failed} files, folders or parts of files were not inspected; they are named, each with its reason"
+        ));
+    }
+    if windowed > 0 {
+        said.push(format!("{windowed} files are too large to be judged whole and were judged window by window"));
+    }
+    said.extend(summary.cache_problem.clone());
+    Ended { outcome, tally, ..Ended::failed(said.join("; ")) }
 }
 
 struct Saying<'a, W> {
@@ -81,7 +98,7 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
                 namespace: matched.namespace.clone(),
                 severity: severity(matched.severity),
                 metadata: matched.metadata.iter().cloned().collect(),
-                path: paths::of_path(&found.path),
+                path: object(&found.file, &found.inside),
                 size: found.size,
                 sha256: found.sha256.clone(),
                 bundle: self.bundle,
@@ -91,21 +108,23 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
 
     fn skipped(&self, path: &Path, reason: Skip) {
         if reason.leaves_content_unread() {
-            self.speaker.failed(path, &reason.to_string());
+            self.speaker.failed(&paths::of_path(path), &reason.to_string());
         }
     }
 
-    fn failed(&self, path: &Path, reason: &str) {
-        self.speaker.failed(path, reason);
+    fn failed(&self, path: &Path, inside: &str, reason: &str) {
+        self.speaker.failed(&object(path, inside), reason);
     }
 
-    fn progress(&self, files: u64, bytes: u64) {
-        self.speaker.progress("scanning", files, bytes, 0);
+    fn progress(&self, Progress { files, bytes, total_bytes, .. }: Progress) {
+        self.speaker.progress("scanning", files, bytes, total_bytes);
     }
+}
 
-    fn cancelled(&self) -> bool {
-        false
-    }
+/// An object's name: the file, and the way to the object in it.
+fn object(file: &Path, inside: &str) -> String {
+    let file = paths::of_path(file);
+    if inside.is_empty() { file } else { format!("{file}{INSIDE}{inside}") }
 }
 
 fn severity(severity: keepwatch_scan::Severity) -> Severity {
@@ -127,7 +146,14 @@ mod tests {
     use keepwatch_proto::clock::Clock;
 
     #[test]
-    fn a_file_over_the_limit_is_counted_and_named_and_the_job_is_partial() {
+    fn what_lies_in_a_file_is_named_with_the_way_to_it() {
+        assert_eq!(object(Path::new("/home/li/mail.eml"), ""), "/home/li/mail.eml");
+        let inside = "invoice.zip!/invoice.js";
+        assert_eq!(object(Path::new("/home/li/mail.eml"), inside), "/home/li/mail.eml!/invoice.zip!/invoice.js");
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_judged_in_windows_and_what_is_missing_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let (bundle, files) = (folder.path().join("bundle"), folder.path().join("files"));
         let source = "rule bad { strings: $a = \"badword\" condition: $a }".to_owned();
@@ -135,16 +161,18 @@ mod tests {
         std::fs::write(&bundle, content.pack().unwrap()).unwrap();
         std::fs::create_dir(&files).unwrap();
         std::fs::write(files.join("small"), "badword").unwrap();
-        std::fs::write(files.join("large"), "badword and more").unwrap();
+        std::fs::write(files.join("large"), "a badword and more").unwrap();
+        let missing = files.join("missing");
 
         let (speaker, job) = (Speaker::new(Vec::new()), JobId::new(&Clock::system()));
-        let order = ScanOrder { job, paths: vec![files.clone()], excludes: vec![], max_file_bytes: 10, bundle };
-        let ended = run(order, &speaker);
+        let paths = vec![files.clone(), missing.clone()];
+        let ended = run(ScanOrder { job, paths, excludes: vec![], max_file_bytes: 10, bundle }, &speaker);
 
         assert_eq!(ended.outcome, JobState::Partial);
         let Tally { files: judged, detected, skipped, failed, .. } = ended.tally;
-        assert_eq!((judged, detected, skipped, failed), (1, 1, 0, 1));
+        assert_eq!((judged, detected, skipped, failed), (2, 2, 0, 1));
         assert!(ended.message.starts_with("1 files"), "{}", ended.message);
+        assert!(ended.message.contains("1 files are too large"), "{}", ended.message);
         let stdout = String::from_utf8(speaker.out.into_inner().unwrap()).unwrap();
         let failure = |line: &str| match serde_json::from_str(line).unwrap() {
             Said::Failure(failure) => Some(failure),
@@ -152,7 +180,7 @@ mod tests {
         };
         let named: Vec<_> = stdout.lines().filter_map(failure).collect();
         assert_eq!(named.len(), 1);
-        assert_eq!(named[0].path, paths::of_path(&files.join("large")));
-        assert!(named[0].reason.contains("larger than the limit of 10 bytes"), "{}", named[0].reason);
+        assert_eq!(named[0].path, paths::of_path(&missing));
+        assert!(named[0].reason.starts_with("cannot be read"), "{}", named[0].reason);
     }
 }

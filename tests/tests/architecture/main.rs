@@ -82,6 +82,10 @@ fn crates_depend_in_one_direction() {
     for (folder, forbidden) in [
         ("proto", &["keepwatch-scan", "keepwatch-backup", "keepwatch-agent", "keepwatch-controller"][..]),
         ("agent/scan", &["keepwatch-proto", "keepwatch-backup", "keepwatch-agent", "keepwatch-controller"]),
+        (
+            "agent/unpack",
+            &["keepwatch-proto", "keepwatch-scan", "keepwatch-backup", "keepwatch-agent", "keepwatch-controller"],
+        ),
         ("agent/backup", &["keepwatch-proto", "keepwatch-scan", "keepwatch-agent", "keepwatch-controller"]),
         ("agent", &["keepwatch-controller"]),
         ("controller", &["keepwatch-agent"]),
@@ -97,8 +101,12 @@ fn crates_depend_in_one_direction() {
 
 #[test]
 fn each_engine_has_one_caller() {
-    for (engine, owner) in [("yara-x", "agent/scan"), ("rustic_core", "agent/backup")] {
-        for folder in ["proto", "agent", "agent/scan", "agent/backup", "controller", "controller/cli", "tests"] {
+    for (engine, owner) in
+        [("yara-x", "agent/scan"), ("keepwatch-unpack", "agent/scan"), ("rustic_core", "agent/backup")]
+    {
+        for folder in
+            ["proto", "agent", "agent/scan", "agent/unpack", "agent/backup", "controller", "controller/cli", "tests"]
+        {
             let uses = manifest(folder).lines().any(|l| l.starts_with(engine));
             assert_eq!(uses, folder == owner, "{folder} and {engine}");
         }

@@ -11,3 +11,14 @@ pub(crate) use unix::*;
 mod windows;
 #[cfg(windows)]
 pub(crate) use windows::*;
+
+/// What a folder lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    /// A disk of this PC, or its memory.
+    Local,
+    /// Another machine's: it is scanned there.
+    Network,
+    /// Made up by the kernel.
+    Pseudo,
+}

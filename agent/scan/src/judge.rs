@@ -1,0 +1,292 @@
+//! One thread's work: a file is opened, read, judged by the rules, opened up, and what lies
+//! in it judged in turn.
+
+use crate::budget::{Budget, FREE_OF_CHARGE};
+use crate::compiled::RuleSet;
+use crate::identity::Identity;
+use crate::names::Names;
+use crate::platform;
+use crate::read::{Opened, Unread};
+use crate::rules::GLOBALS;
+use crate::scanner::{ScanError, Scanner};
+use crate::tally::{Found, Outcome, Tally};
+use crate::tuning::Tuned;
+use crate::verdicts::{ContentKey, Known, Verdicts};
+use keepwatch_unpack::{INSIDE, Limits, Reason, Source, Visitor};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A file that is read in windows is given up after this, pauses left out.
+const WINDOWS_TIME: Duration = Duration::from_secs(600);
+/// Contents of members that are remembered as clean within one scan: documents share parts.
+const MOST_SEEN: usize = 400_000;
+
+/// What all threads of a scan share.
+pub(crate) struct Shared<'s> {
+    pub(crate) rules: &'s RuleSet,
+    pub(crate) names_in_use: [bool; GLOBALS.len()],
+    pub(crate) tuned: Tuned<'s>,
+    pub(crate) verdicts: Option<Verdicts>,
+    /// Do not ask the verdicts.
+    pub(crate) fresh: bool,
+    pub(crate) unpack: Option<Limits>,
+    pub(crate) whole_bytes: u64,
+    pub(crate) budget: Budget,
+    pub(crate) seen: Mutex<HashSet<ContentKey>>,
+    pub(crate) tally: Tally<'s>,
+}
+
+/// A file whose turn has come.
+pub(crate) struct Task {
+    pub(crate) path: PathBuf,
+    pub(crate) opened: Result<Opened, Unread>,
+}
+
+impl Shared<'_> {
+    /// Whether a file is as it was when it was judged; if so, it is done with.
+    pub(crate) fn is_known(&self, path: &Path, identity: &Identity, owner: &str) -> bool {
+        let Some(verdicts) = self.verdicts.as_ref().filter(|_| !self.fresh) else { return false };
+        match verdicts.known(identity, &Names::of(path, owner).asked(self.names_in_use)) {
+            Some(Known::Clean) => self.tally.unchanged(path, identity.size, false),
+            Some(Known::CleanInWindows) => self.tally.unchanged(path, identity.size, true),
+            Some(Known::SetAside(why)) => self.tally.set_aside(path, &why),
+            None => return false,
+        }
+        true
+    }
+
+    /// Whether rules ask for the owner's name.
+    pub(crate) fn asks_for_owner(&self) -> bool {
+        GLOBALS.iter().zip(self.names_in_use).any(|(name, asked)| asked && *name == "owner")
+    }
+}
+
+/// One of the threads.
+pub(crate) struct Judge<'s> {
+    shared: &'s Shared<'s>,
+    thread: usize,
+    scanner: Option<Scanner<'s>>,
+    buffer: Vec<u8>,
+    owners: HashMap<u32, String>,
+}
+
+impl<'s> Judge<'s> {
+    pub(crate) fn new(shared: &'s Shared<'s>, thread: usize) -> Self {
+        Self { shared, thread, scanner: None, buffer: Vec::new(), owners: HashMap::new() }
+    }
+
+    /// Judges a file and says what became of it. Returns how long it took.
+    pub(crate) fn judge(&mut self, task: Task, alone: bool) -> Duration {
+        let (tally, started) = (&self.shared.tally, Instant::now());
+        tally.begins(self.thread, &task.path, alone);
+        match task.opened.and_then(|opened| self.judge_opened(&task.path, opened)) {
+            Ok(Some(outcome)) => tally.judged(&task.path, &outcome),
+            Ok(None) => {}
+            Err(why) => tally.unread(&task.path, &why),
+        }
+        // Before the next file's share is taken: what others may take must be free.
+        if self.buffer.capacity() > FREE_OF_CHARGE + 1 {
+            self.buffer = Vec::new();
+        }
+        let took = started.elapsed();
+        tally.ends(self.thread, &task.path, took);
+        took
+    }
+
+    fn judge_opened(&mut self, path: &Path, opened: Opened) -> Result<Option<Outcome>, Unread> {
+        let shared = self.shared;
+        let owner = match shared.asks_for_owner() {
+            true => self.owners.entry(opened.owner).or_insert_with(|| platform::owner_name(opened.owner)).clone(),
+            false => String::new(),
+        };
+        // Where the walk could not tell, or the file was changed since.
+        if opened.identity.is_some_and(|identity| shared.is_known(path, &identity, &owner)) {
+            return Ok(None);
+        }
+        let names = Names::of(path, &owner);
+        if opened.len > shared.whole_bytes {
+            self.judge_windows(path, opened, &names).map(Some)
+        } else {
+            self.judge_whole(path, opened, &names)
+        }
+    }
+
+    fn judge_whole(&mut self, path: &Path, mut opened: Opened, names: &Names) -> Result<Option<Outcome>, Unread> {
+        let shared = self.shared;
+        let _share = shared.budget.share(opened.len);
+        let mut bytes = std::mem::take(&mut self.buffer);
+        opened.read_whole(&mut bytes)?;
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        let asked = names.asked(shared.names_in_use);
+        let content = content_key(&digest, &asked);
+        let copy = !shared.fresh && shared.verdicts.as_ref().is_some_and(|v| v.content_known(&content));
+        let mut outcome = Outcome { bytes: bytes.len() as u64, ..Outcome::default() };
+        if !copy {
+            let file_hash = hex::encode(digest);
+            self.judge_object(path, "", names, &bytes, &file_hash, &mut outcome);
+            self.open_up(path, &mut Source::bytes(&bytes), &file_hash, names.owner(), &mut outcome)?;
+        }
+        self.keep(&opened, &asked, &outcome, Some(content));
+        self.buffer = bytes;
+        Ok(Some(outcome))
+    }
+
+    fn judge_windows(&mut self, path: &Path, mut opened: Opened, names: &Names) -> Result<Outcome, Unread> {
+        let shared = self.shared;
+        let _share = shared.budget.share(crate::read::WINDOW as u64);
+        let mut outcome = Outcome { windowed: true, bytes: opened.len, ..Outcome::default() };
+        let (mut buffer, mut matches) = (std::mem::take(&mut self.buffer), Vec::new());
+        let (mut trouble, mut ends) = (None, Instant::now() + WINDOWS_TIME);
+        let reading = opened.read_windows(&mut buffer, &mut |_, window| {
+            let asked = Instant::now();
+            if !shared.tally.carry_on() {
+                return false;
+            }
+            ends += asked.elapsed();
+            match self.scanner().and_then(|scanner| scanner.scan(names, window)) {
+                Ok(more) => matches.extend(more),
+                Err(error) => trouble = Some(error.to_string()),
+            }
+            if Instant::now() > ends {
+                trouble = Some(format!("not inspected to its end within {} seconds", WINDOWS_TIME.as_secs()));
+            }
+            trouble.is_none()
+        });
+        self.buffer = buffer;
+        match (reading, trouble) {
+            (Err(Unread::CalledOff), Some(why)) => outcome.trouble = Some(why),
+            (reading, _) => reading?,
+        }
+        matches.sort_by(|a, b| (&a.namespace, &a.rule).cmp(&(&b.namespace, &b.rule)));
+        matches.dedup();
+        self.take_matches(path, "", opened.len, &[], matches, &mut outcome);
+        let mut source = Source::file(opened.again()?, opened.len);
+        self.open_up(path, &mut source, "", names.owner(), &mut outcome)?;
+        self.keep(&opened, &names.asked(shared.names_in_use), &outcome, None);
+        Ok(outcome)
+    }
+
+    /// Judges one object: a file, or something that lies in one.
+    fn judge_object(
+        &mut self,
+        path: &Path,
+        inside: &str,
+        names: &Names,
+        bytes: &[u8],
+        file_hash: &str,
+        outcome: &mut Outcome,
+    ) {
+        let shared = self.shared;
+        let hash = if inside.is_empty() { None } else { Some(<[u8; 32]>::from(Sha256::digest(bytes))) };
+        let key = hash.map(|hash| content_key(&hash, &names.asked(shared.names_in_use)));
+        if key.is_some_and(|key| shared.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)) {
+            return;
+        }
+        match self.scanner().and_then(|scanner| scanner.scan(names, bytes)) {
+            Ok(matches) if matches.is_empty() => {
+                if let Some(key) = key {
+                    let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    if seen.len() < MOST_SEEN {
+                        seen.insert(key);
+                    }
+                }
+            }
+            Ok(matches) => {
+                let hash = hash.map(hex::encode);
+                let hashes = [hash.as_deref().unwrap_or(file_hash), file_hash];
+                self.take_matches(path, inside, bytes.len() as u64, &hashes, matches, outcome);
+            }
+            Err(error) if inside.is_empty() => outcome.trouble = Some(error.to_string()),
+            Err(error) => shared.tally.unopened(outcome, path, inside, &error.to_string()),
+        }
+    }
+
+    fn take_matches(
+        &self,
+        path: &Path,
+        inside: &str,
+        size: u64,
+        hashes: &[&str],
+        matches: Vec<crate::scanner::Match>,
+        outcome: &mut Outcome,
+    ) {
+        outcome.matched |= !matches.is_empty();
+        let matches = self.shared.tuned.judge(path, hashes, matches);
+        if !matches.is_empty() {
+            let sha256 = hashes.first().map(|h| (*h).to_owned()).unwrap_or_default();
+            outcome.found.push(Found { file: path.to_owned(), inside: inside.to_owned(), size, sha256, matches });
+        }
+    }
+
+    fn open_up(
+        &mut self,
+        path: &Path,
+        source: &mut Source<'_>,
+        file_hash: &str,
+        owner: &str,
+        outcome: &mut Outcome,
+    ) -> Result<(), Unread> {
+        let Some(limits) = self.shared.unpack else { return Ok(()) };
+        let mut inside = Inside { judge: self, path, owner, file_hash, outcome, called_off: false };
+        keepwatch_unpack::unpack(source, &limits, &mut inside);
+        if inside.called_off { Err(Unread::CalledOff) } else { Ok(()) }
+    }
+
+    /// Remembers the verdict, if it is one that may be relied on later.
+    fn keep(&self, opened: &Opened, asked: &[u8; 32], outcome: &Outcome, content: Option<ContentKey>) {
+        let Some((verdicts, identity)) = self.shared.verdicts.as_ref().zip(opened.identity) else { return };
+        if !outcome.matched && outcome.unopened == 0 && outcome.trouble.is_none() && opened.is_as_it_was() {
+            let known = if outcome.windowed { Known::CleanInWindows } else { Known::Clean };
+            verdicts.keep(&identity, asked, &known, content);
+        }
+    }
+
+    fn scanner(&mut self) -> Result<&mut Scanner<'s>, ScanError> {
+        if self.scanner.is_none() {
+            let rules = self.shared.rules.rules().map_err(|e| ScanError::Engine(e.to_string()))?;
+            self.scanner = Some(Scanner::new(rules));
+        }
+        self.scanner.as_mut().ok_or(ScanError::Crash)
+    }
+}
+
+/// Sees what lies in a file.
+struct Inside<'j, 's> {
+    judge: &'j mut Judge<'s>,
+    path: &'j Path,
+    owner: &'j str,
+    file_hash: &'j str,
+    outcome: &'j mut Outcome,
+    called_off: bool,
+}
+
+impl Visitor for Inside<'_, '_> {
+    fn member(&mut self, inside: &str, bytes: &[u8]) {
+        let mut way = self.path.as_os_str().to_owned();
+        way.push(INSIDE);
+        way.push(inside);
+        let names = Names::of(Path::new(&way), self.owner);
+        self.judge.judge_object(self.path, inside, &names, bytes, self.file_hash, self.outcome);
+    }
+
+    fn missed(&mut self, inside: &str, reason: Reason) {
+        self.judge.shared.tally.unopened(self.outcome, self.path, inside, &reason.to_string());
+    }
+
+    fn carry_on(&mut self) -> bool {
+        let carry_on = self.judge.shared.tally.carry_on();
+        self.called_off |= !carry_on;
+        carry_on
+    }
+}
+
+/// Content, and what rules ask of its name.
+fn content_key(digest: &[u8; 32], asked: &[u8; 32]) -> ContentKey {
+    let both: [u8; 32] = Sha256::new().chain_update(digest).chain_update(asked).finalize().into();
+    let mut key = [0; 16];
+    key.copy_from_slice(&both[..16]);
+    key
+}
