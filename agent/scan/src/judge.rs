@@ -4,7 +4,7 @@
 use crate::budget::{Budget, FREE_OF_CHARGE};
 use crate::compiled::RuleSet;
 use crate::identity::Identity;
-use crate::names::Names;
+use crate::names::{Names, asks};
 use crate::platform;
 use crate::read::{Opened, Unread};
 use crate::rules::GLOBALS;
@@ -49,7 +49,8 @@ impl Shared<'_> {
     /// Whether a file is as it was when it was judged; if so, it is done with.
     pub(crate) fn is_known(&self, path: &Path, identity: &Identity, owner: &str) -> bool {
         let Some(verdicts) = self.verdicts.as_ref().filter(|_| !self.fresh) else { return false };
-        match verdicts.known(identity, &Names::of(path, owner).asked(self.names_in_use)) {
+        let names = if asks(self.names_in_use) { Names::of(path, owner) } else { Names::default() };
+        match verdicts.known(identity, &names.asked(self.names_in_use)) {
             Some(Known::Clean) => self.tally.unchanged(path, identity.size, false),
             Some(Known::CleanInWindows) => self.tally.unchanged(path, identity.size, true),
             Some(Known::SetAside(why)) => self.tally.set_aside(path, &why),

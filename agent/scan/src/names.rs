@@ -16,6 +16,11 @@ pub(crate) struct Names {
     owner: String,
 }
 
+/// Whether rules ask for any name.
+pub(crate) fn asks(in_use: [bool; GLOBALS.len()]) -> bool {
+    GLOBALS.iter().zip(in_use).any(|(name, asked)| asked && *name != "filetype")
+}
+
 impl Names {
     pub(crate) fn of(path: &Path, owner: &str) -> Self {
         let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy().to_lowercase()));
@@ -47,6 +52,9 @@ impl Names {
     /// What of it rules ask that speak of these names: it belongs to a verdict as the
     /// content does. `filetype` follows from the content.
     pub(crate) fn asked(&self, in_use: [bool; GLOBALS.len()]) -> [u8; 32] {
+        if !asks(in_use) {
+            return [0; 32];
+        }
         let mut hash = Sha256::new();
         for ((name, value), asked) in self.globals(b"").into_iter().zip(in_use) {
             if asked && name != "filetype" {

@@ -8,7 +8,7 @@
 use crate::identity::Identity;
 use redb::{Builder, Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
@@ -35,7 +35,7 @@ const MOST: u64 = 2_000_000;
 /// Of the file, in memory.
 const CACHE_BYTES: usize = 16 << 20;
 /// Verdicts that are written in one go, and how long they may wait.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 16_384;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A change as young as this may be followed by another one under the same time: the times
 /// of the coarsest file system (FAT) count in two seconds.
@@ -72,12 +72,32 @@ impl<E: std::error::Error> From<E> for CacheError {
 /// The cache, open for one scan.
 pub(crate) struct Verdicts {
     database: Database,
-    files: Files,
-    contents: Contents,
-    set_aside: SetAside,
+    snapshot: RwLock<Snapshot>,
     /// Changes before this time, in nanoseconds by the file system's clock, are settled.
     settled: i64,
     waiting: Mutex<Waiting>,
+}
+
+/// What is read. Taken anew after each write: pages that an old one sees cannot be used again.
+struct Snapshot {
+    files: Files,
+    contents: Contents,
+    set_aside: SetAside,
+    /// Whether there is anything to look for in `set_aside`.
+    any_set_aside: bool,
+}
+
+impl Snapshot {
+    fn of(database: &Database) -> Result<Self, CacheError> {
+        let reading = database.begin_read()?;
+        let set_aside: SetAside = reading.open_table(SET_ASIDE)?;
+        Ok(Self {
+            files: reading.open_table(FILES)?,
+            contents: reading.open_table(CONTENTS)?,
+            any_set_aside: set_aside.len()? > 0,
+            set_aside,
+        })
+    }
 }
 
 struct Waiting {
@@ -111,13 +131,9 @@ impl Verdicts {
             begin_anew(&database, fingerprint)?;
         }
         let now = now_by_the_file_system(path)?;
-        let reading = database.begin_read()?;
-        let (files, contents) = (reading.open_table(FILES)?, reading.open_table(CONTENTS)?);
         Ok(Self {
             settled: now.saturating_sub(i64::try_from(settled.as_nanos()).unwrap_or(i64::MAX)),
-            files,
-            contents,
-            set_aside: reading.open_table(SET_ASIDE)?,
+            snapshot: RwLock::new(Snapshot::of(&database)?),
             database,
             waiting: Mutex::new(Waiting { files: vec![], since: Instant::now() }),
         })
@@ -125,14 +141,16 @@ impl Verdicts {
 
     /// What is known of a file that is as it was.
     pub(crate) fn known(&self, identity: &Identity, names: &[u8; 32]) -> Option<Known> {
-        let place = place(identity);
-        if let Ok(Some(reason)) = self.set_aside.get(&place) {
+        let (place, snapshot) = (place(identity), self.snapshot());
+        if snapshot.any_set_aside
+            && let Ok(Some(reason)) = snapshot.set_aside.get(&place)
+        {
             let (state, reason) = reason.value().split_once(' ')?;
             if state == hex::encode(identity.state()) {
                 return Some(Known::SetAside(reason.to_owned()));
             }
         }
-        let record = self.files.get(&place).ok()??;
+        let record = snapshot.files.get(&place).ok()??;
         let clean = record.value() == &record_of(identity, names, &Known::Clean);
         let in_windows = || record.value() == &record_of(identity, names, &Known::CleanInWindows);
         if clean { Some(Known::Clean) } else { in_windows().then_some(Known::CleanInWindows) }
@@ -140,7 +158,7 @@ impl Verdicts {
 
     /// Whether nothing matched in this very content.
     pub(crate) fn content_known(&self, content: &ContentKey) -> bool {
-        self.contents.get(content).is_ok_and(|known| known.is_some())
+        self.snapshot().contents.get(content).is_ok_and(|known| known.is_some())
     }
 
     /// Keeps a verdict of a file that stood the same before and after it was read.
@@ -161,7 +179,8 @@ impl Verdicts {
         let writing = self.database.begin_write()?;
         let text = format!("{} {reason}", hex::encode(identity.state()));
         writing.open_table(SET_ASIDE)?.insert(&place(identity), text.as_str())?;
-        Ok(writing.commit()?)
+        writing.commit()?;
+        self.look_again()
     }
 
     /// Files and bytes that an earlier scan of the same met.
@@ -199,7 +218,17 @@ impl Verdicts {
                 }
             }
         }
-        Ok(writing.commit()?)
+        writing.commit()?;
+        self.look_again()
+    }
+
+    fn look_again(&self) -> Result<(), CacheError> {
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Snapshot::of(&self.database)?;
+        Ok(())
+    }
+
+    fn snapshot(&self) -> RwLockReadGuard<'_, Snapshot> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -234,14 +263,16 @@ fn now_by_the_file_system(beside: &Path) -> Result<i64, CacheError> {
     let probe = beside.with_extension("now");
     let file = fs::File::create(&probe)?;
     let metadata = file.metadata()?;
+    fs::remove_file(&probe)?;
     let identity = crate::platform::identity(&file, &metadata).ok_or(std::io::Error::other("no time"))?;
     Ok(identity.changed.max(identity.modified))
 }
 
 fn place(identity: &Identity) -> Place {
     let mut place = [0; 16];
-    place[..8].copy_from_slice(&identity.volume.to_le_bytes());
-    place[8..].copy_from_slice(&identity.file.to_le_bytes());
+    // In this order neighbours on the disk are neighbours here, and few pages are written.
+    place[..8].copy_from_slice(&identity.volume.to_be_bytes());
+    place[8..].copy_from_slice(&identity.file.to_be_bytes());
     place
 }
 

@@ -28,7 +28,7 @@ pub struct Limits {
 const FREE_BYTES: u64 = 32 << 20;
 
 /// A file has a right to one member for so many of its own bytes,
-const BYTES_PER_ENTRY: u64 = 250;
+const BYTES_PER_ENTRY: u64 = 2000;
 /// and to a second for so many.
 const BYTES_PER_SECOND: u64 = 8 << 20;
 
@@ -125,7 +125,7 @@ mod tests {
         let mut budget = Budget::new(100, limits);
         assert_eq!((budget.entry(), budget.entry()), (Ok(()), Ok(())));
         assert_eq!(budget.entry(), Err(Reason::TooMany(2)));
-        assert_eq!(Budget::new(1 << 30, limits).limits.entries, 4_294_967, "a large file has a right to more");
+        assert_eq!(Budget::new(1 << 30, limits).limits.entries, 536_870, "a large file has a right to more");
         let mut whole = Budget::new(1 << 20, limits);
         assert_eq!(whole.out(200 << 20), Ok(()));
         assert_eq!(whole.out(1), Err(Reason::Exhausted(200 << 20)));

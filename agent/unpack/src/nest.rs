@@ -78,7 +78,8 @@ pub(crate) enum Halt {
 
 impl From<std::io::Error> for Halt {
     fn from(error: std::io::Error) -> Self {
-        Self::Bad(Reason::damaged(error))
+        // A decoder that knows the reason says it in an error of its own.
+        Self::Bad(error.downcast().unwrap_or_else(Reason::damaged))
     }
 }
 

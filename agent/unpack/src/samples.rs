@@ -5,12 +5,14 @@ use crate::{Limits, Reason, Source, Visitor, unpack};
 use base64::Engine;
 use std::path::Path;
 
-/// What every sample holds.
+/// What every sample holds, in one member at least.
 pub(crate) const CONTENT: &str = "KEEPWATCH SAMPLE";
+pub(crate) const MARK: &[u8] = CONTENT.as_bytes();
 
 /// A sample, made by the tools that people use (samples/README.md says how).
 pub(crate) fn sample(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(format!("{name}.b64"));
+    let file = format!("{}.b64", name.trim_end_matches(".b64"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples").join(file);
     let text: String = std::fs::read_to_string(path).unwrap().split_whitespace().collect();
     base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }
@@ -46,6 +48,26 @@ impl Heard {
         heard
     }
 
+    /// Names of the members, as they came.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.members.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// What the member of this name holds.
+    pub(crate) fn content(&self, name: &str) -> Option<&[u8]> {
+        self.members.iter().find(|(member, _)| member == name).map(|(_, bytes)| bytes.as_slice())
+    }
+
+    /// Whether a member holds the mark.
+    pub(crate) fn found(&self) -> bool {
+        self.members.iter().any(|(_, bytes)| memchr::memmem::find(bytes, MARK).is_some())
+    }
+
+    /// Whether an unpacker crashed, and the nest caught it.
+    pub(crate) fn crashed(&self) -> bool {
+        self.missed.iter().any(|(_, reason)| matches!(reason, Reason::Damaged(why) if why.contains("crashed")))
+    }
+
     /// The sample's content came out under this name.
     #[track_caller]
     pub(crate) fn holds(&self, name: &str) {
@@ -71,23 +93,23 @@ impl Heard {
     pub(crate) fn is_nothing(&self) {
         assert!(self.members.is_empty() && self.missed.is_empty(), "{self:?}");
     }
+}
 
-    /// However it is cut or bent, nothing crashes.
-    #[track_caller]
-    pub(crate) fn survives_damage(&self, whole: &[u8]) {
-        let crashed = |bytes: &[u8], how: String| {
-            let heard = Self::of(bytes);
-            let crashed = heard.missed.iter().any(|(_, reason)| reason.to_string().contains("crashed"));
-            assert!(!crashed, "{how}: {:?}", heard.missed);
-        };
-        for len in (0..whole.len()).step_by(whole.len() / 300 + 1) {
-            crashed(&whole[..len], format!("cut at {len}"));
-        }
-        let bits = whole.len() * 8;
-        for bit in (0..bits).step_by(bits / 500 + 1) {
-            let mut bent = whole.to_vec();
-            bent[bit / 8] ^= 1 << (bit % 8);
-            crashed(&bent, format!("bit {bit}"));
-        }
+/// However a sample is cut or bent, nothing of it may crash an unpacker.
+#[track_caller]
+pub(crate) fn torment(sample: &[u8]) {
+    for end in (0..sample.len()).step_by(sample.len().div_ceil(300).max(1)) {
+        let heard = Heard::of(&sample[..end]);
+        assert!(!heard.crashed(), "cut off at {end}: {:?}", heard.missed);
+    }
+    let bits = sample.len() * 8;
+    let flips = bits.min(500);
+    for flip in 0..flips {
+        // A prime step spreads over all bytes and all bits of a byte.
+        let bit = if bits > 500 { (flip * 7919 + flip * (bits / 500)) % bits } else { flip };
+        let mut flipped = sample.to_vec();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let heard = Heard::of(&flipped);
+        assert!(!heard.crashed(), "bit {bit}: {:?}", heard.missed);
     }
 }

@@ -2,7 +2,7 @@
 //! opened file.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 /// Enough of a beginning to tell every kind: an ISO image says what it is at 32 KiB.
 pub(crate) const HEAD: usize = 36 << 10;
@@ -73,11 +73,35 @@ impl Read for Source<'_> {
     }
 }
 
+impl BufRead for Source<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match &mut self.0 {
+            Place::Memory(bytes) => bytes.fill_buf(),
+            Place::File(file, _) => file.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        match &mut self.0 {
+            Place::Memory(memory) => memory.consume(bytes),
+            Place::File(file, _) => file.consume(bytes),
+        }
+    }
+}
+
 impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match &mut self.0 {
             Place::Memory(bytes) => bytes.seek(to),
             Place::File(file, _) => file.seek(to),
+        }
+    }
+
+    fn stream_position(&mut self) -> io::Result<u64> {
+        match &mut self.0 {
+            Place::Memory(bytes) => Ok(bytes.position()),
+            // Of a BufReader, `seek` would throw its buffer away.
+            Place::File(file, _) => file.stream_position(),
         }
     }
 }

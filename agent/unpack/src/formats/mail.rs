@@ -115,7 +115,7 @@ fn undecoded(part: &MessagePart<'_>) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::samples::{CONTENT, Heard, sample};
+    use crate::samples::{CONTENT, Heard, sample, torment};
     use base64::Engine;
 
     fn base64(bytes: &[u8]) -> String {
@@ -135,7 +135,7 @@ mod tests {
         heard.holds("text-1");
         heard.holds("forwarded.eml!/inner.js");
         assert_eq!(heard.missed, []);
-        heard.survives_damage(&whole);
+        torment(&whole);
     }
 
     #[test]

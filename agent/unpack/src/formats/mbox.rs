@@ -80,7 +80,11 @@ mod tests {
     #[test]
     fn a_store_of_very_many_mails_is_inspected_to_its_end() {
         let few = Limits { entries: 10, ..Limits::default() };
-        let heard = Heard::within(&store(40), &few);
+        // As large as mails are.
+        let letter = format!("{}\n", "Dear colleague, ".repeat(1000));
+        let mail =
+            [b"From li@example.org Tue Nov 24 10:00:00 2026\n", &sample("mail.eml")[..], letter.as_bytes(), b"\n"];
+        let heard = Heard::within(&mail.concat().repeat(40), &few);
         heard.holds("mail-40!/发票.js");
         assert_eq!(heard.missed, []);
     }

@@ -3,12 +3,15 @@
 
 pub(crate) mod bzip2;
 pub(crate) mod cab;
+mod codecs;
 pub(crate) mod cpio;
+mod decode;
 pub(crate) mod gzip;
 pub(crate) mod iso;
 pub(crate) mod mail;
 pub(crate) mod mbox;
 pub(crate) mod ole;
+mod part;
 pub(crate) mod pdf;
 pub(crate) mod rtf;
 pub(crate) mod self_extracting;

@@ -113,7 +113,7 @@ pub(super) fn decode_base64(line: &[u8], content: &mut Vec<u8>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::samples::{Heard, sample};
+    use crate::samples::{Heard, sample, torment};
 
     #[test]
     fn real_ones_of_both_codes_are_opened() {
@@ -122,7 +122,7 @@ mod tests {
             let heard = Heard::of(&whole);
             heard.holds("invoice.js");
             assert_eq!(heard.members[0].1.len(), 34, "{name}");
-            heard.survives_damage(&whole);
+            torment(&whole);
         }
     }
 

@@ -1,144 +1,139 @@
-//! Zip, and so OOXML, ODF, jar and apk (PKWARE's APPNOTE.TXT). The central directory is
-//! walked entry by entry, so that a claimed million of them costs no memory; where there is
-//! none, or it lies, the members are found by their own headers, as droppers count on.
+//! zip (PKWARE APPNOTE.TXT 6.3.10), so also jar, apk, OOXML and ODF.
+//!
+//! Read by the central directory, as the tools do that open it on a desktop; what that does
+//! not list, or where it is not there, by the local headers, as others do. The directory is
+//! walked and not taken into memory, however many entries it claims. Where the two headers of
+//! a member disagree, both readings are handed on: one of them is what somebody sees.
 
 mod carve;
-mod entry;
+mod central;
+mod claim;
+mod member;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
-use crate::nest::{Halt, Nest, Opening, Reason};
-use crate::source::Source;
-use entry::{Central, END, END64, END64_LOCATOR, LOCAL};
-use std::io::{self, Read, Seek, SeekFrom};
+use crate::nest::{Halt, Nest, Opening};
+use crate::text::name as text;
+use crate::{Reason, Source};
+use central::Directory;
+use claim::Claim;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
-/// An end record and the longest comment behind it.
-const END_WITHIN: u64 = 22 + 0xffff;
+pub(super) use carve::begins;
+
+/// Headers that are looked at in a directory. Empty entries cost nothing of the budget.
+const MOST_ENTRIES: usize = 2_000_000;
 
 pub(crate) fn is(head: &[u8]) -> bool {
-    head.starts_with(LOCAL) || (head.starts_with(END) && head.len() == 22)
+    // The last two begin the only, and the first, of several volumes.
+    [b"PK\x03\x04", b"PK\x05\x06"].iter().any(|magic| head.starts_with(*magic))
+        || [b"PK00PK\x03\x04", b"PK\x07\x08PK\x03\x04"].iter().any(|magic| head.starts_with(*magic))
+}
+
+/// Where a zip begins that stands at the end of the source, by its central directory.
+pub(crate) fn at_the_end(source: &mut Source<'_>) -> std::io::Result<Option<u64>> {
+    Ok(central::find(source)?.filter(|directory| !directory.is_empty()).map(|directory| directory.first))
 }
 
 pub(crate) fn open(source: &mut Source<'_>, nest: &mut Nest<'_>) -> Opening {
-    match find_directory(source)? {
-        Some(directory) => walk(source, nest, &directory),
-        None => carve::open(source, nest),
-    }
-}
-
-/// Where the central directory is, and what is before the archive.
-#[derive(Debug, PartialEq, Eq)]
-struct Directory {
-    at: u64,
-    entries: u64,
-    /// Bytes that stand before the archive's own beginning.
-    shift: u64,
-}
-
-/// Whether an archive ends here, in the last bytes of something else.
-pub(crate) fn ends(source: &mut Source<'_>) -> io::Result<bool> {
-    Ok(find_directory(source)?.is_some_and(|directory| directory.entries > 0))
-}
-
-/// The central directory, if there is one that begins as one.
-fn find_directory(source: &mut Source<'_>) -> io::Result<Option<Directory>> {
-    let tail = source.tail(END_WITHIN)?;
-    let tail_at = source.len() - tail.len() as u64;
-    // The last one counts: a comment may hold another archive's end.
-    for at in memchr::memmem::rfind_iter(&tail, END) {
-        let Some(end) = tail.get(at..at + 22) else { continue };
-        let (mut entries, mut size, mut offset) =
-            (u64::from(entry::u16_at(end, 10)), u64::from(entry::u32_at(end, 12)), u64::from(entry::u32_at(end, 16)));
-        let mut ends_at = tail_at + at as u64;
-        let too_small = offset == u64::from(u32::MAX) || entries == 0xffff || size == u64::from(u32::MAX);
-        if let Some((at64, wide)) = if too_small { wide_end(source, ends_at)? } else { None } {
-            ends_at = at64;
-            (entries, size, offset) = wide;
-        }
-        let Some(begins_at) = ends_at.checked_sub(size) else { continue };
-        let Some(shift) = begins_at.checked_sub(offset) else { continue };
-        if entries == 0 || starts_with(source, begins_at, entry::CENTRAL)? {
-            return Ok(Some(Directory { at: begins_at, entries, shift }));
-        }
-        // Sizes that do not fit what lies there: the claimed place may still be right.
-        if starts_with(source, offset, entry::CENTRAL)? {
-            return Ok(Some(Directory { at: offset, entries, shift: 0 }));
-        }
-    }
-    source.rewind()?;
-    Ok(None)
-}
-
-type Wide = (u64, (u64, u64, u64));
-
-/// The end record of archives with more than 65,535 members or 4 GiB.
-fn wide_end(source: &mut Source<'_>, end_at: u64) -> io::Result<Option<Wide>> {
-    let Some(locator_at) = end_at.checked_sub(20) else { return Ok(None) };
-    let locator = read_at::<20>(source, locator_at)?;
-    let Some(at) = locator.filter(|l| l.starts_with(END64_LOCATOR)).map(|l| entry::u64_at(&l, 8)) else {
-        return Ok(None);
+    let len = source.len();
+    let Some(directory) = central::find(source)? else {
+        carve::carve(0, len, carve::is_header, source, nest)?;
+        return nest.missed("", Reason::Damaged("no central directory".into()));
     };
-    let record = read_at::<56>(source, at)?;
-    Ok(record
-        .filter(|r| r.starts_with(END64))
-        .map(|r| (at, (entry::u64_at(&r, 32), entry::u64_at(&r, 40), entry::u64_at(&r, 48)))))
-}
-
-fn starts_with(source: &mut Source<'_>, at: u64, magic: &[u8; 4]) -> io::Result<bool> {
-    Ok(read_at::<4>(source, at)?.as_ref() == Some(magic))
-}
-
-/// So many bytes from there; `None` where there are fewer.
-fn read_at<const N: usize>(source: &mut Source<'_>, at: u64) -> io::Result<Option<[u8; N]>> {
-    if at.checked_add(N as u64).is_none_or(|end| end > source.len()) {
-        return Ok(None);
+    let mut spans = Spans::default();
+    let whole = listed(&directory, &mut spans, source, nest)?;
+    spans.add(directory.start, directory.end.saturating_add(central::END));
+    for (from, to) in spans.gaps(len) {
+        carve::carve(from, to, begins, source, nest)?;
     }
-    source.seek(SeekFrom::Start(at))?;
-    let mut bytes = [0; N];
-    source.read_exact(&mut bytes)?;
-    Ok(Some(bytes))
+    if whole { Ok(()) } else { nest.missed("", Reason::Damaged("the central directory breaks off".into())) }
 }
 
-fn walk(source: &mut Source<'_>, nest: &mut Nest<'_>, directory: &Directory) -> Opening {
-    let (mut at, mut packed, mut opened) = (directory.at, 0_u64, 0_u64);
-    for _ in 0..directory.entries {
+/// Hands on what the directory lists. Whether it is whole.
+fn listed(
+    directory: &Directory,
+    spans: &mut Spans,
+    source: &mut Source<'_>,
+    nest: &mut Nest<'_>,
+) -> Result<bool, Halt> {
+    let mut walk = directory.walk();
+    while let Some((claim, at)) = walk.next(source)? {
         nest.tick()?;
-        source.seek(SeekFrom::Start(at))?;
-        let Some((central, its_len)) = Central::read(source)? else {
-            nest.missed("", Reason::Damaged("its directory ends early".into()))?;
-            break;
-        };
-        at += its_len;
-        if central.is_folder() {
+        let least = claim.packed.saturating_add(claim::LOCAL as u64).saturating_add(claim.name.len() as u64);
+        if spans.len() >= MOST_ENTRIES {
+            return Err(Halt::Bad(Reason::TooMany(MOST_ENTRIES as u64)));
+        }
+        spans.add(at, at.saturating_add(least));
+    }
+    let overlap = spans.overlap();
+    if overlap {
+        nest.missed("", Reason::Damaged("members overlap one another".into()))?;
+    }
+    spans.0.clear();
+    // Hashes only, of a hasher that nobody can foresee.
+    let (hasher, mut seen) = (RandomState::new(), HashSet::new());
+    let mut walk = directory.walk();
+    while let Some((claim, at)) = walk.next(source)? {
+        nest.tick()?;
+        // Once for each reading of a place, the local header's among them.
+        if overlap && !seen.insert(hasher.hash_one((at, claim.packed, claim.method))) {
             continue;
         }
-        packed = packed.saturating_add(central.packed);
-        opened += 1;
-        let Some(begins) = data_at(source, directory.shift.saturating_add(central.local_at))? else {
-            nest.missed(&central.name, Reason::Damaged("its header is not where the directory says".into()))?;
-            continue;
-        };
-        source.seek(SeekFrom::Start(begins))?;
-        entry::unpack(
-            &central.name,
-            central.method,
-            central.encrypted,
-            &mut source.by_ref().take(central.packed),
-            nest,
-        )?;
+        let end = listed_member(&claim, at, source, nest)?;
+        spans.add(at, end);
     }
-    if packed > source.len() {
-        return Err(Halt::Bad(Reason::Damaged("its members overlap, as in a decompression bomb".into())));
-    }
-    if opened == 0 && directory.entries == 0 && source.len() > 22 {
-        return carve::open(source, nest);
-    }
-    Ok(())
+    Ok(walk.is_whole())
 }
 
-/// Where the data of the member at this local header begins.
-fn data_at(source: &mut Source<'_>, local_at: u64) -> io::Result<Option<u64>> {
-    let header = read_at::<30>(source, local_at)?.filter(|h| h.starts_with(LOCAL));
-    Ok(header.map(|h| local_at + 30 + u64::from(entry::u16_at(&h, 26)) + u64::from(entry::u16_at(&h, 28))))
+/// A member that the directory lists. Where it ends.
+fn listed_member(claim: &Claim, at: u64, source: &mut Source<'_>, nest: &mut Nest<'_>) -> Result<u64, Halt> {
+    let Some((local, data)) = Claim::local(source, at)? else {
+        if !claim.is_empty() {
+            nest.missed(&text(&claim.name), Reason::Damaged("no local header where the directory says".into()))?;
+        }
+        return Ok(at);
+    };
+    member::hand_on(claim, data, source, nest)?;
+    if claim.disagrees(&local) {
+        nest.missed(&text(&claim.name), Reason::Damaged("its local header disagrees with the directory".into()))?;
+        member::hand_on(&local, data, source, nest)?;
+    }
+    Ok(data.saturating_add(claim.packed))
 }
 
-#[cfg(test)]
-mod tests;
+/// What is accounted for, each from where to where.
+#[derive(Debug, Default)]
+struct Spans(Vec<(u64, u64)>);
+
+impl Spans {
+    fn add(&mut self, from: u64, to: u64) {
+        self.0.push((from, to));
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn overlap(&mut self) -> bool {
+        self.0.sort_unstable();
+        self.0.iter().zip(self.0.iter().skip(1)).any(|((_, end), (start, _))| start < end)
+    }
+
+    /// What lies between, if a local header fits there.
+    fn gaps(mut self, len: u64) -> Vec<(u64, u64)> {
+        self.0.sort_unstable();
+        self.0.push((len, len));
+        let mut covered = 0;
+        let mut gaps = vec![];
+        for (from, to) in self.0 {
+            if from.min(len).saturating_sub(covered) > claim::LOCAL as u64 {
+                gaps.push((covered, from.min(len)));
+            }
+            covered = covered.max(to);
+        }
+        gaps
+    }
+}
