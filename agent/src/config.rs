@@ -44,6 +44,11 @@ impl StateDir {
         self.0.join("signatures")
     }
 
+    /// What scans leave for later ones: compiled rules, verdicts, a worker's last trace.
+    pub(crate) fn scans(&self) -> PathBuf {
+        self.0.join("scans")
+    }
+
     /// Held by the agent that runs on this folder.
     pub(crate) fn lock(&self) -> PathBuf {
         self.0.join("lock")

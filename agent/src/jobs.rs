@@ -3,27 +3,34 @@
 //! of it needs the controller to be reachable.
 
 mod account;
+mod deaths;
+mod scans;
 
 use crate::config::StateDir;
 use crate::identity::Identity;
-use crate::ledger::{Ledger, LedgerError, Standing, Turn};
-use crate::platform;
+use crate::ledger::{Cause, Ledger, LedgerError, Standing, Turn};
+use crate::media::Media;
+use crate::places::expand;
+use crate::platform::{self, Medium};
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Order, RestoreOrder, ScanOrder, Worker};
+use crate::worker::{BackupOrder, Order, RestoreOrder, Worker};
 use account::Account;
 use chrono::{DateTime, TimeDelta, Utc};
+use deaths::Deaths;
 use keepwatch_backup::{Service, Storage};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, Progress, RestoreSpec};
 use keepwatch_proto::paths;
-use keepwatch_proto::policy::{Policy, USERS};
+use keepwatch_proto::policy::Policy;
 use keepwatch_proto::schedule::Schedule;
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// One thing to do next.
@@ -33,6 +40,8 @@ pub(crate) enum Step {
     Begin(JobId, JobSpec),
     /// Begin what the policy's schedule asks for.
     BeginScheduled(JobSpec),
+    /// Begin the scan of a removable medium that has appeared.
+    BeginMedium(JobSpec),
     /// Staff called off what has not begun.
     Drop(JobId, &'static str),
     /// Staff called off what runs.
@@ -50,8 +59,8 @@ fn lane(kind: &str) -> Lane {
     if kind == "restore" { Lane::Restores } else { Lane::Rest }
 }
 
-/// What to do next.
-pub(crate) fn plan(standing: &Standing, now: DateTime<Utc>) -> Vec<Step> {
+/// What to do next. `medium` is the root of a removable medium that waits.
+pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
     let Some(desired) = &standing.desired else { return vec![] };
     let mut steps = Vec::new();
     let mut busy: BTreeSet<Lane> = standing.running.values().map(|kind| lane(kind)).collect();
@@ -68,9 +77,15 @@ pub(crate) fn plan(standing: &Standing, now: DateTime<Utc>) -> Vec<Step> {
         }
     }
     if !busy.contains(&Lane::Rest) {
-        steps.extend(scheduled(&desired.policy, standing, now).map(Step::BeginScheduled));
+        // Somebody has just put it in, and is about to open what is on it.
+        let medium = medium.map(|at| Step::BeginMedium(scan_of(&desired.policy, vec![paths::of_path(at)])));
+        steps.extend(medium.or_else(|| scheduled(&desired.policy, standing, now).map(Step::BeginScheduled)));
     }
     steps
+}
+
+fn scan_of(policy: &Policy, paths: Vec<String>) -> JobSpec {
+    JobSpec::Scan { paths, excludes: policy.scan.excludes.clone(), max_file_bytes: policy.scan.max_file_bytes }
 }
 
 /// What the policy asks for now; of several, what has been due longest.
@@ -83,11 +98,7 @@ fn scheduled(policy: &Policy, standing: &Standing, now: DateTime<Utc>) -> Option
         [Some(backup), scan] if scan.is_none_or(|scan| backup <= scan) => {
             Some(JobSpec::Backup { paths: policy.backup.paths.clone(), excludes: policy.backup.excludes.clone() })
         }
-        _ => Some(JobSpec::Scan {
-            paths: policy.scan.paths.clone(),
-            excludes: policy.scan.excludes.clone(),
-            max_file_bytes: policy.scan.max_file_bytes,
-        }),
+        _ => Some(scan_of(policy, policy.scan.paths.clone())),
     }
 }
 
@@ -103,6 +114,8 @@ fn due(schedule: &Schedule, turn: Turn, now: DateTime<Utc>) -> Option<DateTime<U
 
 /// A time that lies this far ahead was written under a wrong clock.
 const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
+/// Removable media are looked for no more often than this.
+const LOOK_FOR_MEDIA: Duration = Duration::from_secs(30);
 
 /// What doing jobs needs.
 pub(crate) struct Jobs {
@@ -114,47 +127,81 @@ pub(crate) struct Jobs {
     pub(crate) bundle: watch::Receiver<Option<InUse>>,
     pub(crate) progress: mpsc::Sender<Progress>,
     pub(crate) clock: Clock,
+    /// Scans that go on where the agent was stopped.
+    pub(crate) taken_up: Vec<(JobId, JobSpec)>,
+}
+
+/// What runs now, and what calls it off.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Result<JobId, LedgerError>>,
+    stops: HashMap<JobId, CancellationToken>,
+}
+
+impl Running {
+    fn begin(&mut self, jobs: &Arc<Jobs>, job: JobId, spec: JobSpec) {
+        let called_off = self.stops.entry(job).or_default().clone();
+        self.tasks.spawn(jobs.clone().perform(job, spec, called_off));
+    }
 }
 
 impl Jobs {
     /// Does what is due until it is told to stop.
-    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), LedgerError> {
+    pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), LedgerError> {
+        let taken_up = std::mem::take(&mut self.taken_up);
         let jobs = Arc::new(self);
         let mut changes = jobs.ledger.watch();
-        let mut tasks = JoinSet::new();
-        let mut stops: HashMap<JobId, CancellationToken> = HashMap::new();
+        let mut running = Running::default();
+        taken_up.into_iter().for_each(|(job, spec)| running.begin(&jobs, job, spec));
+        let (mut media, mut looked) = (Media::new(present_media().await), Instant::now());
         loop {
             changes.borrow_and_update();
-            for step in plan(&jobs.ledger.standing()?, jobs.clock.now()) {
-                let (job, spec, scheduled) = match step {
-                    Step::Begin(job, spec) => (job, spec, false),
-                    Step::BeginScheduled(spec) => (JobId::new(&jobs.clock), spec, true),
-                    Step::Drop(job, kind) => {
-                        jobs.ledger.drop_unbegun(job, kind)?;
-                        continue;
-                    }
-                    Step::Stop(job) => {
-                        stops.get(&job).map(CancellationToken::cancel);
-                        continue;
-                    }
-                };
-                if jobs.ledger.start(job, &spec, scheduled)? {
-                    let called_off = stops.entry(job).or_default().clone();
-                    tasks.spawn(jobs.clone().perform(job, spec, called_off));
-                }
+            let standing = jobs.ledger.standing()?;
+            if looked.elapsed() >= LOOK_FOR_MEDIA {
+                media.look(present_media().await, jobs.wants_media(&standing));
+                looked = Instant::now();
+            }
+            for step in plan(&standing, media.next().as_deref(), jobs.clock.now()) {
+                jobs.take(step, &mut running, &mut media)?;
             }
             // Schedules are looked at again after this: a PC sleeps, and its clock is set.
             let look_again = jobs.clock.patience(jobs.clock.now() + TimeDelta::minutes(1));
             tokio::select! {
                 _ = changes.changed() => {}
                 _ = tokio::time::sleep(look_again) => {}
-                Some(done) = tasks.join_next() => {
+                Some(done) = running.tasks.join_next() => {
                     let job = done.map_err(|e| redb::Error::Io(std::io::Error::other(e)))??;
-                    stops.remove(&job);
+                    running.stops.remove(&job);
                 }
                 _ = stop.cancelled() => return Ok(()),
             }
         }
+    }
+
+    fn take(self: &Arc<Self>, step: Step, running: &mut Running, media: &mut Media) -> Result<(), LedgerError> {
+        let (job, spec, cause) = match step {
+            Step::Begin(job, spec) => (job, spec, Cause::Asked),
+            Step::BeginScheduled(spec) => (JobId::new(&self.clock), spec, Cause::Schedule),
+            Step::BeginMedium(spec) => {
+                media.begun();
+                (JobId::new(&self.clock), spec, Cause::Medium)
+            }
+            Step::Drop(job, kind) => return self.ledger.drop_unbegun(job, kind),
+            Step::Stop(job) => {
+                running.stops.get(&job).map(CancellationToken::cancel);
+                return Ok(());
+            }
+        };
+        if self.ledger.start(job, &spec, cause)? {
+            running.begin(self, job, spec);
+        }
+        Ok(())
+    }
+
+    /// Whether a medium that appears is to be scanned: without signatures it could not be.
+    fn wants_media(&self, standing: &Standing) -> bool {
+        let wanted = standing.desired.as_ref().is_some_and(|desired| desired.policy.scan.removable);
+        wanted && self.bundle.borrow().is_some()
     }
 
     async fn perform(
@@ -165,7 +212,7 @@ impl Jobs {
     ) -> Result<JobId, LedgerError> {
         tracing::info!(%job, kind = spec.kind(), "begins");
         let ended = match self.order(job, spec) {
-            Ok(order) => self.oversee(job, &order, &called_off).await?,
+            Ok(order) => self.oversee(job, order, &called_off).await?,
             Err(why) => Ended::failed(why),
         };
         tracing::info!(%job, outcome = %ended.outcome, why = ended.message, "ended");
@@ -173,16 +220,39 @@ impl Jobs {
         Ok(job)
     }
 
-    /// Follows a child from its start to its end.
-    async fn oversee(&self, job: JobId, order: &Order, called_off: &CancellationToken) -> Result<Ended, LedgerError> {
-        let mut worker = match Worker::start(order).await {
-            Ok(worker) => worker,
-            Err(error) => return Ok(Ended::failed(error.to_string())),
-        };
-        let mut account = Account::new(job, &self.ledger, &self.progress);
-        let (said, kill) = worker.ear_and_end();
-        account.hear_out(said, called_off, kill).await?;
-        Ok(account.close(&worker.how_it_ended().await))
+    /// Follows a child from its start to its end; where a scan's dies, the next one.
+    async fn oversee(
+        &self,
+        job: JobId,
+        mut order: Order,
+        called_off: &CancellationToken,
+    ) -> Result<Ended, LedgerError> {
+        let folder = self.state.scans();
+        let mut account = Account::new(job, &self.ledger, &self.progress)?;
+        let mut deaths = Deaths::default();
+        if let Order::Scan(scan) = &mut order {
+            deaths = Deaths::resumed(scans::take_left(&folder, job));
+            scans::after(&deaths, scan);
+        }
+        loop {
+            let how = match Worker::start(&order).await {
+                Ok(mut worker) => {
+                    let (said, kill) = worker.ear_and_end();
+                    account.hear_out(said, called_off, kill).await?;
+                    worker.how_it_ended().await
+                }
+                Err(error) => return Ok(account.close(error.to_string(), &deaths)),
+            };
+            let (Order::Scan(scan), false) = (&mut order, account.is_over()) else {
+                let again = "try again, and report it if it happens again";
+                return Ok(account.close(format!("the worker process died: {how}; {again}"), &deaths));
+            };
+            tracing::warn!(%job, how, "the scanner died");
+            if let Err(why) = deaths.one_more(scans::take_left(&folder, job), &how) {
+                return Ok(account.close(why, &deaths));
+            }
+            scans::after(&deaths, scan);
+        }
     }
 
     /// The order for a child, or why there can be none.
@@ -195,16 +265,21 @@ impl Jobs {
                             .into(),
                     );
                 };
-                let paths = expand(&paths);
-                Order::Scan(ScanOrder { job, paths, excludes, max_file_bytes, bundle: bundle.file })
+                let desired = self.ledger.desired().map_err(|e| e.to_string())?;
+                let policy = desired.map(|desired| desired.policy.scan).unwrap_or_default();
+                let (places, folder) = (expand(&paths)?, self.state.scans());
+                Order::Scan(scans::order(job, places, excludes, max_file_bytes, &policy, bundle.file, folder))
             }
-            JobSpec::Backup { paths, excludes } => Order::Backup(BackupOrder {
-                storage: self.repository(self.identity.host),
-                password: self.identity.repository_password.clone(),
-                host: crate::enroll::facts(&self.state, "").name,
-                paths: expand(&paths),
-                excludes,
-            }),
+            JobSpec::Backup { paths, excludes } => {
+                let places = expand(&paths)?;
+                Order::Backup(BackupOrder {
+                    storage: self.repository(self.identity.host),
+                    password: self.identity.repository_password.clone(),
+                    host: crate::enroll::facts(&self.state, "").name,
+                    paths: places.paths,
+                    excludes: excludes.into_iter().chain(places.excludes).collect(),
+                })
+            }
             JobSpec::Restore(spec) => {
                 let (host, password) = self.source(&spec)?;
                 let id = job.to_string();
@@ -235,13 +310,9 @@ impl Jobs {
     }
 }
 
-/// The paths as they are on this PC.
-fn expand(paths: &[String]) -> Vec<PathBuf> {
-    let on_this_pc = paths.iter().flat_map(|path| match path.as_str() {
-        USERS => platform::user_folders(),
-        text => vec![paths::to_path(text)],
-    });
-    platform::outermost(on_this_pc.collect())
+/// An empty drive may make whoever asks wait.
+async fn present_media() -> BTreeSet<Medium> {
+    tokio::task::spawn_blocking(platform::removable_media).await.unwrap_or_default()
 }
 
 #[cfg(test)]

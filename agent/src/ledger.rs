@@ -33,6 +33,8 @@ pub(crate) struct Turn {
 /// After a scheduled job failed, how long until it is tried again. Afterwards its next
 /// regular time has to do.
 const RETRY_MINUTES: [i64; 3] = [15, 60, 240];
+/// A scan goes on after so many interruptions: it may be what stops the PC.
+const MOST_TAKEN_UP: u32 = 20;
 /// Ended jobs that are remembered though nobody offers them any more.
 const REMEMBERED: usize = 256;
 
@@ -58,6 +60,23 @@ struct Record {
     scheduled: bool,
     began: DateTime<Utc>,
     ended: Option<JobState>,
+    /// Of a job that can go on after an interruption.
+    #[serde(default)]
+    spec: Option<JobSpec>,
+    /// How often it went on.
+    #[serde(default)]
+    taken_up: u32,
+}
+
+/// Why a job begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Staff asked for it.
+    Asked,
+    /// The policy's schedule did. How it ends is remembered as the schedule's turn.
+    Schedule,
+    /// A removable medium appeared.
+    Medium,
 }
 
 /// A ledger that cannot be kept.
@@ -174,13 +193,14 @@ impl Ledger {
     }
 
     /// A job begins. False: it was begun before, and must not be again.
-    pub(crate) fn start(&self, job: JobId, spec: &JobSpec, scheduled: bool) -> Result<bool, LedgerError> {
+    pub(crate) fn start(&self, job: JobId, spec: &JobSpec, cause: Cause) -> Result<bool, LedgerError> {
         self.write(|book| {
             if book.record(job)?.is_some() {
                 return Ok(false);
             }
-            book.begin(job, spec.kind(), scheduled)?;
-            book.tell(EventKind::Started { job, spec: spec.clone(), scheduled })?;
+            book.begin(job, spec, cause)?;
+            let (scheduled, medium) = (cause != Cause::Asked, cause == Cause::Medium);
+            book.tell(EventKind::Started { job, spec: spec.clone(), scheduled, medium })?;
             Ok(true)
         })
     }
@@ -193,7 +213,7 @@ impl Ledger {
     /// A job has ended. A second end of the same job changes nothing.
     pub(crate) fn end(&self, job: JobId, ended: Ended) -> Result<(), LedgerError> {
         self.write(|book| match book.record(job)? {
-            Some(Record { ended: None, kind, scheduled, began }) => {
+            Some(Record { ended: None, kind, scheduled, began, .. }) => {
                 if scheduled {
                     let before: Turn = book.turn(&kind)?;
                     book.put(&turn_key(&kind), &before.after(ended.outcome, began, self.clock.now()))?;
@@ -213,21 +233,43 @@ impl Ledger {
         })
     }
 
-    /// At start: whatever was running has no child any more. Its schedule, if it had one,
-    /// is left as it was, so that the work is due again at once.
-    pub(crate) fn interrupt(&self) -> Result<(), LedgerError> {
+    /// At start: whatever was running has no child any more. Scans go on, and are given
+    /// back: what they had judged they need not judge again. Everything else has failed; its
+    /// schedule, if it had one, is left as it was, so that the work is due again at once.
+    pub(crate) fn take_up(&self) -> Result<Vec<(JobId, JobSpec)>, LedgerError> {
         let running = self.standing()?.running;
         self.write(|book| {
-            running.keys().try_for_each(|job| match book.record(*job)? {
-                Some(r) => book.end(
-                    *job,
-                    &r.kind,
-                    r.scheduled,
-                    Ended::failed("interrupted: the agent was stopped while it ran"),
-                ),
-                None => Ok(()),
-            })
+            let mut taken_up = Vec::new();
+            for job in running.keys() {
+                match book.record(*job)? {
+                    Some(Record { spec: Some(spec), taken_up: times, .. }) if times < MOST_TAKEN_UP => {
+                        book.taken_up(*job)?;
+                        taken_up.push((*job, spec));
+                    }
+                    Some(r) => {
+                        let why = "interrupted: the agent was stopped while it ran";
+                        book.end(*job, &r.kind, r.scheduled, Ended::failed(why))?;
+                    }
+                    None => {}
+                }
+            }
+            Ok(taken_up)
         })
+    }
+
+    /// What a job has found, of that which waits for the controller.
+    pub(crate) fn found_by(&self, job: JobId) -> Result<Vec<Detection>, LedgerError> {
+        const AT_ONCE: usize = 256;
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let events = self.outbox(after, AT_ONCE, usize::MAX)?;
+            let Some(last) = events.last() else { return Ok(found) };
+            after = last.seq;
+            found.extend(events.into_iter().filter_map(|event| match event.kind {
+                EventKind::Detection(detection) if detection.job == job => Some(detection),
+                _ => None,
+            }));
+        }
     }
 
     /// A bundle is in use. Told once.

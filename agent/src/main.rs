@@ -7,12 +7,15 @@
 //!               ^--- signatures -> worker ~> work/bundle
 //! ```
 
+mod at_work;
 mod config;
 mod enroll;
 mod identity;
 mod jobs;
 mod ledger;
 mod link;
+mod media;
+mod places;
 mod platform;
 mod run;
 mod signatures;

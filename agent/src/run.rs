@@ -33,8 +33,9 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
 
     let clock = Clock::from_environment();
     let ledger = Arc::new(Ledger::open(&state.ledger(), identity.host, identity.enrolled, clock.clone())?);
-    ledger.interrupt()?;
+    let taken_up = ledger.take_up()?;
     let shelf = Shelf::open(state).context("the folder of signatures cannot be used; check the state folder")?;
+    platform::private_dir(&state.scans()).context("the folder of scans cannot be used; check the state folder")?;
     let (in_use, bundle) = watch::channel(shelf.in_use());
     let (progress, progress_heard) = mpsc::channel(16);
     let (connected, connected_heard) = watch::channel(false);
@@ -58,12 +59,14 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
         bundle: bundle.clone(),
         progress,
         clock,
+        taken_up,
     };
     let signatures = Signatures {
         ledger: ledger.clone(),
         identity: identity.clone(),
         controller: address.url,
         shelf,
+        scans: state.scans(),
         in_use,
         config: config.link,
     };

@@ -109,6 +109,8 @@ pub(crate) struct Signatures {
     pub(crate) identity: Arc<Identity>,
     pub(crate) controller: String,
     pub(crate) shelf: Shelf,
+    /// The folder of what scans leave for later ones.
+    pub(crate) scans: PathBuf,
     pub(crate) in_use: watch::Sender<Option<InUse>>,
     pub(crate) config: LinkConfig,
 }
@@ -191,6 +193,7 @@ impl Signatures {
             key: self.identity.key.clone(),
             root: self.identity.signatures_root.clone(),
             folder: self.shelf.0.clone(),
+            scans: self.scans.clone(),
             current,
             wanted,
         });

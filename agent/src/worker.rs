@@ -3,12 +3,14 @@
 //! comes out on stdout, one JSON line each. Killing it is how work is called off, and what
 //! it does wrong costs one job.
 
+mod order;
+
+pub(crate) use order::{BackupOrder, BundleOrder, Courtesy, Order, RestoreOrder, ScanOrder};
+
 use crate::platform;
-use keepwatch_backup::Storage;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::detection::Detection;
-use keepwatch_proto::ids::JobId;
-use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES, RestoreSpec};
+use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES};
 use keepwatch_proto::paths::harmless;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -29,71 +31,6 @@ const LONGEST_PATH: usize = 16 << 10;
 const ALL_FAILURES: usize = 256 << 10;
 /// Most metadata of one rule.
 const MOST_METADATA: usize = 64;
-
-/// What a child is to do.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Order {
-    /// Scan with a bundle.
-    Scan(ScanOrder),
-    /// Back up into the host's repository.
-    Backup(BackupOrder),
-    /// Bring files back.
-    Restore(RestoreOrder),
-    /// Fetch a bundle and judge it.
-    Bundle(BundleOrder),
-}
-
-/// Scan with a bundle.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct ScanOrder {
-    pub(crate) job: JobId,
-    pub(crate) paths: Vec<PathBuf>,
-    pub(crate) excludes: Vec<String>,
-    pub(crate) max_file_bytes: u64,
-    /// The bundle's file.
-    pub(crate) bundle: PathBuf,
-}
-
-/// Back up into the host's repository.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct BackupOrder {
-    pub(crate) storage: Storage,
-    pub(crate) password: String,
-    /// The name that the snapshot bears.
-    pub(crate) host: String,
-    pub(crate) paths: Vec<PathBuf>,
-    pub(crate) excludes: Vec<String>,
-}
-
-/// Bring files back.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct RestoreOrder {
-    pub(crate) storage: Storage,
-    pub(crate) password: String,
-    pub(crate) spec: RestoreSpec,
-    /// Where the PC lets restores write.
-    pub(crate) roots: Vec<PathBuf>,
-    /// Name of the new folder, where none was named.
-    pub(crate) new_folder: String,
-}
-
-/// Fetch a bundle and judge it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct BundleOrder {
-    /// The controller's agent door.
-    pub(crate) controller: String,
-    pub(crate) ca: String,
-    pub(crate) certificate: String,
-    pub(crate) key: String,
-    /// The pinned root.
-    pub(crate) root: Vec<u8>,
-    /// The folder of the signatures.
-    pub(crate) folder: PathBuf,
-    /// Version in use; 0: none.
-    pub(crate) current: u64,
-    pub(crate) wanted: Bundle,
-}
 
 /// What a child says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,7 +223,9 @@ impl Named {
     /// Names one more, if it fits.
     pub(crate) fn add(&mut self, failure: Failure) {
         let bytes = self.bytes + failure.path.len() + failure.reason.len();
-        if self.failures.len() < NAMED_FAILURES && bytes <= ALL_FAILURES {
+        // A worker that follows on one that died says again what that one had said.
+        let more = self.failures.len() < NAMED_FAILURES && bytes <= ALL_FAILURES;
+        if more && !self.failures.contains(&failure) {
             self.bytes = bytes;
             self.failures.push(failure);
         }
@@ -304,6 +243,7 @@ mod tests {
     use super::*;
     use keepwatch_proto::clock::Clock;
     use keepwatch_proto::detection::Severity;
+    use keepwatch_proto::ids::JobId;
 
     async fn heard(stdout: &[u8]) -> Vec<Said> {
         let (sender, mut said) = mpsc::channel(1024);
@@ -350,10 +290,13 @@ mod tests {
         assert!(size < keepwatch_proto::MAX_MESSAGE / 2, "{size}");
 
         let mut named = Named::default();
-        for _ in 0..10_000 {
-            let Said::Failure(failure) = bounded(Said::Failure(failure(&long))) else { panic!() };
+        for n in 0..10_000 {
+            let Said::Failure(failure) = bounded(Said::Failure(failure(&format!("{n}{long}")))) else { panic!() };
             named.add(failure);
         }
+        let mut again = Named::default();
+        (0..2).for_each(|_| again.add(failure("/a")));
+        assert_eq!(again.in_end(Ended::failed("x")).failures.len(), 1);
         let ended = named.in_end(Ended::failed("x"));
         assert!(!ended.failures.is_empty());
         assert!(serde_json::to_vec(&ended).unwrap().len() < keepwatch_proto::MAX_MESSAGE / 2);

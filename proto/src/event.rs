@@ -29,8 +29,11 @@ pub enum EventKind {
         job: JobId,
         /// What it does.
         spec: JobSpec,
-        /// By the policy's schedule, not by staff.
+        /// By the host itself, not by staff.
         scheduled: bool,
+        /// Since a removable medium appeared: it covers no more than that.
+        #[serde(default)]
+        medium: bool,
     },
     /// A rule matched.
     Detection(Detection),
@@ -59,8 +62,8 @@ impl From<Event> for wire::Event {
     fn from(event: Event) -> Self {
         use wire::event::Kind;
         let kind = match event.kind {
-            EventKind::Started { job, spec, scheduled } => {
-                Kind::Started(wire::JobStarted { job: job.to_string(), spec: Some(spec.into()), scheduled })
+            EventKind::Started { job, spec, scheduled, medium } => {
+                Kind::Started(wire::JobStarted { job: job.to_string(), spec: Some(spec.into()), scheduled, medium })
             }
             EventKind::Detection(detection) => Kind::Detection(detection.into()),
             EventKind::Ended { job, ended } => Kind::Ended(wire::JobEnded {
@@ -88,6 +91,7 @@ impl TryFrom<wire::Event> for Event {
                 job: s.job.parse()?,
                 spec: s.spec.ok_or(WireError::missing("event.started.spec"))?.try_into()?,
                 scheduled: s.scheduled,
+                medium: s.medium,
             },
             Kind::Detection(d) => EventKind::Detection(d.try_into()?),
             Kind::Ended(e) => {

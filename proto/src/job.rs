@@ -29,7 +29,7 @@ pub enum JobSpec {
         paths: Vec<String>,
         /// Globs left out.
         excludes: Vec<String>,
-        /// Larger files are skipped and named.
+        /// Larger files are read in windows; 0: as the engine does it.
         max_file_bytes: u64,
     },
     /// Back paths up into the host's own repository.

@@ -1,12 +1,35 @@
 //! What a group's hosts must do. It travels with its schedule, so a PC that cannot reach
 //! the controller still scans and backs up on time.
 
+mod scan;
+
+pub use scan::{Allowed, ScanPolicy};
+
 use crate::schedule::{Schedule, ScheduleError};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 
 /// Stands in a path list for the folders of all the PC's users.
 pub const USERS: &str = "@users";
+/// Stands for the places where malware is met first: running programs' files, start-up
+/// places, temporary folders, downloads.
+pub const QUICK: &str = "@quick";
+/// Stands for all local disks.
+pub const FULL: &str = "@full";
+/// Stands for all removable media that are in the PC now.
+pub const REMOVABLE: &str = "@removable";
+/// All words that stand for places.
+pub const WORDS: [&str; 4] = [USERS, QUICK, FULL, REMOVABLE];
+
+/// The first entry that looks like one of the [`WORDS`] and is none.
+pub fn unknown_word(paths: &[String]) -> Option<&str> {
+    paths.iter().map(String::as_str).find(|path| path.starts_with('@') && !WORDS.contains(path))
+}
+
+/// What is wrong with a word that is none of the [`WORDS`].
+pub fn no_such_word(word: &str) -> String {
+    format!("there is no '{}'; what stands for places is {}", word.escape_debug(), WORDS.join(", "))
+}
 
 /// A policy, as staff write it and agents follow it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,20 +41,6 @@ pub struct Policy {
     pub scan: ScanPolicy,
     /// Backups.
     pub backup: BackupPolicy,
-}
-
-/// When and what to scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ScanPolicy {
-    /// 5-field cron expression; empty: only when asked.
-    pub schedule: String,
-    /// Folders and files; `@users` stands for every user's folder.
-    pub paths: Vec<String>,
-    /// Globs that are left out.
-    pub excludes: Vec<String>,
-    /// Files above this many bytes are skipped and named as skipped.
-    pub max_file_bytes: u64,
 }
 
 /// When and what to back up.
@@ -52,9 +61,6 @@ impl Default for Policy {
     }
 }
 
-/// 256 MiB: as the scan engine reads files whole.
-const MAX_FILE_BYTES: u64 = 256 << 20;
-
 /// What comes back by itself and nobody misses.
 const CACHES: [&str; 10] = [
     "**/.cache/**",
@@ -68,18 +74,6 @@ const CACHES: [&str; 10] = [
     "**/~$*",
     "**/*.tmp",
 ];
-
-impl Default for ScanPolicy {
-    fn default() -> Self {
-        // At lunch: office PCs are off at night.
-        Self {
-            schedule: "15 12 * * *".into(),
-            paths: vec![USERS.into()],
-            excludes: vec![],
-            max_file_bytes: MAX_FILE_BYTES,
-        }
-    }
-}
 
 impl Default for BackupPolicy {
     fn default() -> Self {
@@ -108,6 +102,14 @@ pub enum PolicyError {
     /// Nothing to work on.
     #[error("{0}: no path is named; write '@users' for all users' folders, or list folders")]
     NoPaths(&'static str),
+    /// A value that cannot be followed.
+    #[error("{field}: {problem}")]
+    Value {
+        /// Where.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl Policy {
@@ -129,6 +131,9 @@ impl Policy {
             ("backup.schedule", &self.backup.schedule, "backup.paths", &self.backup.paths),
         ];
         for (field, expression, paths_field, paths) in parts {
+            if let Some(word) = unknown_word(paths) {
+                return Err(PolicyError::Value { field: paths_field, problem: no_such_word(word) });
+            }
             if expression.is_empty() {
                 continue;
             }
@@ -137,7 +142,7 @@ impl Policy {
                 return Err(PolicyError::NoPaths(paths_field));
             }
         }
-        Ok(())
+        self.scan.check()
     }
 
     /// When scans are due; `None` where they are only made when asked.
@@ -160,12 +165,7 @@ impl From<Policy> for wire::Policy {
         let Policy { time_zone, scan, backup } = policy;
         Self {
             time_zone,
-            scan: Some(wire::ScanPolicy {
-                schedule: scan.schedule,
-                paths: scan.paths,
-                excludes: scan.excludes,
-                max_file_bytes: scan.max_file_bytes,
-            }),
+            scan: Some(scan.into()),
             backup: Some(wire::BackupPolicy {
                 schedule: backup.schedule,
                 paths: backup.paths,
@@ -182,12 +182,7 @@ impl TryFrom<wire::Policy> for Policy {
         let backup = policy.backup.ok_or(WireError::missing("policy.backup"))?;
         let policy = Self {
             time_zone: policy.time_zone,
-            scan: ScanPolicy {
-                schedule: scan.schedule,
-                paths: scan.paths,
-                excludes: scan.excludes,
-                max_file_bytes: scan.max_file_bytes,
-            },
+            scan: scan.try_into()?,
             backup: BackupPolicy { schedule: backup.schedule, paths: backup.paths, excludes: backup.excludes },
         };
         policy.check().map_err(|e| WireError::bad("policy", e.to_string()))?;
@@ -216,10 +211,35 @@ mod tests {
             ("time_zone: Mars/Base", "Mars/Base"),
             ("scan: {paths: []}", "scan.paths"),
             ("scan: [", "cannot be read"),
+            ("scan: {paths: ['@user']}", "scan.paths: there is no '@user'; what stands for places is @users, @quick"),
+            ("backup: {schedule: '', paths: ['@home']}", "backup.paths: there is no '@home'"),
+            ("scan: {cpu_percent: 0}", "scan.cpu_percent"),
+            ("scan: {cpu_percent: 101}", "scan.cpu_percent"),
+            ("scan: {threads: 1000}", "scan.threads"),
+            ("scan: {unpak: false}", "unpak"),
+            ("scan: {severities: {Rule: awful}}", "awful"),
+            ("scan: {severities: {'': low}}", "scan.severities"),
+            ("scan: {disabled: ['']}", "scan.disabled"),
+            ("scan: {allowed: [{}]}", "scan.allowed"),
+            ("scan: {allowed: [{rule: ''}]}", "scan.allowed"),
+            ("scan: {allowed: [{sha256: 'abc'}]}", "64 hexadecimal digits"),
+            ("scan: {allowed: [{file: '/a'}]}", "file"),
         ] {
             let error = Policy::from_yaml(yaml).unwrap_err().to_string();
             assert!(error.contains(word), "{yaml}: {error}");
         }
+    }
+
+    #[test]
+    fn the_sample_says_what_holds_by_default() {
+        let sample = include_str!("../../deploy/policy.yaml");
+        assert_eq!(Policy::from_yaml(sample).unwrap(), Policy::default());
+    }
+
+    #[test]
+    fn every_word_stands_for_places() {
+        let paths = WORDS.join("', '");
+        assert!(Policy::from_yaml(&format!("scan: {{paths: ['{paths}', '/srv/@home']}}")).is_ok());
     }
 
     #[test]

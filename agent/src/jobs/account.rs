@@ -1,16 +1,22 @@
 //! What a child says of its job, heard to the last word: detections go into the ledger as
-//! they come, the rest is kept for the job's end.
+//! they come, the rest is kept for the job's end. A job may take several children, each of
+//! which says again what those before it had said.
 
+use super::deaths::Deaths;
 use crate::ledger::{Ledger, LedgerError};
 use crate::worker::{Named, Said};
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, JobState, Progress};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Things said that are taken in one go, and written down in one transaction.
 const AT_ONCE: usize = 64;
+/// Detections that are told from repeated ones. Beyond them one is rather said twice.
+const REMEMBERED: usize = 50_000;
 
 /// One job's account.
 pub(super) struct Account<'a> {
@@ -21,12 +27,35 @@ pub(super) struct Account<'a> {
     end: Option<Ended>,
     last: Option<Progress>,
     called_off: bool,
+    found: HashSet<[u8; 16]>,
+}
+
+/// Tells one detection of a job from every other.
+fn key(d: &Detection) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in [&d.rule, &d.namespace, &d.path, &d.sha256] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&hash.finalize()[..16]);
+    key
 }
 
 impl<'a> Account<'a> {
-    /// Opens one.
-    pub(super) fn new(job: JobId, ledger: &'a Ledger, progress: &'a mpsc::Sender<Progress>) -> Self {
-        Self { job, ledger, progress, named: Named::default(), end: None, last: None, called_off: false }
+    /// Opens one. What the job has found before, when it goes on, is in the ledger.
+    pub(super) fn new(
+        job: JobId,
+        ledger: &'a Ledger,
+        progress: &'a mpsc::Sender<Progress>,
+    ) -> Result<Self, LedgerError> {
+        let found = ledger.found_by(job)?.iter().take(REMEMBERED).map(key).collect();
+        Ok(Self { job, ledger, progress, named: Named::default(), end: None, last: None, called_off: false, found })
+    }
+
+    /// Whether nothing more is to come: a child has said how it ended, or it was called off.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some() || self.called_off
     }
 
     /// Hears a child until it says no more. One that is called off is killed, and what it had
@@ -58,7 +87,10 @@ impl<'a> Account<'a> {
                 Said::Progress { phase, files, bytes, total_bytes } => {
                     self.last = Some(Progress { job, phase, files, bytes, total_bytes });
                 }
-                Said::Detection(detection) => detections.push(Detection { job, ..detection }),
+                Said::Detection(detection) if self.is_new(&detection) => {
+                    detections.push(Detection { job, ..detection });
+                }
+                Said::Detection(_) => {}
                 Said::Failure(failure) => self.named.add(failure),
                 Said::Ended(ended) => self.end = Some(ended),
                 Said::Judged(_) => {}
@@ -74,25 +106,32 @@ impl<'a> Account<'a> {
         Ok(())
     }
 
-    /// How the job ended; where the child has not said, its process's own end tells.
-    pub(super) fn close(self, how_it_ended: &str) -> Ended {
-        let ended = match self.end {
+    fn is_new(&mut self, detection: &Detection) -> bool {
+        let key = key(detection);
+        let known = self.found.contains(&key);
+        if self.found.len() < REMEMBERED {
+            self.found.insert(key);
+        }
+        !known
+    }
+
+    /// How the job ended; where no child has said, this is why.
+    pub(super) fn close(self, why: String, deaths: &Deaths) -> Ended {
+        let mut ended = match self.end {
             // Also where it was called off: it was done before that came.
             Some(ended) => ended,
             None => {
                 let mut ended = if self.called_off {
                     Ended { outcome: JobState::Cancelled, ..Ended::failed("it was called off while it ran") }
                 } else {
-                    let again = "try again, and report it if it happens again";
-                    Ended::failed(format!("the worker process died: {how_it_ended}; {again}"))
+                    Ended::failed(why)
                 };
-                if let Some(progress) = self.last {
-                    ended.tally.files = progress.files;
-                    ended.tally.bytes = progress.bytes;
-                }
-                ended
+                let (files, bytes) = self.last.map_or((0, 0), |progress| (progress.files, progress.bytes));
+                (ended.tally.files, ended.tally.bytes) = (files.max(deaths.files), bytes.max(deaths.bytes));
+                return self.named.in_end(ended);
             }
         };
+        deaths.add_to(&mut ended.tally);
         self.named.in_end(ended)
     }
 }
@@ -122,6 +161,20 @@ mod tests {
         })
     }
 
+    #[test]
+    fn two_that_differ_in_anything_are_two() {
+        let Said::Detection(one) = detection(JobId::new(&Clock::system()), "/a".into()) else { panic!() };
+        let others = [
+            Detection { rule: "x".into(), ..one.clone() },
+            Detection { namespace: "x".into(), ..one.clone() },
+            Detection { path: "/a!/b".into(), ..one.clone() },
+            Detection { sha256: "x".into(), ..one.clone() },
+            Detection { rule: format!("{}t", one.rule), namespace: "est".into(), ..one.clone() },
+        ];
+        assert!(others.iter().all(|other| key(other) != key(&one)));
+        assert_eq!(key(&Detection { job: JobId::new(&Clock::system()), bundle: 9, ..one.clone() }), key(&one));
+    }
+
     /// What a job ends with, of which this was said before it was called off.
     async fn called_off(all: impl Fn(JobId) -> Vec<Said>) -> (Ended, usize) {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
@@ -135,10 +188,10 @@ mod tests {
         let called_off = CancellationToken::new();
         called_off.cancel();
 
-        let mut account = Account::new(job, &ledger, &progress);
+        let mut account = Account::new(job, &ledger, &progress).unwrap();
         // A child that is killed says no more.
         account.hear_out(&mut said, &called_off, async { drop(sender) }).await.unwrap();
-        let ended = account.close("killed");
+        let ended = account.close("killed".into(), &Deaths::default());
         let events = ledger.outbox(0, 1000, usize::MAX).unwrap();
         (ended, events.iter().filter(|event| matches!(event.kind, EventKind::Detection(_))).count())
     }
@@ -155,6 +208,25 @@ mod tests {
         assert_eq!(found, 3 * AT_ONCE);
         assert_eq!((ended.outcome, ended.tally.files, ended.tally.bytes), (JobState::Cancelled, 200, 7));
         assert_eq!(ended.failures, [failure]);
+    }
+
+    #[tokio::test]
+    async fn a_child_that_says_it_again_says_nothing_new_and_so_does_one_after_a_restart() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
+        let (host, job) = (HostId::new(&clock), JobId::new(&clock));
+        let path = folder.path().join("ledger");
+        let (progress, _heard) = mpsc::channel(1);
+        let found = |ledger: &Ledger| ledger.found_by(job).unwrap().len();
+        for expected in [2, 3] {
+            // The agent is started, and has two children.
+            let ledger = Ledger::open(&path, host, clock.now(), clock.clone()).unwrap();
+            let mut account = Account::new(job, &ledger, &progress).unwrap();
+            for _child in 0..2 {
+                let mut said: Vec<Said> = (0..expected).map(|n| detection(job, format!("/{n}"))).collect();
+                account.take(&mut said).unwrap();
+                assert_eq!((found(&ledger), account.is_over()), (expected, false));
+            }
+        }
     }
 
     #[tokio::test]

@@ -47,6 +47,7 @@ fn kinds(steps: &[Step]) -> Vec<String> {
     let kind = |step: &Step| match step {
         Step::Begin(_, spec) => spec.kind().to_owned(),
         Step::BeginScheduled(spec) => format!("scheduled {}", spec.kind()),
+        Step::BeginMedium(spec) => format!("medium {}", spec.kind()),
         Step::Drop(..) => "drop".into(),
         Step::Stop(_) => "stop".into(),
     };
@@ -62,7 +63,7 @@ fn the_schedule_is_followed_also_after_a_long_absence() {
         // Wednesday the 25th was missed as well: the newest scan is due later than it.
         ("26T09:30", Some("scheduled backup")),
     ] {
-        assert_eq!(kinds(&plan(&standing(), at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
+        assert_eq!(kinds(&plan(&standing(), None, at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
     }
 }
 
@@ -70,14 +71,14 @@ fn the_schedule_is_followed_also_after_a_long_absence() {
 fn a_failed_one_waits_for_its_time_and_an_empty_schedule_never_comes() {
     let mut later = standing();
     later.scan.not_before = Some(at("21T10:00"));
-    assert_eq!(plan(&later, at("21T09:59")), vec![]);
-    assert_eq!(kinds(&plan(&later, at("21T10:00"))), ["scheduled scan"]);
+    assert_eq!(plan(&later, None, at("21T09:59")), vec![]);
+    assert_eq!(kinds(&plan(&later, None, at("21T10:00"))), ["scheduled scan"]);
 
     let mut asked_only = standing();
     asked_only.desired.as_mut().unwrap().policy.scan.schedule.clear();
-    assert_eq!(plan(&asked_only, at("21T10:00")), vec![]);
+    assert_eq!(plan(&asked_only, None, at("21T10:00")), vec![]);
     asked_only.desired = None;
-    assert_eq!(plan(&asked_only, at("30T10:00")), vec![]);
+    assert_eq!(plan(&asked_only, None, at("30T10:00")), vec![]);
 }
 
 #[test]
@@ -85,12 +86,12 @@ fn a_clock_that_was_years_ahead_and_was_set_right_stops_nothing() {
     let mut set_back = standing();
     let (now, ahead) = (at("20T13:00"), "2031-01-01T00:00:00Z".parse().unwrap());
     set_back.scan.since = ahead;
-    assert_eq!(kinds(&plan(&set_back, now)), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&set_back, None, now)), ["scheduled scan"]);
     // A second of correction is no reason to run again.
     set_back.scan.since = at("20T13:01");
-    assert_eq!(plan(&set_back, now), vec![]);
+    assert_eq!(plan(&set_back, None, now), vec![]);
     set_back.scan = Turn { not_before: Some(ahead), ..standing().scan };
-    assert_eq!(kinds(&plan(&set_back, at("21T09:00"))), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&set_back, None, at("21T09:00"))), ["scheduled scan"]);
 }
 
 #[test]
@@ -99,18 +100,18 @@ fn what_staff_ask_goes_first_one_at_a_time_and_restores_beside() {
     asked.desired.as_mut().unwrap().jobs =
         vec![job(1, backup(), false), job(2, backup(), false), job(3, restore(), false), job(4, restore(), false)];
     let now = at("21T09:00");
-    assert_eq!(plan(&asked, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
+    assert_eq!(plan(&asked, None, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
 
     asked.known = BTreeSet::from([id(1), id(3)]);
     asked.running = BTreeMap::from([(id(1), "backup".into()), (id(3), "restore".into())]);
-    assert_eq!(plan(&asked, now), vec![]);
+    assert_eq!(plan(&asked, None, now), vec![]);
 
     // Offered again after its end: never begun again.
     asked.running.clear();
-    assert_eq!(plan(&asked, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
+    assert_eq!(plan(&asked, None, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
 
     asked.known.extend([id(2), id(4)]);
-    assert_eq!(kinds(&plan(&asked, now)), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&asked, None, now)), ["scheduled scan"]);
 }
 
 #[test]
@@ -120,11 +121,24 @@ fn what_is_called_off_is_dropped_stopped_or_long_over() {
         vec![job(1, backup(), true), job(2, restore(), true), job(3, backup(), true)];
     called_off.known = BTreeSet::from([id(2), id(3)]);
     called_off.running = BTreeMap::from([(id(2), "restore".into())]);
-    assert_eq!(plan(&called_off, at("20T13:00")), vec![Step::Drop(id(1), "backup"), Step::Stop(id(2))]);
+    assert_eq!(plan(&called_off, None, at("20T13:00")), vec![Step::Drop(id(1), "backup"), Step::Stop(id(2))]);
 }
 
 #[test]
-fn paths_are_as_they_are_on_this_pc() {
-    assert_eq!(expand(&["/srv/a".into(), "/srv".into()]), vec![PathBuf::from("/srv")]);
-    assert!(!expand(&[USERS.into()]).contains(&PathBuf::from(USERS)));
+fn a_medium_waits_for_what_runs_and_goes_before_the_schedule() {
+    let (medium, now) = (Some(Path::new("/media/li/stick \\x41")), at("21T09:00"));
+    let mut busy = standing();
+    let expected = JobSpec::Scan {
+        paths: vec![paths::of_path(Path::new("/media/li/stick \\x41"))],
+        excludes: vec![],
+        max_file_bytes: Policy::default().scan.max_file_bytes,
+    };
+    assert_eq!(plan(&busy, medium, now), vec![Step::BeginMedium(expected)]);
+    // What staff ask for goes first, a restore beside it.
+    busy.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
+    assert_eq!(plan(&busy, medium, now), vec![Step::Begin(id(1), backup())]);
+    busy.desired.as_mut().unwrap().jobs = vec![job(3, restore(), false)];
+    assert_eq!(kinds(&plan(&busy, medium, now)), ["restore", "medium scan"]);
+    busy.running = BTreeMap::from([(id(7), "scan".into())]);
+    assert_eq!(kinds(&plan(&busy, medium, now)), ["restore"]);
 }

@@ -1,11 +1,11 @@
 //! The ledger's tables within one transaction.
 
-use super::{LedgerError, Record, Turn, turn_key};
+use super::{Cause, LedgerError, Record, Turn, turn_key};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::ids::JobId;
-use keepwatch_proto::job::Ended;
+use keepwatch_proto::job::{Ended, JobSpec};
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -83,21 +83,36 @@ impl<'txn> Book<'txn> {
         Ok(value.map(|v| serde_json::from_slice(v.value())).transpose()?)
     }
 
-    fn put_record(&mut self, job: JobId, record: &Record) -> Result<(), LedgerError> {
+    pub(super) fn put_record(&mut self, job: JobId, record: &Record) -> Result<(), LedgerError> {
         let (id, value) = (job.to_string(), serde_json::to_vec(record)?);
         self.jobs.insert(id.as_str(), value.as_slice()).map_err(redb::Error::from)?;
         Ok(())
     }
 
     /// From now on the job runs.
-    pub(super) fn begin(&mut self, job: JobId, kind: &str, scheduled: bool) -> Result<(), LedgerError> {
-        self.put_record(job, &Record { kind: kind.into(), scheduled, began: self.now, ended: None })
+    pub(super) fn begin(&mut self, job: JobId, spec: &JobSpec, cause: Cause) -> Result<(), LedgerError> {
+        // Nothing that a scan has done is lost with it; half a backup or restore is worth nothing.
+        let goes_on = matches!(spec, JobSpec::Scan { .. }).then(|| spec.clone());
+        let scheduled = cause == Cause::Schedule;
+        let began = self.now;
+        let record = Record { kind: spec.kind().into(), scheduled, began, ended: None, spec: goes_on, taken_up: 0 };
+        self.put_record(job, &record)
+    }
+
+    /// The job goes on after an interruption.
+    pub(super) fn taken_up(&mut self, job: JobId) -> Result<(), LedgerError> {
+        match self.record(job)? {
+            Some(record) => self.put_record(job, &Record { taken_up: record.taken_up + 1, ..record }),
+            None => Ok(()),
+        }
     }
 
     /// The job has ended, and the controller is to hear of it.
     pub(super) fn end(&mut self, job: JobId, kind: &str, scheduled: bool, ended: Ended) -> Result<(), LedgerError> {
         let began = self.record(job)?.map_or(self.now, |record| record.began);
-        self.put_record(job, &Record { kind: kind.into(), scheduled, began, ended: Some(ended.outcome) })?;
+        let outcome = Some(ended.outcome);
+        let record = Record { kind: kind.into(), scheduled, began, ended: outcome, spec: None, taken_up: 0 };
+        self.put_record(job, &record)?;
         self.tell(EventKind::Ended { job, ended })
     }
 

@@ -42,6 +42,10 @@ fn scan() -> JobSpec {
     JobSpec::Scan { paths: vec!["/srv".into()], excludes: vec![], max_file_bytes: 1 }
 }
 
+fn backup() -> JobSpec {
+    JobSpec::Backup { paths: vec![], excludes: vec![] }
+}
+
 fn success() -> Ended {
     Ended { outcome: JobState::Succeeded, ..Ended::failed("") }
 }
@@ -104,12 +108,12 @@ fn a_job_is_begun_once_and_ends_once() {
     let desk = Desk::new();
     let ledger = desk.open();
     let job = JobId::new(&desk.clock);
-    assert!(ledger.start(job, &scan(), false).unwrap());
-    assert!(!ledger.start(job, &scan(), false).unwrap());
+    assert!(ledger.start(job, &scan(), Cause::Asked).unwrap());
+    assert!(!ledger.start(job, &scan(), Cause::Asked).unwrap());
     ledger.end(job, success()).unwrap();
     ledger.end(job, Ended::failed("again")).unwrap();
     ledger.drop_unbegun(job, "scan").unwrap();
-    assert!(!ledger.start(job, &scan(), false).unwrap());
+    assert!(!ledger.start(job, &scan(), Cause::Asked).unwrap());
     assert_eq!(told(&ledger, job), (1, 1));
 }
 
@@ -120,9 +124,9 @@ fn a_cut_at_any_point_leaves_every_job_told_once() {
     let (first, second) = (JobId::new(&desk.clock), JobId::new(&desk.clock));
     let steps: [&dyn Fn(); 7] = [
         &|| assert!(ledger.apply(&desired(1, &[first, second]), &[]).unwrap()),
-        &|| assert!(ledger.start(first, &scan(), true).unwrap()),
+        &|| assert!(ledger.start(first, &backup(), Cause::Schedule).unwrap()),
         &|| ledger.found(vec![detection(first), detection(first)]).unwrap(),
-        &|| assert!(ledger.start(second, &scan(), false).unwrap()),
+        &|| assert!(ledger.start(second, &backup(), Cause::Asked).unwrap()),
         &|| ledger.end(first, success()).unwrap(),
         &|| ledger.drop_unbegun(second, "scan").unwrap(),
         &|| ledger.end(second, success()).unwrap(),
@@ -131,8 +135,8 @@ fn a_cut_at_any_point_leaves_every_job_told_once() {
         step();
         let found = desk.cut(number);
         let begun = found.standing().unwrap().known;
-        found.interrupt().unwrap();
-        found.interrupt().unwrap();
+        assert_eq!(found.take_up().unwrap(), []);
+        assert_eq!(found.take_up().unwrap(), []);
         assert!(found.standing().unwrap().running.is_empty());
         for job in [first, second] {
             let once = if begun.contains(&job) { (1, 1) } else { (0, 0) };
@@ -149,7 +153,7 @@ fn a_step_that_breaks_off_leaves_nothing() {
     let ledger = desk.open();
     let job = JobId::new(&desk.clock);
     let broken = ledger.write(|book| {
-        book.begin(job, "scan", false)?;
+        book.begin(job, &scan(), Cause::Asked)?;
         book.tell(EventKind::Applied { version: 1 })?;
         Err::<(), _>(LedgerError::Busy)
     });
@@ -182,13 +186,12 @@ fn an_interrupted_schedule_is_still_due_and_a_failed_one_is_tried_again_later() 
     let desk = Desk::new();
     let ledger = desk.open();
     let before = ledger.standing().unwrap().backup;
-    let backup = JobSpec::Backup { paths: vec![], excludes: vec![] };
     let run = |ended: Option<Ended>| {
         let job = JobId::new(&desk.clock);
-        ledger.start(job, &backup, true).unwrap();
+        ledger.start(job, &backup(), Cause::Schedule).unwrap();
         match ended {
             Some(ended) => ledger.end(job, ended).unwrap(),
-            None => ledger.interrupt().unwrap(),
+            None => assert_eq!(ledger.take_up().unwrap(), []),
         }
         ledger.standing().unwrap().backup
     };
@@ -199,6 +202,58 @@ fn an_interrupted_schedule_is_still_due_and_a_failed_one_is_tried_again_later() 
     }
     assert_eq!(run(Some(Ended::failed("no way"))), Turn { since: at(8), not_before: None, failures: 0 });
     assert_eq!(ledger.standing().unwrap().scan, before);
+}
+
+#[test]
+fn an_interrupted_scan_goes_on_as_the_same_job_and_not_for_ever() {
+    let desk = Desk::new();
+    let job = JobId::new(&desk.clock);
+    let before = desk.open().standing().unwrap().scan;
+    desk.open().start(job, &scan(), Cause::Schedule).unwrap();
+    for _ in 0..MOST_TAKEN_UP {
+        let ledger = desk.open();
+        assert_eq!(ledger.take_up().unwrap(), [(job, scan())]);
+        assert_eq!((told(&ledger, job), ledger.standing().unwrap().scan), ((1, 0), before));
+    }
+    let ledger = desk.open();
+    assert_eq!(ledger.take_up().unwrap(), []);
+    assert_eq!(told(&ledger, job), (1, 1));
+}
+
+#[test]
+fn a_job_that_ended_is_not_taken_up_and_one_of_an_older_agent_has_failed() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let (done, older) = (JobId::new(&desk.clock), JobId::new(&desk.clock));
+    ledger.start(done, &scan(), Cause::Asked).unwrap();
+    ledger.end(done, success()).unwrap();
+    let record = r#"{"kind": "scan", "scheduled": false, "began": "2026-11-24T08:00:00Z", "ended": null}"#;
+    let record: Record = serde_json::from_str(record).unwrap();
+    ledger.write(|book| book.put_record(older, &record)).unwrap();
+    assert_eq!(ledger.take_up().unwrap(), []);
+    assert_eq!((told(&ledger, done), told(&ledger, older)), ((1, 1), (0, 1)));
+}
+
+#[test]
+fn a_medium_that_appears_is_told_of_and_is_not_the_schedules_turn() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let before = ledger.standing().unwrap().scan;
+    let job = JobId::new(&desk.clock);
+    ledger.start(job, &scan(), Cause::Medium).unwrap();
+    let began = &ledger.outbox(0, 9, usize::MAX).unwrap()[0].kind;
+    assert!(matches!(began, EventKind::Started { scheduled: true, medium: true, .. }), "{began:?}");
+    ledger.end(job, Ended::failed("pulled out")).unwrap();
+    assert_eq!(ledger.standing().unwrap().scan, before);
+}
+
+#[test]
+fn what_a_job_has_found_is_known_while_it_waits() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let (job, other) = (JobId::new(&desk.clock), JobId::new(&desk.clock));
+    ledger.found((0..600).map(|n| detection(if n % 2 == 0 { job } else { other })).collect()).unwrap();
+    assert_eq!(ledger.found_by(job).unwrap(), vec![detection(job); 300]);
 }
 
 #[test]
@@ -231,7 +286,7 @@ fn old_jobs_are_forgotten_but_never_an_offered_one() {
     let ledger = desk.open();
     let jobs: Vec<JobId> = (0..5).map(|_| JobId::new(&desk.clock)).collect();
     for job in &jobs {
-        ledger.start(*job, &scan(), false).unwrap();
+        ledger.start(*job, &scan(), Cause::Asked).unwrap();
         ledger.end(*job, success()).unwrap();
     }
     let oldest = jobs.iter().min().copied().unwrap();

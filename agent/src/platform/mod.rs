@@ -23,6 +23,35 @@ pub(crate) struct Disk {
     pub(crate) free: u64,
 }
 
+/// Where to walk to see all local disks once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct LocalDisks {
+    /// Their roots.
+    pub(crate) roots: Vec<PathBuf>,
+    /// What lies below those and is removable, or is seen elsewhere already.
+    pub(crate) left_out: Vec<PathBuf>,
+}
+
+/// A removable medium that is in the PC.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Medium {
+    /// Tells it from another one in the same place.
+    pub(crate) id: String,
+    /// Its root.
+    pub(crate) at: PathBuf,
+}
+
+/// What the processors have done, in a unit of the system's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessorTimes {
+    /// All of it.
+    pub(crate) total: u64,
+    /// In which nothing was done.
+    pub(crate) idle: u64,
+    /// Spent by this process.
+    pub(crate) own: u64,
+}
+
 /// Without the paths that lie below another one: nothing is to be read twice.
 pub(crate) fn outermost(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths.sort();

@@ -1,5 +1,13 @@
 //! Linux, and what is near enough to it.
 
+mod load;
+mod mounts;
+mod places;
+
+pub(crate) use load::{on_battery, processor_times};
+pub(crate) use mounts::{local_disks, removable_media};
+pub(crate) use places::quick_places;
+
 use super::{Disk, folders_below, outermost};
 use nix::sys::resource::{Resource, setrlimit};
 use std::ffi::OsString;
@@ -59,6 +67,11 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
+/// Makes a folder that only this user may look into.
+pub(crate) fn own_dir(path: &Path) -> io::Result<()> {
+    private_dir(path)
+}
+
 /// Writes a file that only its owner may read, down to the disk.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
@@ -91,21 +104,26 @@ pub(crate) fn disk(path: &Path) -> io::Result<Disk> {
 pub(crate) fn prepare_worker(_command: &mut tokio::process::Command) {}
 
 /// Puts this process behind everything that people do, lets it die with its parent, and
-/// keeps its memory (keys) out of core dumps and within bounds. Failing any of it is no
-/// reason not to work.
+/// keeps its memory (keys) out of core dumps. Failing any of it is no reason not to work.
 pub(crate) fn lower_worker() {
     lowest_priority();
     let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    let _ = setrlimit(Resource::RLIMIT_DATA, WORKER_MEMORY, WORKER_MEMORY);
     // When memory runs out, a scan goes first.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
-/// What a worker may hold. A scan takes 512 MiB of files, some 300 MiB for the large rule
-/// sets, and what a crafted file costs on top; a restore of a large repository 900 MiB. Of
-/// data, not of addresses: the rules' engine reserves far more of those than it ever uses.
-const WORKER_MEMORY: u64 = 2 << 30;
+/// Bounds what this process may hold. Of data, not of addresses: the rules' engine reserves
+/// far more of those than it ever uses.
+pub(crate) fn cap_memory(bytes: u64) {
+    let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
+}
+
+/// Writes at a place in a file.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    file.write_all_at(bytes, offset)
+}
 
 // Neither call has a safe wrapper; both take plain numbers.
 #[allow(unsafe_code)]

@@ -1,8 +1,16 @@
 //! Windows.
 
+mod disks;
+mod load;
+mod places;
+
+pub(crate) use disks::{local_disks, removable_media};
+pub(crate) use load::{on_battery, processor_times};
+pub(crate) use places::quick_places;
+
 use super::{Disk, folders_below, outermost};
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::windows::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -57,6 +65,11 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     if status.success() { Ok(()) } else { Err(io::Error::other("icacls could not make the folder private")) }
 }
 
+/// Makes a folder below one that is this user's own, whose rights it inherits.
+pub(crate) fn own_dir(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
 /// Writes a file into a private folder, whose rights it inherits, down to the disk.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
@@ -83,10 +96,15 @@ unsafe extern "system" {
     fn GetDiskFreeSpaceExW(folder: *const u16, free_for_us: *mut u64, total: *mut u64, free: *mut u64) -> i32;
 }
 
+/// As the system takes names.
+fn wide(path: &Path) -> Vec<u16> {
+    path.as_os_str().encode_wide().chain([0]).collect()
+}
+
 /// The disk that holds a path.
 #[allow(unsafe_code)]
 pub(crate) fn disk(path: &Path) -> io::Result<Disk> {
-    let wide: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+    let wide = wide(path);
     let (mut free, mut total, mut all_free) = (0, 0, 0);
     // SAFETY: the name ends with a zero and outlives the call, as do the three numbers.
     if unsafe { GetDiskFreeSpaceExW(wide.as_ptr(), &mut free, &mut total, &mut all_free) } == 0 {
@@ -102,6 +120,22 @@ pub(crate) fn prepare_worker(command: &mut tokio::process::Command) {
 
 /// The worker was lowered when it was spawned, and ends when its input does.
 pub(crate) fn lower_worker() {}
+
+/// A worker bounds itself here; the system has no such limit outside a job object.
+pub(crate) fn cap_memory(_bytes: u64) {}
+
+/// Writes at a place in a file.
+pub(crate) fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.seek_write(&bytes[written..], offset + written as u64)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            more => written += more,
+        }
+    }
+    Ok(())
+}
 
 /// How a process ended, in words.
 pub(crate) fn how_it_ended(status: ExitStatus) -> String {

@@ -7,7 +7,7 @@ use crate::enroll::in_full;
 use crate::platform;
 use crate::worker::{BundleOrder, Judgement};
 use keepwatch_proto::bundle::{Bundle, BundleContent, MAX_PACKED, TARGET};
-use keepwatch_scan::{Rules, Scanner};
+use keepwatch_scan::{RuleSet, Rules, Scanner};
 use reqwest::{Client, StatusCode, Url, header};
 use sha2::{Digest, Sha256};
 use std::fs::OpenOptions;
@@ -51,7 +51,7 @@ async fn fetch_and_judge(order: &BundleOrder, pause: Duration) -> Result<Judgeme
         round += 1;
     };
     let packed = std::fs::read(&file).map_err(unavailable)?;
-    Ok(match judge(&packed, order.current, bundle.version) {
+    Ok(match judge(&packed, order.current, bundle.version, Some(&order.scans)) {
         Ok(rules) => Judgement::Good { bundle: Bundle { rules, ..bundle }, file },
         Err(reason) => {
             let _ = std::fs::remove_file(file);
@@ -233,8 +233,9 @@ fn has_hash(file: &Path, sha256: &str) -> std::io::Result<bool> {
     Ok(hex::encode(Sha256::digest(std::fs::read(file)?)) == sha256)
 }
 
-/// How many rules a verified bundle holds, or why it is not fit for use.
-fn judge(packed: &[u8], current: u64, version: u64) -> Result<u32, String> {
+/// How many rules a verified bundle holds, or why it is not fit for use. Their compiled form
+/// is left in the folder, so that the first scan need not compile them.
+fn judge(packed: &[u8], current: u64, version: u64, folder: Option<&Path>) -> Result<u32, String> {
     let content = BundleContent::unpack(packed).map_err(|e| e.to_string())?;
     if content.version != version {
         return Err(format!("its content is of version {}, its signed metadata of version {version}", content.version));
@@ -242,11 +243,12 @@ fn judge(packed: &[u8], current: u64, version: u64) -> Result<u32, String> {
     if content.version <= current {
         return Err(format!("version {version} is not newer than version {current}, which is in use"));
     }
-    let rules = keepwatch_scan::compile(&rule_files(&content)).map_err(|e| e.to_string())?;
+    let set = RuleSet::prepare(rule_files(&content), folder).map_err(|e| e.to_string())?;
+    let rules = set.rules().map_err(|e| e.to_string())?;
     if rules.count() != content.rules as usize {
         return Err(format!("it compiles to {} rules and should to {}", rules.count(), content.rules));
     }
-    if knows_eicar(&content) && !finds_eicar(&rules) {
+    if knows_eicar(&content) && !finds_eicar(rules) {
         return Err("its rule for the EICAR test file does not find it".into());
     }
     Ok(content.rules)

@@ -3,8 +3,11 @@
 
 mod backup;
 mod bundle;
+mod courtesy;
 mod restore;
 mod scan;
+
+pub(crate) use scan::object;
 
 use crate::platform;
 use crate::worker::{Order, Said, bounded};
@@ -28,6 +31,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         anyhow::anyhow!("this command is started by the agent and takes its order on stdin: {error}")
     })?;
     drop(line);
+    platform::cap_memory(order.memory());
     std::thread::spawn(end_with_the_parent);
 
     let speaker = Speaker::new(io::stdout());

@@ -118,6 +118,8 @@ mod tests {
             "detections list --all",
             "detections acknowledge 1 --reason harmless",
             "scan PC-1 /home /srv --watch",
+            "scan PC-1 --quick --removable",
+            "scan PC-1 --full",
             "backup PC-1",
             "restore PC-1 latest --path /a --path /b --to-host PC-2 --target /t --overwrite --dry-run --watch",
             "signatures import rules --dry-run --skip-broken --source office",

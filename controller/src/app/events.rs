@@ -3,7 +3,7 @@
 
 use super::{App, AppError};
 use crate::hub::Change;
-use crate::store::jobs::{JobRow, SCHEDULE};
+use crate::store::jobs::{JobRow, MEDIUM, SCHEDULE};
 use crate::store::{self, Conn};
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::facts::Facts;
@@ -78,13 +78,16 @@ impl App {
         // comes after it. One that is behind only makes things look older than they are.
         let at = event.at.min(self.clock.now()).timestamp();
         match &event.kind {
-            EventKind::Started { job, spec, scheduled } => {
+            EventKind::Started { job, spec, scheduled, medium } => {
                 let mut row = JobRow::new(*job, host, spec.clone(), SCHEDULE, at);
                 (row.state.0, row.started) = (JobState::Running, at);
                 // A job of the staff's is there already; one that is not and was not
                 // scheduled was lost with a database, and is still worth knowing of.
                 if !scheduled {
                     row.origin = "?".into();
+                }
+                if *medium {
+                    (row.origin, row.whole) = (MEDIUM.into(), 0);
                 }
                 store::jobs::insert(conn, &row).await?;
                 if advance(conn, host, *job, JobState::Running).await? {

@@ -7,7 +7,7 @@ use super::{App, AppError};
 use crate::store::{self, hosts::HostRow, jobs::JobRow};
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Progress};
-use keepwatch_proto::policy::USERS;
+use keepwatch_proto::policy::{WORDS, no_such_word, unknown_word};
 use std::collections::HashMap;
 
 /// A job as staff see it.
@@ -54,6 +54,9 @@ impl App {
         let whole = paths.is_empty();
         if whole {
             paths = policy.paths;
+        }
+        if let Some(word) = unknown_word(&paths) {
+            return Err(AppError::Invalid(no_such_word(word)));
         }
         if let Some(relative) = paths.iter().find(|p| !is_full(p)) {
             return Err(AppError::Invalid(format!("'{}' is no full path on the PC", relative.escape_debug())));
@@ -126,7 +129,7 @@ impl App {
 /// Whether a path is a full one on any system, or stands for all users' folders.
 fn is_full(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
-    path == USERS || path.starts_with(['/', '\\']) || drive
+    WORDS.contains(&path) || path.starts_with(['/', '\\']) || drive
 }
 
 fn job_id(text: &str) -> Result<JobId, AppError> {

@@ -7,6 +7,7 @@ use crate::store::groups::{Group, ROOT};
 use crate::store::policies::PolicyRow;
 use crate::store::{self, Conn};
 use keepwatch_proto::policy::Policy;
+use keepwatch_scan::{Allowed, ExcludeError, Tuning};
 use std::collections::HashMap;
 
 /// A group's effective policy.
@@ -94,7 +95,8 @@ impl App {
         revision: u64,
     ) -> Result<PolicyView, AppError> {
         self.demand(actor, Role::Administrator, "policy set").await?;
-        Policy::from_yaml(yaml).map_err(|e| AppError::Invalid(e.to_string()))?;
+        let new = Policy::from_yaml(yaml).map_err(|e| AppError::Invalid(e.to_string()))?;
+        check_patterns(&new).map_err(|e| AppError::Invalid(e.to_string()))?;
         let before = self.policy(actor, group).await?;
         if revision != 0 && revision != before.revision {
             return Err(changed_meanwhile(&before));
@@ -112,6 +114,14 @@ impl App {
     }
 }
 
+/// A pattern that is none would fail every scan, and the PC would say so a day later.
+fn check_patterns(policy: &Policy) -> Result<(), ExcludeError> {
+    let allowed = policy.scan.allowed.iter().filter_map(|allowed| allowed.path.as_ref());
+    let patterns = allowed.chain(&policy.scan.excludes).cloned();
+    let allowed = patterns.map(|path| Allowed { path: Some(path), ..Allowed::default() }).collect();
+    Tuning { allowed, ..Tuning::default() }.check()
+}
+
 fn changed_meanwhile(now: &PolicyView) -> AppError {
     AppError::Conflict(format!(
         "somebody else changed the policy of '{}' meanwhile (it is at revision {}); read it again and put your change into it",
@@ -120,8 +130,20 @@ fn changed_meanwhile(now: &PolicyView) -> AppError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_that_is_none_is_refused() {
+        for (yaml, sound) in [
+            ("scan: {excludes: ['*.iso', '/srv/**']}", true),
+            ("scan: {excludes: ['[']}", false),
+            ("scan: {allowed: [{path: '/srv/{a'}]}", false),
+        ] {
+            assert_eq!(check_patterns(&Policy::from_yaml(yaml).unwrap()).is_ok(), sound, "{yaml}");
+        }
+    }
 
     #[test]
     fn a_policy_comes_from_the_nearest_group_that_has_one() {

@@ -81,7 +81,7 @@ fn story(app: &App, job: JobId) -> Vec<Event> {
     };
     let ended = Ended { outcome: JobState::Succeeded, snapshot: Some(snapshot), ..Ended::failed("") };
     let kinds = [
-        EventKind::Started { job, spec, scheduled: true },
+        EventKind::Started { job, spec, scheduled: true, medium: false },
         EventKind::Detection(detection),
         EventKind::Ended { job, ended },
     ];
@@ -188,7 +188,7 @@ fn scan_story(app: &App, job: JobId, days_ahead: i64, outcome: JobState) -> Vec<
     let at = app.clock.now() + chrono::TimeDelta::days(days_ahead);
     let spec = JobSpec::Scan { paths: vec!["/home".into()], excludes: vec![], max_file_bytes: 1 };
     let ended = Ended { outcome, ..Ended::failed("") };
-    let kinds = [EventKind::Started { job, spec, scheduled: true }, EventKind::Ended { job, ended }];
+    let kinds = [EventKind::Started { job, spec, scheduled: true, medium: false }, EventKind::Ended { job, ended }];
     kinds.into_iter().zip(1..).map(|(kind, seq)| Event { seq, at, kind }).collect()
 }
 
@@ -204,6 +204,22 @@ async fn a_pcs_clock_cannot_make_it_look_well() {
     say(scan_story(&app, JobId::new(&app.clock), 0, JobState::Failed)).await;
     let view = app.host(&administrator(), "pc").await.unwrap();
     assert!(view.reasons.iter().any(|r| r.word() == "scan-failed"), "{:?}", view.reasons);
+}
+
+#[tokio::test]
+async fn a_stick_that_was_put_in_is_not_the_scan_of_the_pc() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    for (medium, origin, counts) in [(true, "medium", false), (false, "schedule", true)] {
+        let mut events = scan_story(&app, JobId::new(&app.clock), 0, JobState::Succeeded);
+        if let EventKind::Started { medium: told, .. } = &mut events[0].kind {
+            *told = medium;
+        }
+        app.ingest(host, report(BootId::new(&app.clock), events)).await.unwrap();
+        let jobs = app.jobs(&administrator(), "pc", 0).await.unwrap();
+        assert!(jobs.iter().any(|job| job.row.origin == origin));
+        assert_eq!(app.host(&administrator(), "pc").await.unwrap().last_scan > 0, counts, "{origin}");
+    }
 }
 
 #[tokio::test]
@@ -255,7 +271,9 @@ async fn what_cannot_be_done_is_refused_when_it_is_asked() {
     enrol(&app, "pc").await;
     let relative = app.ask_scan(&administrator(), "pc", vec!["relative/path".into()]).await;
     assert!(matches!(relative, Err(AppError::Invalid(_))));
-    for full in ["/home", "C:\\Users", "@users", "\\\\server\\share"] {
+    let word = app.ask_scan(&administrator(), "pc", vec!["/home".into(), "@home".into()]).await;
+    assert!(matches!(word, Err(AppError::Invalid(why)) if why.contains("@home") && why.contains("@quick")));
+    for full in ["/home", "C:\\Users", "@users", "@quick", "@full", "@removable", "\\\\server\\share"] {
         app.ask_scan(&administrator(), "pc", vec![full.into()]).await.unwrap();
     }
     assert!(matches!(app.create_user(&administrator(), "schedule", "viewer").await, Err(AppError::Invalid(_))));

@@ -7,6 +7,8 @@ use sqlx::FromRow;
 
 /// Stands in `origin` for the policy's own schedule.
 pub const SCHEDULE: &str = "schedule";
+/// Stands in `origin` for a removable medium that appeared.
+pub const MEDIUM: &str = "medium";
 
 /// One job. Times are Unix seconds, 0 where there is none.
 #[derive(Debug, Clone, FromRow)]
@@ -25,7 +27,7 @@ pub struct JobRow {
     /// Where it stands.
     #[sqlx(try_from = "String")]
     pub state: State,
-    /// [`SCHEDULE`], or the user who asked.
+    /// [`SCHEDULE`], [`MEDIUM`], or the user who asked.
     pub origin: String,
     /// 1: staff no longer want it.
     pub cancel: i64,

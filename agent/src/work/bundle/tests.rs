@@ -54,6 +54,7 @@ impl Scene {
             certificate: client.1,
             root,
             folder: folder.path().join("agent"),
+            scans: folder.path().join("scans"),
             current: 0,
             wanted: Bundle { version: 1, sha256: String::new(), size: 0, rules: 0 },
         };
@@ -246,8 +247,8 @@ const PLAIN: &str = "rule plain { condition: false }";
 fn only_what_holds_its_word_is_fit() {
     let eicar = r#"rule EICAR_Test { strings: $a = "EICAR-STANDARD" condition: $a }"#;
     let blind = r#"rule eicar_blind { condition: false }"#;
-    assert_eq!(judge(&packed(2, 1, PLAIN), 1, 2), Ok(1));
-    assert_eq!(judge(&packed(2, 1, eicar), 1, 2), Ok(1));
+    assert_eq!(judge(&packed(2, 1, PLAIN), 1, 2, None), Ok(1));
+    assert_eq!(judge(&packed(2, 1, eicar), 1, 2, None), Ok(1));
     for (packed, current, version, word) in [
         (packed(2, 1, PLAIN), 1, 3, "metadata of version 3"),
         (packed(2, 1, PLAIN), 2, 2, "not newer"),
@@ -257,7 +258,7 @@ fn only_what_holds_its_word_is_fit() {
         (packed(2, 1, blind), 1, 2, "EICAR"),
         (b"nothing".to_vec(), 1, 2, "unpacked"),
     ] {
-        let reason = judge(&packed, current, version).unwrap_err();
+        let reason = judge(&packed, current, version, None).unwrap_err();
         assert!(reason.contains(word), "{reason}");
     }
 }

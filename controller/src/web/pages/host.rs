@@ -6,7 +6,7 @@ use super::{Frame, Page, Teller, back_with, show};
 use crate::app::App;
 use crate::app::hosts::HostView;
 use crate::app::jobs::JobView;
-use crate::store::jobs::SCHEDULE;
+use crate::store::jobs::{MEDIUM, SCHEDULE};
 use crate::store::snapshots::SnapshotRow;
 use crate::web::i18n::Value;
 use crate::web::problem::Problem;
@@ -26,10 +26,12 @@ const FAILURES: usize = 20;
 /// Systems that have a name here; another is shown as it calls itself.
 pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
 /// What agents say they are at, and the word for it here.
-pub const PHASES: [(&str, &str); 6] = [
+pub const PHASES: [(&str, &str); 8] = [
     ("opening", "opening"),
     ("compiling", "compiling"),
     ("scanning", "scanning"),
+    ("paused: on battery", "waiting-for-power"),
+    ("paused: the PC is busy", "waiting-for-people"),
     ("backing up", "backing-up"),
     ("looking", "looking"),
     ("restoring", "restoring"),
@@ -188,6 +190,7 @@ fn job(teller: Teller, view: JobView) -> Job {
         badge: teller.badge("job", row.state.0.word()),
         asked: match row.origin.as_str() {
             SCHEDULE => language.say("job-by-schedule"),
+            MEDIUM => language.say("job-by-medium"),
             user => teller.text("job-by", "user", user),
         },
         when: teller.moment([row.ended, row.started, row.created].into_iter().find(|t| *t != 0).unwrap_or(0)),

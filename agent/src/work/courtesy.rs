@@ -1,0 +1,136 @@
+//! A scan keeps out of people's way: it waits while the PC runs on battery, and while other
+//! programs keep it busy. One thread looks now and then; [`decide`] says what follows.
+
+use crate::platform::{self, ProcessorTimes};
+use crate::worker::Courtesy;
+use keepwatch_scan::Pace;
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// How often is looked.
+const EVERY: Duration = Duration::from_secs(2);
+/// How many looks the share of others is reckoned over.
+const LOOKS: usize = 5;
+/// Percent of all processors that others use: from here on the scan waits.
+const BUSY: u64 = 60;
+/// Below this it goes on.
+const CALM: u64 = 30;
+
+/// Why a scan waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Battery,
+    Busy,
+}
+
+impl Why {
+    /// As progress says it.
+    fn phase(self) -> &'static str {
+        match self {
+            Self::Battery => "paused: on battery",
+            Self::Busy => "paused: the PC is busy",
+        }
+    }
+}
+
+/// What a look showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reading {
+    battery: bool,
+    /// Percent of all processors; `None` while it is not known yet.
+    others: Option<u64>,
+}
+
+/// Whether to wait, and why.
+fn decide(reading: Reading, was: Option<Why>, courtesy: Courtesy) -> Option<Why> {
+    if courtesy.on_battery && reading.battery {
+        return Some(Why::Battery);
+    }
+    let limit = if was == Some(Why::Busy) { CALM } else { BUSY };
+    let busy = reading.others.is_some_and(|others| others >= limit);
+    (courtesy.when_busy && busy).then_some(Why::Busy)
+}
+
+/// What others used, of late.
+#[derive(Default)]
+struct Load(VecDeque<ProcessorTimes>);
+
+impl Load {
+    /// Takes in how it stands now; percent since the oldest look that is remembered.
+    fn look(&mut self, now: Option<ProcessorTimes>) -> Option<u64> {
+        let now = now?;
+        self.0.push_back(now);
+        if self.0.len() <= LOOKS {
+            return None;
+        }
+        let before = self.0.pop_front()?;
+        let since = |of: fn(&ProcessorTimes) -> u64| of(&now).saturating_sub(of(&before));
+        let (all, ours) = (since(|t| t.total), since(|t| t.idle) + since(|t| t.own));
+        (all > 0).then(|| all.saturating_sub(ours) * 100 / all)
+    }
+}
+
+/// Watches until the other end of `scan` is gone, and says why it waits while it does.
+pub(super) fn watch(courtesy: Courtesy, pace: &Pace, scan: Receiver<()>, say: impl Fn(&'static str)) {
+    let (mut load, mut waits) = (Load::default(), None);
+    loop {
+        let others = if courtesy.when_busy { load.look(platform::processor_times()) } else { None };
+        let reading = Reading { battery: courtesy.on_battery && platform::on_battery(), others };
+        let now = decide(reading, waits, courtesy);
+        match (waits, now) {
+            (None, Some(_)) => pace.pause(),
+            (Some(_), None) => pace.resume(),
+            _ => {}
+        }
+        if let Some(why) = now {
+            say(why.phase());
+        }
+        waits = now;
+        if scan.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: Courtesy = Courtesy { on_battery: true, when_busy: true };
+
+    #[test]
+    fn it_waits_for_power_and_for_people_and_not_back_and_forth() {
+        use Why::{Battery, Busy};
+        let none = Courtesy::default();
+        for (battery, others, was, courtesy, expected) in [
+            (false, None, None, BOTH, None),
+            (true, None, None, BOTH, Some(Battery)),
+            (true, Some(99), None, BOTH, Some(Battery)),
+            (false, Some(59), None, BOTH, None),
+            (false, Some(60), None, BOTH, Some(Busy)),
+            (false, Some(30), Some(Busy), BOTH, Some(Busy)),
+            (false, Some(29), Some(Busy), BOTH, None),
+            // What it waited for before was something else.
+            (false, Some(45), Some(Battery), BOTH, None),
+            (false, None, Some(Battery), BOTH, None),
+            (true, Some(99), None, none, None),
+            (true, Some(99), None, Courtesy { on_battery: false, when_busy: true }, Some(Busy)),
+            (false, Some(99), None, Courtesy { on_battery: true, when_busy: false }, None),
+        ] {
+            let reading = Reading { battery, others };
+            assert_eq!(decide(reading, was, courtesy), expected, "{reading:?} {was:?} {courtesy:?}");
+        }
+    }
+
+    #[test]
+    fn what_others_use_is_reckoned_over_some_looks_without_us_and_without_idleness() {
+        let mut load = Load::default();
+        let at = |n: u64, idle: u64, own: u64| Some(ProcessorTimes { total: n * 100, idle: n * idle, own: n * own });
+        let looks: Vec<_> = (0..8).map(|n| load.look(at(n, 20, 50))).collect();
+        assert_eq!(looks, [None, None, None, None, None, Some(30), Some(30), Some(30)]);
+        assert_eq!(load.look(None), None);
+        // A counter that goes back, or stands, is no load.
+        assert_eq!(load.look(Some(ProcessorTimes { total: 0, idle: 0, own: 0 })), None);
+    }
+}

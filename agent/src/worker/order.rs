@@ -1,0 +1,111 @@
+//! What a child is to do, as it goes in on its stdin. How it is done was decided before: a
+//! child reads neither policy nor ledger.
+
+use keepwatch_backup::Storage;
+use keepwatch_proto::bundle::Bundle;
+use keepwatch_proto::ids::JobId;
+use keepwatch_proto::job::RestoreSpec;
+use keepwatch_scan::Tuning;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What a child is to do.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Scan with a bundle.
+    Scan(ScanOrder),
+    /// Back up into the host's repository.
+    Backup(BackupOrder),
+    /// Bring files back.
+    Restore(RestoreOrder),
+    /// Fetch a bundle and judge it.
+    Bundle(BundleOrder),
+}
+
+impl Order {
+    /// What the child may hold. A scan bounds itself, and what a crafted file costs on top
+    /// must not be felt; a restore of a large repository takes 900 MiB, and compiling the
+    /// large rule sets half of that.
+    pub(crate) fn memory(&self) -> u64 {
+        match self {
+            Self::Scan(_) => 768 << 20,
+            Self::Backup(_) | Self::Restore(_) | Self::Bundle(_) => 2 << 30,
+        }
+    }
+}
+
+/// Scan with a bundle.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ScanOrder {
+    pub(crate) job: JobId,
+    /// As text: a name may be none.
+    pub(crate) paths: Vec<String>,
+    pub(crate) excludes: Vec<String>,
+    /// Larger files are read in windows; 0: as the engine does it.
+    pub(crate) max_file_bytes: u64,
+    /// The bundle's file.
+    pub(crate) bundle: PathBuf,
+    /// The folder of what scans leave for later ones.
+    pub(crate) folder: PathBuf,
+    pub(crate) threads: usize,
+    pub(crate) cpu_percent: u8,
+    pub(crate) unpack: bool,
+    pub(crate) courtesy: Courtesy,
+    pub(crate) tuning: Tuning,
+    /// Files that an earlier worker was judging when it died.
+    pub(crate) suspects: Vec<String>,
+    /// Files that one died on, and how.
+    pub(crate) condemned: Vec<(String, String)>,
+}
+
+/// When a scan waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Courtesy {
+    /// While the PC runs on battery.
+    pub(crate) on_battery: bool,
+    /// While other programs keep it busy.
+    pub(crate) when_busy: bool,
+}
+
+/// Back up into the host's repository.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct BackupOrder {
+    pub(crate) storage: Storage,
+    pub(crate) password: String,
+    /// The name that the snapshot bears.
+    pub(crate) host: String,
+    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) excludes: Vec<String>,
+}
+
+/// Bring files back.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct RestoreOrder {
+    pub(crate) storage: Storage,
+    pub(crate) password: String,
+    pub(crate) spec: RestoreSpec,
+    /// Where the PC lets restores write.
+    pub(crate) roots: Vec<PathBuf>,
+    /// Name of the new folder, where none was named.
+    pub(crate) new_folder: String,
+}
+
+/// Fetch a bundle and judge it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct BundleOrder {
+    /// The controller's agent door.
+    pub(crate) controller: String,
+    pub(crate) ca: String,
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    /// The pinned root.
+    pub(crate) root: Vec<u8>,
+    /// The folder of the signatures.
+    pub(crate) folder: PathBuf,
+    /// The folder of what scans leave for later ones.
+    pub(crate) scans: PathBuf,
+    /// Version in use; 0: none.
+    pub(crate) current: u64,
+    pub(crate) wanted: Bundle,
+}
