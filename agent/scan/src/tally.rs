@@ -207,7 +207,8 @@ impl<'o> Tally<'o> {
     /// A part of a file that could not be inspected.
     pub(crate) fn unopened(&self, outcome: &mut Outcome, path: &Path, inside: &str, why: &str) {
         outcome.unopened += 1;
-        if outcome.unopened <= NAMED_PARTS {
+        // What is said of the file itself says most: why all of it was given up.
+        if outcome.unopened <= NAMED_PARTS || inside.is_empty() {
             self.observer.failed(path, inside, why);
         }
     }
@@ -227,7 +228,7 @@ impl<'o> Tally<'o> {
 
     pub(crate) fn judged(&self, path: &Path, outcome: &Outcome) {
         if let Some(more) = outcome.unopened.checked_sub(NAMED_PARTS).filter(|more| *more > 0) {
-            self.observer.failed(path, "", &format!("{more} more parts of it were not inspected"));
+            self.observer.failed(path, "", &format!("of its parts {more} more were not inspected"));
         }
         if let Some(why) = &outcome.trouble {
             self.observer.failed(path, "", why);

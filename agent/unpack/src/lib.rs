@@ -27,3 +27,10 @@ pub const INSIDE: &str = "!/";
 pub fn unpack(source: &mut Source<'_>, limits: &Limits, visitor: &mut dyn Visitor) -> Option<Kind> {
     nest::Nest::new(source.len(), limits, visitor).open(source)
 }
+
+/// Opens bytes as a container of this kind, whether they are one or not. For the fuzzers,
+/// which would else have to guess each format's beginning.
+#[doc(hidden)]
+pub fn open_as(kind: Kind, source: &mut Source<'_>, limits: &Limits, visitor: &mut dyn Visitor) {
+    nest::Nest::new(source.len(), limits, visitor).open_as(kind, source);
+}

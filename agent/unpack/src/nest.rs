@@ -109,14 +109,18 @@ impl<'v> Nest<'v> {
                 return None;
             }
         };
+        self.open_as(kind, source);
+        Some(kind)
+    }
+
+    /// Opens what stands at the end of the way, which is of this kind.
+    pub(crate) fn open_as(&mut self, kind: Kind, source: &mut Source<'_>) {
         if self.way.len() >= self.budget.limits.depth {
-            self.say(Reason::TooDeep(self.budget.limits.depth));
-            return Some(kind);
+            return self.say(Reason::TooDeep(self.budget.limits.depth));
         }
         if let Err(Halt::Bad(reason)) = self.attempt(|nest| kind.open(source, nest)) {
             self.say(reason);
         }
-        Some(kind)
     }
 
     /// Runs what a library may crash on: it meets bytes that its authors did not dream of.

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| keepwatch_unpack_fuzz::open(keepwatch_unpack::Kind::SevenZip, bytes));
