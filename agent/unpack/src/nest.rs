@@ -166,16 +166,6 @@ impl<'v> Nest<'v> {
         if self.over { Err(Halt::End) } else { Ok(()) }
     }
 
-    /// Counts what came out between two layers of packing, `more` on top of `held`, before it
-    /// is a member.
-    pub(crate) fn intermediate(&mut self, more: usize, held: usize) -> Opening {
-        self.budget.out(more).or_else(|reason| self.end(reason))?;
-        if (held + more) as u64 > self.budget.limits.member {
-            return Err(Halt::Bad(Reason::TooLarge(self.budget.limits.member)));
-        }
-        self.tick()
-    }
-
     /// Names a member that is not inspected; with an empty name the container itself.
     pub(crate) fn missed(&mut self, name: &str, reason: Reason) -> Opening {
         if name.is_empty() {

@@ -4,6 +4,7 @@
 pub(crate) mod bzip2;
 pub(crate) mod cab;
 mod codecs;
+mod coder;
 pub(crate) mod cpio;
 mod decode;
 pub(crate) mod gzip;

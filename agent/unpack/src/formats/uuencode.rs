@@ -1,114 +1,145 @@
-//! Uuencode (POSIX), alone or in a text: `begin 644 name`, lines of up to 45 bytes, `end`;
-//! and its younger form in base64.
+//! Uuencode (POSIX), alone or within a text: `begin 644 name`, lines of up to 45 bytes,
+//! `end`; and its younger form in base64, `begin-base64 644 name` to `====`. A block without
+//! an end is decoded to where its lines are none any more: mail programs do.
 
-use crate::nest::{Nest, Opening};
+use super::coder::{Base64, decode, line};
+use crate::nest::{Halt, Nest, Opening, Reason};
 use crate::source::Source;
 use crate::text;
+use std::io::Read;
 
-/// A file that begins with a block.
+/// A text with a block near its beginning, whose first line is one to the letter.
 pub(crate) fn is(head: &[u8]) -> bool {
-    let line = head.split(|b| *b == b'\n').next().unwrap_or_default();
-    begins(line).is_some()
+    let mut from = 0;
+    while let Some(block) = next_block(head, from) {
+        from = block.begins;
+        let Some((first, next)) = line(head, from) else { return false };
+        // The head may end within the line.
+        let whole = next < head.len() || first == b"end";
+        if whole && (block.base64 || first.len() == 1 + symbols(first)) && decoded(first, block.base64).is_some() {
+            return true;
+        }
+    }
+    false
 }
 
 pub(crate) fn open(source: &mut Source<'_>, nest: &mut Nest<'_>) -> Opening {
-    match source.whole() {
-        Some(bytes) => blocks(bytes, nest),
-        None => nest.missed("", crate::Reason::Unsupported("uuencode of this size")),
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Code {
-    Classic,
-    Base64,
-}
-
-/// The code and name of the block that this line begins.
-fn begins(line: &[u8]) -> Option<(Code, String)> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let (code, rest) = match line.strip_prefix(b"begin-base64 ") {
-        Some(rest) => (Code::Base64, rest),
-        None => (Code::Classic, line.strip_prefix(b"begin ")?),
-    };
-    let (mode, name) = rest.split_at_checked(memchr::memchr(b' ', rest)?)?;
-    let octal = (3..=4).contains(&mode.len()) && mode.iter().all(|b| (b'0'..=b'7').contains(b));
-    (octal && name.len() > 1).then(|| (code, text::name(&name[1..])))
+    let bytes = source.whole().ok_or(Halt::Bad(Reason::TooLarge(source.len())))?;
+    blocks(bytes, nest)
 }
 
 /// Hands on every block in a text.
 pub(super) fn blocks(bytes: &[u8], nest: &mut Nest<'_>) -> Opening {
     let mut from = 0;
-    while let Some(at) = bytes.get(from..).and_then(|rest| memchr::memmem::find(rest, b"begin")) {
+    while let Some(block) = next_block(bytes, from) {
         nest.tick()?;
-        let at = from + at;
-        from = at + 5;
-        if at > 0 && bytes[at - 1] != b'\n' {
-            continue;
-        }
-        let mut lines = bytes[at..].split_inclusive(|b| *b == b'\n');
-        let Some((first, (code, name))) = lines.next().and_then(|line| Some((line, begins(line.trim_ascii_end())?)))
-        else {
-            continue;
-        };
-        let mut content = Vec::new();
-        let mut used = first.len();
-        for line in lines {
-            used += line.len();
-            let line = line.trim_ascii_end();
-            let goes_on = match code {
-                Code::Classic => decode_line(line, &mut content),
-                Code::Base64 => decode_base64(line, &mut content),
-            };
-            if !goes_on {
-                break;
-            }
-        }
-        from = at + used;
-        if !content.is_empty() {
-            nest.bytes(&name, &content)?;
+        from = block.begins;
+        let mut content = Content { bytes, at: from, base64: block.base64, out: Vec::new(), done: 0 };
+        content.fill();
+        if !content.out.is_empty() {
+            nest.member(&text::name(block.name), &mut content)?;
+            from = content.at;
         }
     }
     Ok(())
 }
 
-/// `false` at the end, and where a line is none.
-fn decode_line(line: &[u8], content: &mut Vec<u8>) -> bool {
-    let Some((&len, symbols)) = line.split_first() else { return false };
-    let len = usize::from(len.wrapping_sub(32) & 63);
-    if line == b"end" || len == 0 || !(32..=96).contains(&line[0]) {
-        return false;
-    }
-    let begins = content.len();
-    for four in symbols.chunks(4) {
-        // Blanks at a line's end may have been lost on the way.
-        let bits =
-            (0..4).fold(0_u32, |bits, n| bits << 6 | u32::from(four.get(n).map_or(0, |s| s.wrapping_sub(32) & 63)));
-        content.extend_from_slice(&bits.to_be_bytes()[1..]);
-    }
-    content.resize(begins + len, 0);
-    true
+struct Block<'a> {
+    base64: bool,
+    name: &'a [u8],
+    /// Where its first line does.
+    begins: usize,
 }
 
-/// Whatever is no digit is passed over; `false` at the end.
-pub(super) fn decode_base64(line: &[u8], content: &mut Vec<u8>) -> bool {
-    if line.starts_with(b"====") || line.is_empty() {
-        return false;
+fn next_block(bytes: &[u8], mut from: usize) -> Option<Block<'_>> {
+    loop {
+        let at = from + memchr::memmem::find(bytes.get(from..)?, b"begin")?;
+        from = at + 5;
+        if at > 0 && !matches!(bytes.get(at - 1), Some(b'\n' | b'\r')) {
+            continue;
+        }
+        let (first, begins) = line(bytes, at)?;
+        let (base64, rest) = match first.strip_prefix(b"begin-base64 ") {
+            Some(rest) => (true, rest),
+            None => (false, first.strip_prefix(b"begin ").unwrap_or_default()),
+        };
+        let (mode, name) = rest.split_at(memchr::memchr(b' ', rest).unwrap_or(0));
+        let octal = (3..=6).contains(&mode.len()) && mode.iter().all(|b| (b'0'..=b'7').contains(b));
+        let name = name.trim_ascii();
+        if octal && !name.is_empty() {
+            return Some(Block { base64, name, begins });
+        }
     }
-    let value = |symbol: &u8| match symbol {
-        b'A'..=b'Z' => Some(u32::from(symbol - b'A')),
-        b'a'..=b'z' => Some(u32::from(symbol - b'a') + 26),
-        b'0'..=b'9' => Some(u32::from(symbol - b'0') + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    for four in line.chunks(4) {
-        let values: Vec<u32> = four.iter().filter_map(value).collect();
-        let bits = (0..4).fold(0, |bits, n| bits << 6 | values.get(n).copied().unwrap_or(0));
-        content.extend_from_slice(&bits.to_be_bytes()[1..values.len().max(1)]);
+}
+
+/// Symbols that a line's first one announces.
+fn symbols(line: &[u8]) -> usize {
+    let len = line.first().map_or(0, |first| usize::from(first.wrapping_sub(32) & 63));
+    len.div_ceil(3) * 4
+}
+
+/// What a line holds, or `None` if it is none of a block.
+fn decoded(line: &[u8], base64: bool) -> Option<Vec<u8>> {
+    if base64 {
+        let is = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+        let line = line.trim_ascii();
+        let content = !line.is_empty() && !line.starts_with(b"====") && line.iter().all(is);
+        return content.then(|| decode(line, Base64::default()));
     }
-    true
+    let line = line.trim_ascii_end();
+    let (first, rest) = line.split_first()?;
+    let len = usize::from(first.wrapping_sub(32) & 63);
+    // Some programs add a check sum behind a line.
+    let fits = rest.len() <= symbols(line) + 2 && line.iter().all(|b| (32..=96).contains(b));
+    if len == 0 || !fits || line == b"end" {
+        return None;
+    }
+    let mut out = Vec::with_capacity(48);
+    for four in rest.chunks(4) {
+        // Blanks at a line's end may have been lost on the way.
+        let bits = (0..4).fold(0, |bits, n| bits << 6 | four.get(n).map_or(0, |b| u32::from(b.wrapping_sub(32) & 63)));
+        out.extend_from_slice(&u32::to_be_bytes(bits)[1..]);
+    }
+    out.resize(len, 0);
+    Some(out)
+}
+
+/// Reads a block line by line.
+struct Content<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    base64: bool,
+    out: Vec<u8>,
+    done: usize,
+}
+
+impl Content<'_> {
+    /// The next line, if it is one of the block.
+    fn fill(&mut self) {
+        let next = line(self.bytes, self.at).and_then(|(line, next)| Some((decoded(line, self.base64)?, next)));
+        if let Some((out, next)) = next {
+            (self.out, self.at, self.done) = (out, next, 0);
+        }
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut read = 0;
+        while read < buffer.len() {
+            if self.done == self.out.len() {
+                self.fill();
+            }
+            let rest = self.out.get(self.done..).unwrap_or_default();
+            let more = (&mut &*rest).read(buffer.get_mut(read..).unwrap_or_default())?;
+            if more == 0 {
+                break;
+            }
+            self.done += more;
+            read += more;
+        }
+        Ok(read)
+    }
 }
 
 #[cfg(test)]
@@ -127,9 +158,37 @@ mod tests {
     }
 
     #[test]
+    fn several_blocks_in_a_text_without_ends_and_with_any_line_ends_are_opened() {
+        let block = String::from_utf8_lossy(&sample("sample.uu")).replace("`\nend\n", "");
+        let text = format!("Hello,\n\nsee below.\n{block}and\n{}", block.replace("invoice", "second"));
+        for ends in ["\n", "\r\n", "\r"] {
+            let heard = Heard::of(text.replace('\n', ends).as_bytes());
+            heard.holds("invoice.js");
+            heard.holds("second.js");
+            assert_eq!((heard.members.len(), heard.missed.len()), (2, 0));
+        }
+    }
+
+    #[test]
+    fn blanks_that_were_lost_at_the_end_of_a_line_are_zeros() {
+        let heard = Heard::of(b"begin 644 a\n#04%!\n&04%!\nend\n");
+        assert_eq!(heard.members, [("a".to_owned(), b"AAAAAA\0\0\0".to_vec())]);
+        assert!(!super::is(b"begin 644 a\n&04%!\nend\n"), "the first line must be whole for a file of its own");
+    }
+
+    #[test]
     fn text_that_begins_is_no_block() {
-        for text in ["begin at the beginning\n", "begin 644\n", "begin 999 x\n", "beginning\n"] {
+        for text in [
+            "begin at the beginning\n",
+            "begin 644\n",
+            "begin 999 x\n#0V%T\n",
+            "beginning\n",
+            "begin 644 of the text\nand so on\n",
+            "  begin 644 x\n#0V%T\n",
+        ] {
             Heard::of(text.as_bytes()).is_nothing();
         }
+        let many = format!("begin 644 x\n{}", "begin 644 x\n".repeat(50_000));
+        Heard::of(many.as_bytes()).is_nothing();
     }
 }

@@ -1,199 +1,331 @@
-//! How streams are packed: filters behind one another, by their names or their short forms.
+//! How streams are packed (ISO 32000-1, 7.4): filters behind one another, under their names or
+//! their short forms. Each reads from the one before, so that nothing is whole in memory.
 
-use crate::nest::{Nest, Opening, Reason};
-use std::io::Read;
+use super::syntax::{Dictionary, Token};
+use crate::formats::coder::{Coder, Decoded};
+use flate2::{Decompress, FlushDecompress, Status};
+use std::cell::Cell;
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result};
+use std::rc::Rc;
 
 /// Filters of one stream; real ones have two.
-const MOST_FILTERS: usize = 8;
+pub(super) const MOST_FILTERS: usize = 8;
+/// Bytes that may pass between filters in one document, and for each byte of it: what comes out
+/// in the end, which the budget counts, may be nothing.
+const BETWEEN: u64 = 256 << 20;
+const BETWEEN_PER_BYTE: u64 = 4;
 
-/// What a stream holds, as far as it could be unpacked, and why no further. It ends where the
-/// budget does.
-pub(super) fn decode(
-    dictionary: &[u8],
-    data: &[u8],
-    nest: &mut Nest<'_>,
-) -> Result<(Vec<u8>, Option<Reason>), crate::nest::Halt> {
-    let mut content = data.to_vec();
-    let mut complaint = None;
-    for filter in names(dictionary).into_iter().take(MOST_FILTERS) {
-        let decoded = match filter.as_str() {
-            "FlateDecode" | "Fl" => unpack(&mut flate2::read::ZlibDecoder::new(&content[..]), nest)?,
-            "LZWDecode" | "LZW" => {
-                let early = memchr::memmem::find(dictionary, b"/EarlyChange 0").is_none();
-                (lzw(&content, early, nest)?, None)
-            }
-            "ASCIIHexDecode" | "AHx" => (ascii_hex(&content), None),
-            "ASCII85Decode" | "A85" => (ascii_85(&content), None),
-            "RunLengthDecode" | "RL" => (run_length(&content, nest)?, None),
-            "Crypt" => (content, Some(Reason::Encrypted)),
-            _ => (Vec::new(), None),
+/// What is left of the bytes that may pass between filters.
+#[derive(Debug, Clone)]
+pub(super) struct Between {
+    left: Rc<Cell<u64>>,
+    pub(super) most: u64,
+}
+
+impl Between {
+    /// For a document of so many bytes.
+    pub(super) fn new(document: usize) -> Self {
+        let most = BETWEEN.max((document as u64).saturating_mul(BETWEEN_PER_BYTE));
+        Self { left: Rc::new(Cell::new(most)), most }
+    }
+
+    pub(super) fn is_used_up(&self) -> bool {
+        self.left.get() == 0
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filter {
+    Flate,
+    Lzw {
+        early: bool,
+    },
+    Hex,
+    Ascii85,
+    RunLength,
+    /// Encrypts nothing by itself.
+    Crypt,
+    /// What comes out is a picture, or nobody knows.
+    Picture,
+}
+
+impl Filter {
+    /// Those that are named, in their order.
+    pub(super) fn named(tokens: &[Token<'_>], dictionary: &Dictionary<'_>) -> Vec<Self> {
+        let early = dictionary.within("DecodeParms", "EarlyChange").or(dictionary.within("DP", "EarlyChange"));
+        let names = tokens.iter().filter_map(|token| if let Token::Name(name) = token { Some(name) } else { None });
+        let filter = |name: &Vec<u8>| match name.as_slice() {
+            b"FlateDecode" | b"Fl" => Self::Flate,
+            b"LZWDecode" | b"LZW" => Self::Lzw { early: early != Some(0) },
+            b"ASCIIHexDecode" | b"AHx" => Self::Hex,
+            b"ASCII85Decode" | b"A85" => Self::Ascii85,
+            b"RunLengthDecode" | b"RL" => Self::RunLength,
+            b"Crypt" => Self::Crypt,
+            _ => Self::Picture,
         };
-        content = decoded.0;
-        complaint = complaint.or(decoded.1);
+        names.map(filter).collect()
     }
-    // What came out is handed on; an early end without anything is damage.
-    Ok((std::mem::take(&mut content), complaint))
 }
 
-/// The names behind /Filter, `#xx` resolved.
-fn names(dictionary: &[u8]) -> Vec<String> {
-    let dictionary = String::from_utf8_lossy(dictionary);
-    let dictionary = unescaped(&dictionary);
-    let Some(at) = dictionary.find("/Filter").map(|at| at + 7).or_else(|| dictionary.find("/F ").map(|at| at + 2))
-    else {
-        return vec![];
-    };
-    let value = dictionary[at..].trim_start();
-    let value = match value.strip_prefix('[') {
-        Some(list) => list.split(']').next().unwrap_or_default(),
-        None => {
-            let end = value
-                .char_indices()
-                .skip(1)
-                .find(|(_, c)| !c.is_ascii_alphanumeric())
-                .map_or(value.len(), |(at, _)| at);
-            &value[..end]
+/// Reads what a stream holds, up to a filter that makes a picture.
+pub(super) fn reader<'a>(data: &'a [u8], filters: &[Filter], between: &Between) -> Box<dyn Read + 'a> {
+    let mut reader: Box<dyn BufRead + 'a> = Box::new(data);
+    let mut filters = filters.iter().filter(|filter| **filter != Filter::Crypt).peekable();
+    while let Some(filter) = filters.next() {
+        let decoded: Box<dyn Read + 'a> = match filter {
+            Filter::Flate => Box::new(Inflate::new(reader)),
+            Filter::Lzw { early } => Box::new(Lzw::new(reader, *early)),
+            Filter::Hex => Box::new(Decoded::new(reader, Hex::default())),
+            Filter::Ascii85 => Box::new(Decoded::new(reader, Ascii85::default())),
+            Filter::RunLength => Box::new(Decoded::new(reader, RunLength::Length)),
+            Filter::Crypt | Filter::Picture => return Box::new(reader),
+        };
+        if filters.peek().is_none() {
+            return decoded;
         }
-    };
-    value.split('/').skip(1).map(|name| name.trim().to_owned()).collect()
+        reader = Box::new(BufReader::new(Bounded { input: decoded, between: between.clone() }));
+    }
+    Box::new(reader)
 }
 
-/// Names may write any character as `#` and its number.
-fn unescaped(text: &str) -> String {
-    let mut parts = text.split('#');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(code) => {
-                out.push(char::from(code));
-                out.push_str(&part[2..]);
+/// Ends with a fault where too much has passed.
+struct Bounded<R> {
+    input: R,
+    between: Between,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let read = self.input.read(buffer)?;
+        let left = self.between.left.get().saturating_sub(read as u64);
+        self.between.left.set(left);
+        if left == 0 { Err(Error::other("too much between two filters")) } else { Ok(read) }
+    }
+}
+
+/// Deflate with or without zlib's header, its check sum not looked at: readers show what they
+/// get. An early end is one, if anything has come out: there is nothing more to inspect.
+struct Inflate<R> {
+    input: R,
+    engine: Decompress,
+    begun: bool,
+    fault: Option<Error>,
+}
+
+impl<R: BufRead> Inflate<R> {
+    fn new(input: R) -> Self {
+        Self { input, engine: Decompress::new(false), begun: false, fault: None }
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.begun = true;
+        while self.input.fill_buf()?.first().is_some_and(|b| matches!(b, b'\r' | b'\n')) {
+            self.input.consume(1);
+        }
+        let zlib = |first: u8, second: u8| first & 15 == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0;
+        if matches!(self.input.fill_buf()?, [first, second, ..] if zlib(*first, *second)) {
+            self.input.consume(2);
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Inflate<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if !self.begun {
+            self.begin()?;
+        }
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        loop {
+            let chunk = self.input.fill_buf()?;
+            let (at, out, given) = (self.engine.total_in(), self.engine.total_out(), chunk.len());
+            let status = self.engine.decompress(chunk, buffer, FlushDecompress::None);
+            let used = usize::try_from(self.engine.total_in() - at).unwrap_or(0);
+            let read = usize::try_from(self.engine.total_out() - out).unwrap_or(0);
+            self.input.consume(used);
+            match status {
+                Err(error) if read == 0 => return Err(Error::new(ErrorKind::InvalidData, error)),
+                Err(error) => self.fault = Some(Error::new(ErrorKind::InvalidData, error)),
+                Ok(Status::StreamEnd) => return Ok(read),
+                Ok(_) if read == 0 && used == 0 && given == 0 && self.engine.total_out() == 0 => {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
+                Ok(_) if read == 0 && used > 0 => continue,
+                Ok(_) => {}
             }
-            None => {
-                out.push('#');
-                out.push_str(part);
+            return Ok(read);
+        }
+    }
+}
+
+struct Lzw<R> {
+    input: R,
+    engine: weezl::decode::Decoder,
+}
+
+impl<R> Lzw<R> {
+    fn new(input: R, early: bool) -> Self {
+        let order = weezl::BitOrder::Msb;
+        let engine = match early {
+            true => weezl::decode::Decoder::with_tiff_size_switch(order, 8),
+            false => weezl::decode::Decoder::new(order, 8),
+        };
+        Self { input, engine }
+    }
+}
+
+impl<R: BufRead> Read for Lzw<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            let chunk = self.input.fill_buf()?;
+            let (ended, result) = (chunk.is_empty(), self.engine.decode_bytes(chunk, buffer));
+            self.input.consume(result.consumed_in);
+            if result.consumed_out > 0 {
+                return Ok(result.consumed_out);
+            }
+            match result.status {
+                Err(error) => return Err(Error::new(ErrorKind::InvalidData, error)),
+                Ok(weezl::LzwStatus::Done) => return Ok(0),
+                Ok(_) if ended || result.consumed_in == 0 => return Ok(0),
+                Ok(_) => {}
             }
         }
     }
-    out
 }
 
-/// Reads a decoder to its end, within the budget. Streams that end early are common, and
-/// readers show them: damage is only one of which nothing comes out.
-fn unpack(decoder: &mut dyn Read, nest: &mut Nest<'_>) -> Result<(Vec<u8>, Option<Reason>), crate::nest::Halt> {
-    let (mut out, mut step) = (Vec::new(), vec![0; 32 << 10]);
-    loop {
-        match decoder.read(&mut step) {
-            Ok(0) => return Ok((out, None)),
-            Ok(read) => {
-                grow(&mut out, &step[..read], nest)?;
+#[derive(Default)]
+struct Hex {
+    half: Option<u8>,
+}
+
+impl Coder for Hex {
+    fn take(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
+        for &b in input {
+            if b == b'>' {
+                return false;
             }
-            Err(error) => {
-                let nothing = out.is_empty();
-                return Ok((out, nothing.then(|| Reason::damaged(error))));
+            let Some(digit) = char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok()) else { continue };
+            match self.half.take() {
+                Some(high) => out.push(high << 4 | digit),
+                None => self.half = Some(digit),
             }
         }
+        true
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        out.extend(self.half.take().map(|high| high << 4));
     }
 }
 
-/// Takes more out of a filter, if the budget has it.
-fn grow(out: &mut Vec<u8>, more: &[u8], nest: &mut Nest<'_>) -> Opening {
-    nest.intermediate(more.len(), out.len())?;
-    out.extend_from_slice(more);
-    Ok(())
+#[derive(Default)]
+struct Ascii85 {
+    word: u32,
+    digits: usize,
+    /// Signs met: `<~` may stand before it all, and `<` is one of them.
+    met: usize,
 }
 
-fn lzw(data: &[u8], early: bool, nest: &mut Nest<'_>) -> Result<Vec<u8>, crate::nest::Halt> {
-    let order = weezl::BitOrder::Msb;
-    let mut decoder = if early {
-        weezl::decode::Decoder::with_tiff_size_switch(order, 8)
-    } else {
-        weezl::decode::Decoder::new(order, 8)
-    };
-    let (mut out, mut step, mut rest) = (Vec::new(), vec![0; 32 << 10], data);
-    loop {
-        let result = decoder.decode_bytes(rest, &mut step);
-        rest = &rest[result.consumed_in..];
-        grow(&mut out, &step[..result.consumed_out], nest)?;
-        let stuck = result.consumed_in == 0 && result.consumed_out == 0;
-        if stuck || !matches!(result.status, Ok(weezl::LzwStatus::Ok)) {
-            return Ok(out);
+impl Coder for Ascii85 {
+    fn take(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
+        for &b in input {
+            match b {
+                b'~' if self.met > 1 => return false,
+                b'~' => (self.word, self.digits) = (0, 0),
+                b'z' if self.digits == 0 => out.extend([0; 4]),
+                b'!'..=b'u' => {
+                    self.word = self.word.wrapping_mul(85).wrapping_add(u32::from(b - b'!'));
+                    self.digits += 1;
+                }
+                _ => {}
+            }
+            self.met += usize::from(!b.is_ascii_whitespace());
+            if self.digits == 5 {
+                out.extend_from_slice(&self.word.to_be_bytes());
+                (self.word, self.digits) = (0, 0);
+            }
         }
+        true
     }
-}
 
-fn ascii_hex(data: &[u8]) -> Vec<u8> {
-    let digits: Vec<u8> = data
-        .iter()
-        .take_while(|b| **b != b'>')
-        .filter_map(|b| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair.get(1).copied().unwrap_or(0)).collect()
-}
-
-fn ascii_85(data: &[u8]) -> Vec<u8> {
-    let (mut out, mut group) = (Vec::new(), Vec::new());
-    let data = data.trim_ascii_start();
-    for &b in data.strip_prefix(b"<~").unwrap_or(data) {
-        match b {
-            b'~' => break,
-            b'z' if group.is_empty() => out.extend([0; 4]),
-            b'!'..=b'u' => group.push(u32::from(b - b'!')),
-            _ => {}
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.digits > 1 {
+            let kept = self.digits - 1;
+            let word = (self.digits..5).fold(self.word, |word, _| word.wrapping_mul(85).wrapping_add(84));
+            out.extend(word.to_be_bytes().iter().take(kept));
         }
-        if group.len() == 5 {
-            out.extend(word_85(&group));
-            group.clear();
-        }
+        self.digits = 0;
     }
-    if group.len() > 1 {
-        let kept = group.len() - 1;
-        group.resize(5, 84);
-        out.extend(&word_85(&group)[..kept]);
-    }
-    out
 }
 
-fn word_85(group: &[u32]) -> [u8; 4] {
-    group.iter().fold(0_u32, |word, digit| word.wrapping_mul(85).wrapping_add(*digit)).to_be_bytes()
+/// What comes next.
+enum RunLength {
+    Length,
+    Literal(usize),
+    Repeated(usize),
 }
 
-fn run_length(data: &[u8], nest: &mut Nest<'_>) -> Result<Vec<u8>, crate::nest::Halt> {
-    let (mut out, mut rest) = (Vec::new(), data);
-    while let Some((&len, more)) = rest.split_first().filter(|(len, _)| **len != 128) {
-        if len < 128 {
-            let (literal, after) = more.split_at(more.len().min(usize::from(len) + 1));
-            grow(&mut out, literal, nest)?;
-            rest = after;
-        } else {
-            let Some((&byte, after)) = more.split_first() else { break };
-            grow(&mut out, &vec![byte; 257 - usize::from(len)], nest)?;
-            rest = after;
+impl Coder for RunLength {
+    fn take(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> bool {
+        while let Some((&first, rest)) = input.split_first() {
+            match *self {
+                Self::Length if first == 128 => return false,
+                Self::Length if first < 128 => *self = Self::Literal(usize::from(first) + 1),
+                Self::Length => *self = Self::Repeated(257 - usize::from(first)),
+                Self::Repeated(count) => {
+                    out.resize(out.len() + count, first);
+                    *self = Self::Length;
+                }
+                Self::Literal(count) => {
+                    let (literal, rest) = input.split_at(count.min(input.len()));
+                    out.extend_from_slice(literal);
+                    *self = if literal.len() < count { Self::Literal(count - literal.len()) } else { Self::Length };
+                    input = rest;
+                    continue;
+                }
+            }
+            input = rest;
         }
+        true
     }
-    Ok(out)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_are_found_in_every_form() {
-        for (dictionary, expected) in [
-            (&b"<< /Filter /FlateDecode /Length 7 >>"[..], &["FlateDecode"][..]),
-            (b"<</Filter[/ASCII85Decode /FlateDecode]>>", &["ASCII85Decode", "FlateDecode"]),
-            (b"<</Filter/Fl#61teDecode>>", &["FlateDecode"]),
-            (b"<</Length 5>>", &[]),
-            (b"<</F /AHx>>", &["AHx"]),
-        ] {
-            assert_eq!(names(dictionary), expected);
-        }
+    fn decoded(data: &[u8], filters: &[Filter]) -> (Vec<u8>, bool) {
+        let mut out = Vec::new();
+        let sound = reader(data, filters, &Between::new(0)).read_to_end(&mut out).is_ok();
+        (out, sound)
     }
 
     #[test]
-    fn text_codes_are_decoded() {
-        assert_eq!(ascii_hex(b"4B 45\n4>ff"), [0x4b, 0x45, 0x40]);
-        assert_eq!(ascii_85(b"<~87cURD]i,\"Ebo80~>"), b"Hello World!");
-        assert_eq!(ascii_85(b"87cURDZ~>"), b"Hello");
+    fn codes_of_text_are_decoded() {
+        assert_eq!(decoded(b"4B 45\n4>ff", &[Filter::Hex]).0, b"KE@");
+        assert_eq!(decoded(b"<~87cURD]i,\"Ebo80~>x", &[Filter::Ascii85]).0, b"Hello World!");
+        assert_eq!(decoded(b"87cURDZ", &[Filter::Ascii85]).0, b"Hello");
+        assert_eq!(decoded(b"z!~>", &[Filter::Ascii85]).0, [0; 4]);
+        assert_eq!(decoded(b"\x01ab\xfec\x05de", &[Filter::RunLength]).0, b"abcccde");
+        assert_eq!(decoded(b"343E>", &[Filter::Hex, Filter::Hex]).0, b"@");
+        assert_eq!(decoded(b"as it is", &[]).0, b"as it is");
+    }
+
+    #[test]
+    fn deflate_is_read_with_and_without_its_header_and_to_its_fault() {
+        use std::io::Write;
+        let text: Vec<u8> = (0..100_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        packed.write_all(&text).unwrap();
+        let packed = packed.finish().unwrap();
+        assert_eq!(decoded(&packed, &[Filter::Flate]), (text.clone(), true));
+        assert_eq!(decoded(&packed[2..], &[Filter::Flate]), (text.clone(), true));
+        assert_eq!(decoded(&packed[..packed.len() - 4], &[Filter::Flate]), (text.clone(), true), "no check sum");
+        let (half, sound) = decoded(&packed[..packed.len() / 2], &[Filter::Flate]);
+        assert!(sound && half.len() > text.len() / 4 && text.starts_with(&half));
+        assert!(!decoded(b"noise", &[Filter::Flate]).1 && !decoded(b"", &[Filter::Flate]).1);
     }
 }
