@@ -127,8 +127,17 @@ impl Mounts {
         Self
     }
 
-    /// What a folder on this volume lies on.
-    pub(crate) fn file_system(&self, _folder: &Path, _volume: u64) -> FileSystem {
-        FileSystem::Local
+    /// What a folder on this volume lies on, as far as its path tells; a walk enters none but
+    /// the one that it was told to.
+    pub(crate) fn file_system(&self, folder: &Path, _volume: u64) -> FileSystem {
+        use std::path::{Component, Prefix};
+        match folder.components().next() {
+            Some(Component::Prefix(prefix)) => match prefix.kind() {
+                Prefix::UNC(..) | Prefix::VerbatimUNC(..) => FileSystem::Network,
+                Prefix::DeviceNS(..) => FileSystem::Pseudo,
+                _ => FileSystem::Local,
+            },
+            _ => FileSystem::Local,
+        }
     }
 }
