@@ -166,6 +166,12 @@ impl<'v> Nest<'v> {
         if self.over { Err(Halt::End) } else { Ok(()) }
     }
 
+    /// Counts bytes that came out and are no member: those on the way to one.
+    pub(crate) fn passed(&mut self, bytes: usize) -> Opening {
+        self.budget.out(bytes).or_else(|reason| self.end(reason))?;
+        self.tick()
+    }
+
     /// Names a member that is not inspected; with an empty name the container itself.
     pub(crate) fn missed(&mut self, name: &str, reason: Reason) -> Opening {
         if name.is_empty() {

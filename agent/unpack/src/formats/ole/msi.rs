@@ -5,7 +5,7 @@ const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// The name as its author wrote it.
 pub(super) fn name(mangled: &str) -> String {
     let mut name = String::new();
-    let letter = |index: u32| char::from(ALPHABET[(index & 63) as usize]);
+    let letter = |index: u32| ALPHABET.get((index & 63) as usize).map_or('_', |letter| char::from(*letter));
     for c in mangled.chars() {
         match u32::from(c) {
             code @ 0x3800..0x4800 => name.extend([letter(code - 0x3800), letter((code - 0x3800) >> 6)]),
