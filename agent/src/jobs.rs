@@ -14,7 +14,7 @@ use crate::places::expand;
 use crate::platform::{self, Medium};
 use crate::signatures::InUse;
 use crate::worker::{BackupOrder, Order, RestoreOrder, Worker};
-use account::Account;
+use account::{Account, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
 use keepwatch_backup::{Service, Storage};
@@ -46,6 +46,8 @@ pub(crate) enum Step {
     Drop(JobId, &'static str),
     /// Staff called off what runs.
     Stop(JobId),
+    /// Staff want a scan that runs to wait, or to go on.
+    Hold(JobId, bool),
 }
 
 /// What runs side by side: somebody waits for a restore, so it does not wait for a scan.
@@ -72,7 +74,9 @@ pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc
                 (true, true) => steps.push(Step::Stop(job.id)),
                 (true, false) => {}
             }
-        } else if !known && busy.insert(lane(job.spec.kind())) {
+        } else if running && matches!(job.spec, JobSpec::Scan { .. }) {
+            steps.push(Step::Hold(job.id, job.pause));
+        } else if !known && !job.pause && busy.insert(lane(job.spec.kind())) {
             steps.push(Step::Begin(job.id, job.spec.clone()));
         }
     }
@@ -131,17 +135,25 @@ pub(crate) struct Jobs {
     pub(crate) taken_up: Vec<(JobId, JobSpec)>,
 }
 
-/// What runs now, and what calls it off.
+/// What runs now, and what staff may still say of it.
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<Result<JobId, LedgerError>>,
-    stops: HashMap<JobId, CancellationToken>,
+    reins: HashMap<JobId, Reins>,
+}
+
+#[derive(Default)]
+struct Reins {
+    stop: CancellationToken,
+    hold: watch::Sender<bool>,
 }
 
 impl Running {
-    fn begin(&mut self, jobs: &Arc<Jobs>, job: JobId, spec: JobSpec) {
-        let called_off = self.stops.entry(job).or_default().clone();
-        self.tasks.spawn(jobs.clone().perform(job, spec, called_off));
+    fn begin(&mut self, jobs: &Arc<Jobs>, job: JobId, spec: JobSpec, held: bool) {
+        let reins = self.reins.entry(job).or_default();
+        reins.hold.send_replace(held);
+        let wishes = Wishes { called_off: reins.stop.clone(), held: reins.hold.subscribe() };
+        self.tasks.spawn(jobs.clone().perform(job, spec, wishes));
     }
 }
 
@@ -152,7 +164,9 @@ impl Jobs {
         let jobs = Arc::new(self);
         let mut changes = jobs.ledger.watch();
         let mut running = Running::default();
-        taken_up.into_iter().for_each(|(job, spec)| running.begin(&jobs, job, spec));
+        let desired = jobs.ledger.desired()?;
+        let held = |id: JobId| desired.iter().flat_map(|d| &d.jobs).any(|job| job.id == id && job.pause);
+        taken_up.into_iter().for_each(|(job, spec)| running.begin(&jobs, job, spec, held(job)));
         let (mut media, mut looked) = (Media::new(present_media().await), Instant::now());
         loop {
             changes.borrow_and_update();
@@ -171,7 +185,7 @@ impl Jobs {
                 _ = tokio::time::sleep(look_again) => {}
                 Some(done) = running.tasks.join_next() => {
                     let job = done.map_err(|e| redb::Error::Io(std::io::Error::other(e)))??;
-                    running.stops.remove(&job);
+                    running.reins.remove(&job);
                 }
                 _ = stop.cancelled() => return Ok(()),
             }
@@ -188,12 +202,20 @@ impl Jobs {
             }
             Step::Drop(job, kind) => return self.ledger.drop_unbegun(job, kind),
             Step::Stop(job) => {
-                running.stops.get(&job).map(CancellationToken::cancel);
+                if let Some(reins) = running.reins.get(&job) {
+                    reins.stop.cancel();
+                }
+                return Ok(());
+            }
+            Step::Hold(job, held) => {
+                if let Some(reins) = running.reins.get(&job) {
+                    reins.hold.send_if_modified(|before| std::mem::replace(before, held) != held);
+                }
                 return Ok(());
             }
         };
         if self.ledger.start(job, &spec, cause)? {
-            running.begin(self, job, spec);
+            running.begin(self, job, spec, false);
         }
         Ok(())
     }
@@ -204,15 +226,10 @@ impl Jobs {
         wanted && self.bundle.borrow().is_some()
     }
 
-    async fn perform(
-        self: Arc<Self>,
-        job: JobId,
-        spec: JobSpec,
-        called_off: CancellationToken,
-    ) -> Result<JobId, LedgerError> {
+    async fn perform(self: Arc<Self>, job: JobId, spec: JobSpec, mut wishes: Wishes) -> Result<JobId, LedgerError> {
         tracing::info!(%job, kind = spec.kind(), "begins");
         let ended = match self.order(job, spec) {
-            Ok(order) => self.oversee(job, order, &called_off).await?,
+            Ok(order) => self.oversee(job, order, &mut wishes).await?,
             Err(why) => Ended::failed(why),
         };
         tracing::info!(%job, outcome = %ended.outcome, why = ended.message, "ended");
@@ -221,12 +238,7 @@ impl Jobs {
     }
 
     /// Follows a child from its start to its end; where a scan's dies, the next one.
-    async fn oversee(
-        &self,
-        job: JobId,
-        mut order: Order,
-        called_off: &CancellationToken,
-    ) -> Result<Ended, LedgerError> {
+    async fn oversee(&self, job: JobId, mut order: Order, wishes: &mut Wishes) -> Result<Ended, LedgerError> {
         let folder = self.state.scans();
         let mut account = Account::new(job, &self.ledger, &self.progress)?;
         let mut deaths = Deaths::default();
@@ -237,8 +249,8 @@ impl Jobs {
         loop {
             let how = match Worker::start(&order).await {
                 Ok(mut worker) => {
-                    let (said, kill) = worker.ear_and_end();
-                    account.hear_out(said, called_off, kill).await?;
+                    let (said, leash, kill) = worker.parts();
+                    account.hear_out(said, wishes, leash, kill).await?;
                     worker.how_it_ended().await
                 }
                 Err(error) => return Ok(account.close(error.to_string(), &deaths)),
@@ -268,7 +280,7 @@ impl Jobs {
                 let desired = self.ledger.desired().map_err(|e| e.to_string())?;
                 let policy = desired.map(|desired| desired.policy.scan).unwrap_or_default();
                 let (places, folder) = (expand(&paths)?, self.state.scans());
-                Order::Scan(scans::order(job, places, excludes, max_file_bytes, &policy, bundle.file, folder))
+                Order::Scan(scans::order(job, places, excludes, max_file_bytes, &policy, bundle, folder))
             }
             JobSpec::Backup { paths, excludes } => {
                 let places = expand(&paths)?;

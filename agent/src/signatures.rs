@@ -201,7 +201,7 @@ impl Signatures {
             Ok(worker) => worker,
             Err(error) => return Judgement::Unavailable(error.to_string()),
         };
-        let (mut judged, (heard, _)) = (None, worker.ear_and_end());
+        let (mut judged, (heard, ..)) = (None, worker.parts());
         while let Some(said) = heard.recv().await {
             if let Said::Judged(judgement) = said {
                 judged = Some(judgement);

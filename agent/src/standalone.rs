@@ -85,12 +85,9 @@ pub(crate) enum StandaloneError {
     /// A word that stands for no place.
     #[error("{0}")]
     Places(String),
-    /// No rules to be read.
+    /// No rules to be had.
     #[error(transparent)]
-    Rules(#[from] keepwatch_scan::ReadRulesError),
-    /// Rules that cannot be used.
-    #[error(transparent)]
-    Compile(#[from] keepwatch_scan::CompileError),
+    Rules(#[from] keepwatch_scan::RulesError),
     /// A pattern that is none.
     #[error(transparent)]
     Exclude(#[from] keepwatch_scan::ExcludeError),

@@ -5,7 +5,7 @@
 
 mod order;
 
-pub(crate) use order::{BackupOrder, BundleOrder, Courtesy, Order, RestoreOrder, ScanOrder};
+pub(crate) use order::{BackupOrder, BundleOrder, Courtesy, Order, RestoreOrder, ScanOrder, Word};
 
 use crate::platform;
 use keepwatch_proto::bundle::Bundle;
@@ -15,7 +15,7 @@ use keepwatch_proto::paths::harmless;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -74,10 +74,24 @@ pub(crate) enum WorkerError {
 /// A child at work. Dropping it kills it.
 pub(crate) struct Worker {
     child: Child,
-    // Held open: the child ends when it closes, also when this process is killed.
-    _stdin: ChildStdin,
+    leash: Leash,
     said: mpsc::Receiver<Said>,
     complaints: JoinHandle<String>,
+}
+
+/// What leads to a child while it works. It ends when this closes, also when this process
+/// is killed.
+pub(crate) struct Leash<W = ChildStdin>(pub(crate) W);
+
+impl<W: AsyncWrite + Unpin> Leash<W> {
+    /// Has a scan wait, or go on. A child that is gone needs neither.
+    pub(crate) async fn hold(&mut self, held: bool) {
+        let word = if held { Word::Hold } else { Word::GoOn };
+        let Ok(mut line) = serde_json::to_vec(&word) else { return };
+        line.push(b'\n');
+        let _ = self.0.write_all(&line).await;
+        let _ = self.0.flush().await;
+    }
 }
 
 impl Worker {
@@ -100,17 +114,17 @@ impl Worker {
         // A child that has died already shows by its end, not here.
         let _ = stdin.write_all(&line).await;
         let _ = stdin.flush().await;
-        Ok(Self { child, _stdin: stdin, said, complaints })
+        Ok(Self { child, leash: Leash(stdin), said, complaints })
     }
 
-    /// What it says, and what ends it once it is waited for. What it had said by then is
-    /// still to be heard.
-    pub(crate) fn ear_and_end(&mut self) -> (&mut mpsc::Receiver<Said>, impl Future<Output = ()>) {
+    /// What it says, what leads to it, and what ends it once it is waited for. What it had
+    /// said by then is still to be heard.
+    pub(crate) fn parts(&mut self) -> (&mut mpsc::Receiver<Said>, &mut Leash, impl Future<Output = ()>) {
         let child = &mut self.child;
         let end = async {
             let _ = child.kill().await;
         };
-        (&mut self.said, end)
+        (&mut self.said, &mut self.leash, end)
     }
 
     /// How it ended, in words, with its last complaint.

@@ -17,6 +17,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// Staff no longer want it.
     pub cancel: bool,
+    /// Staff want it to wait; scans only.
+    pub pause: bool,
 }
 
 /// What to do. Typed and closed: there is no "run this command".
@@ -296,7 +298,7 @@ impl TryFrom<wire::JobSpec> for JobSpec {
 
 impl From<Job> for wire::Job {
     fn from(job: Job) -> Self {
-        Self { id: job.id.to_string(), spec: Some(job.spec.into()), cancel: job.cancel }
+        Self { id: job.id.to_string(), spec: Some(job.spec.into()), cancel: job.cancel, pause: job.pause }
     }
 }
 
@@ -307,6 +309,7 @@ impl TryFrom<wire::Job> for Job {
             id: job.id.parse()?,
             spec: job.spec.ok_or(WireError::missing("job.spec"))?.try_into()?,
             cancel: job.cancel,
+            pause: job.pause,
         })
     }
 }

@@ -3,7 +3,8 @@
 //! verified, and never anything that came from elsewhere: loading it runs what it holds.
 
 use crate::platform;
-use crate::rules::{CompileError, GLOBALS, RuleFile, Rules, compile};
+use crate::rules::{CompileError, GLOBALS, Rules, compile};
+use crate::sources::{ReadRulesError, RuleFile, fingerprint, list, read_rules};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
@@ -19,6 +20,10 @@ const MAGIC: &[u8; 8] = b"KWRULES1";
 const DIGEST: usize = 32;
 /// Kept beside the one in use: a bundle that is rolled back to.
 const KEPT: usize = 2;
+/// Begins a label; changes with its layout.
+const LABEL: &[u8; 8] = b"KWLABEL1";
+/// Labels that are kept: people scan with this set and that.
+const LABELS: usize = 8;
 
 /// Tells one set of rules, under one engine, from every other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,42 +31,106 @@ pub struct RulesId(pub(crate) [u8; 32]);
 
 impl RulesId {
     fn of(files: &[RuleFile]) -> Self {
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_le_bytes());
-            hash.update(bytes);
-        };
-        for text in [ENGINE, OPTIONS, std::env::consts::ARCH, std::env::consts::OS] {
-            part(text.as_bytes());
-        }
-        for file in files {
-            part(file.namespace.as_bytes());
-            part(file.source.as_bytes());
-        }
-        Self(hash.finalize().into())
+        let parts = files.iter().flat_map(|file| [file.namespace.as_bytes(), file.source.as_bytes()]);
+        Self(under_this_engine(parts))
     }
 }
 
-/// A set of rules that is loaded when the first file needs it: where nothing has changed
-/// since the last scan, none does.
+/// A digest of the parts and of everything else that a compiled set depends on.
+fn under_this_engine<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; DIGEST] {
+    let mut hash = Sha256::new();
+    let engine = [ENGINE, OPTIONS, std::env::consts::ARCH, std::env::consts::OS].map(str::as_bytes);
+    for part in engine.into_iter().chain(parts) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Reads a set's sources.
+pub type ReadSources = Box<dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync>;
+
+/// Rules that cannot be had.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RulesError {
+    /// Their sources cannot be read.
+    #[error("{0}")]
+    Sources(String),
+    /// They do not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+}
+
+impl From<ReadRulesError> for RulesError {
+    fn from(error: ReadRulesError) -> Self {
+        Self::Sources(error.to_string())
+    }
+}
+
+/// A set of rules that is read and loaded when the first file needs it: where nothing has
+/// changed since the last scan, none does.
 pub struct RuleSet {
     id: RulesId,
-    files: Vec<RuleFile>,
+    names: [bool; GLOBALS.len()],
     cached: Option<PathBuf>,
-    rules: OnceLock<Result<Rules, CompileError>>,
+    read: ReadSources,
+    sources: OnceLock<Result<Vec<RuleFile>, RulesError>>,
+    rules: OnceLock<Result<Rules, RulesError>>,
 }
 
 impl RuleSet {
     /// Compiles the rules, unless their compiled form lies in the cache folder. A cache that
     /// cannot be used costs time, nothing else.
-    pub fn prepare(files: Vec<RuleFile>, cache: Option<&Path>) -> Result<Self, CompileError> {
+    pub fn prepare(files: Vec<RuleFile>, cache: Option<&Path>) -> Result<Self, RulesError> {
         let id = RulesId::of(&files);
-        let cached = cache.map(|folder| folder.join(format!("rules-{}.bin", hex::encode(&id.0[..16]))));
-        let set = Self { id, files, cached, rules: OnceLock::new() };
+        let names = GLOBALS.map(|name| files.iter().any(|file| file.source.contains(name)));
+        let read: ReadSources = Box::new(|| Err("the sources are no longer at hand".into()));
+        let set = Self::unread(id, names, cache, read);
+        let _ = set.sources.set(Ok(files));
         if !set.cached.as_deref().is_some_and(Path::exists) {
             set.rules()?;
         }
         Ok(set)
+    }
+
+    /// As [`prepare`](Self::prepare), for sources that a key tells from every other: as long
+    /// as the set that was made of them lies in the cache folder, they are not even read.
+    pub fn known_by(key: &[u8; 32], cache: Option<&Path>, read: ReadSources) -> Result<Self, RulesError> {
+        let label = cache.map(|folder| label_file(folder, key));
+        if let Some((id, names)) = label.as_deref().and_then(read_label) {
+            let set = Self::unread(id, names, cache, read);
+            if set.cached.as_deref().is_some_and(Path::exists) {
+                return Ok(set);
+            }
+            return Self::read_now(set.read, cache);
+        }
+        let set = Self::read_now(read, cache)?;
+        if let Some(label) = label.filter(|_| set.cached.as_deref().is_some_and(Path::exists)) {
+            // Without it the next scan reads the sources again.
+            let _ = write_label(&label, &set);
+        }
+        Ok(set)
+    }
+
+    /// As [`prepare`](Self::prepare), for the rule files in these places: while they stand as
+    /// they did, they are not read.
+    pub fn in_files(paths: &[PathBuf], cache: Option<&Path>) -> Result<Self, RulesError> {
+        let key = fingerprint(&list(paths)?);
+        let paths = paths.to_owned();
+        let read: ReadSources = Box::new(move || read_rules(&paths).map_err(|e| e.to_string()));
+        match key {
+            Some(key) => Self::known_by(&key, cache, read),
+            None => Self::read_now(read, cache),
+        }
+    }
+
+    fn read_now(read: ReadSources, cache: Option<&Path>) -> Result<Self, RulesError> {
+        Self::prepare(read().map_err(RulesError::Sources)?, cache)
+    }
+
+    fn unread(id: RulesId, names: [bool; GLOBALS.len()], cache: Option<&Path>, read: ReadSources) -> Self {
+        let cached = cache.map(|folder| folder.join(format!("rules-{}.bin", hex::encode(&id.0[..16]))));
+        Self { id, names, cached, read, sources: OnceLock::new(), rules: OnceLock::new() }
     }
 
     /// Which set it is.
@@ -70,27 +139,70 @@ impl RuleSet {
     }
 
     /// The rules, loaded or compiled now if they were not before.
-    pub fn rules(&self) -> Result<&Rules, CompileError> {
+    pub fn rules(&self) -> Result<&Rules, RulesError> {
         self.rules.get_or_init(|| self.load_or_compile()).as_ref().map_err(Clone::clone)
     }
 
     /// Which of the strings that are set for each file the rules speak of. What they do not
     /// speak of cannot change a verdict. A word in a comment counts too: that costs time only.
     pub(crate) fn names_in_use(&self) -> [bool; GLOBALS.len()] {
-        GLOBALS.map(|name| self.files.iter().any(|file| file.source.contains(name)))
+        self.names
     }
 
-    fn load_or_compile(&self) -> Result<Rules, CompileError> {
+    /// The sources, read now if they were not before.
+    pub(crate) fn sources(&self) -> Result<&[RuleFile], RulesError> {
+        let read = || {
+            let files = (self.read)().map_err(RulesError::Sources)?;
+            let changed = || RulesError::Sources("the rules were changed while they were in use; scan again".into());
+            if RulesId::of(&files) == self.id { Ok(files) } else { Err(changed()) }
+        };
+        self.sources.get_or_init(read).as_deref().map_err(Clone::clone)
+    }
+
+    fn load_or_compile(&self) -> Result<Rules, RulesError> {
         if let Some(rules) = self.cached.as_deref().and_then(load) {
             return Ok(rules);
         }
-        let rules = compile(&self.files)?;
+        let rules = compile(self.sources()?)?;
         if let Some(file) = &self.cached {
             // Without it the next scan compiles again.
             let _ = keep(file, &rules);
         }
         Ok(rules)
     }
+}
+
+/// Where is written which set was made of the sources with this key.
+fn label_file(folder: &Path, key: &[u8; 32]) -> PathBuf {
+    let key = under_this_engine([key.as_slice()].into_iter());
+    folder.join(format!("rules-{}.label", hex::encode(&key[..16])))
+}
+
+/// Which set a label names, and what its rules speak of.
+fn read_label(file: &Path) -> Option<(RulesId, [bool; GLOBALS.len()])> {
+    if !platform::only_we_write(file.parent()?) || !platform::only_we_write(file) {
+        return None;
+    }
+    let bytes = fs::read(file).ok()?;
+    let (content, digest) = bytes.split_at_checked(LABEL.len() + DIGEST + GLOBALS.len())?;
+    if digest != Sha256::digest(content).as_slice() {
+        return None;
+    }
+    let (id, names) = content.strip_prefix(LABEL)?.split_at_checked(DIGEST)?;
+    let names: [u8; GLOBALS.len()] = names.try_into().ok()?;
+    Some((RulesId(id.try_into().ok()?), names.map(|speaks| speaks != 0)))
+}
+
+fn write_label(file: &Path, set: &RuleSet) -> io::Result<()> {
+    let folder = file.parent().ok_or(io::ErrorKind::NotFound)?;
+    if !platform::only_we_write(folder) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let content = [LABEL.as_slice(), &set.id.0, &set.names.map(u8::from)].concat();
+    let new = file.with_extension(format!("{}.new", std::process::id()));
+    platform::write_new(&new, &[&content, Sha256::digest(&content).as_slice()])?;
+    fs::rename(&new, file)?;
+    forget_older(folder)
 }
 
 /// What the file holds, if it is whole, and if nobody else could have written it.
@@ -122,18 +234,18 @@ fn keep(file: &Path, rules: &Rules) -> io::Result<()> {
 
 /// Removes all but the newest, and what a crash has left.
 fn forget_older(folder: &Path) -> io::Result<()> {
-    let mut kept = Vec::new();
-    for entry in fs::read_dir(folder)?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with("rules-") && name.ends_with(".bin") {
-            kept.push((entry.metadata()?.modified()?, entry.path()));
-        } else if name.starts_with("rules-") && name.ends_with(".new") {
-            fs::remove_file(entry.path())?;
+    for (ending, most) in [(".bin", KEPT), (".label", LABELS), (".new", 0)] {
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(folder)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("rules-") && name.ends_with(ending) {
+                kept.push((entry.metadata()?.modified()?, entry.path()));
+            }
         }
-    }
-    kept.sort();
-    for (_, path) in kept.iter().rev().skip(KEPT) {
-        fs::remove_file(path)?;
+        kept.sort();
+        for (_, path) in kept.iter().rev().skip(most) {
+            fs::remove_file(path)?;
+        }
     }
     Ok(())
 }
@@ -183,6 +295,39 @@ mod tests {
     }
 
     #[test]
+    fn sources_that_a_key_tells_are_read_once() {
+        let folder = private();
+        let reads = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let set = |key: u8, word: &'static str| {
+            let reads = reads.clone();
+            let read: ReadSources = Box::new(move || {
+                reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Ok(files(word))
+            });
+            RuleSet::known_by(&[key; 32], Some(folder.path()), read).unwrap()
+        };
+        let so_far = || reads.load(std::sync::atomic::Ordering::Relaxed);
+        let first = set(1, "filename");
+        assert!(finds(&first, "a filename") && so_far() == 1);
+        let again = set(1, "filename");
+        assert!(finds(&again, "a filename") && so_far() == 1, "neither read nor compiled");
+        assert_eq!((again.id(), again.names_in_use()), (first.id(), first.names_in_use()));
+        assert!(again.names_in_use().contains(&true));
+        assert_eq!(again.sources().unwrap(), files("filename"));
+        assert_eq!(so_far(), 2);
+        assert!(finds(&set(2, "other"), "other") && so_far() == 3);
+        // Other sources under the same key are not taken for the ones that were compiled.
+        assert!(set(1, "changed").sources().is_err());
+        // A label that was tampered with, or whose set is gone, is worth nothing.
+        for path in kept(folder.path()) {
+            let label = path.extension().is_some_and(|e| e == "label");
+            if label { fs::write(&path, "KWLABEL1").unwrap() } else { fs::remove_file(&path).unwrap() }
+        }
+        let before = so_far();
+        assert!(finds(&set(1, "filename"), "a filename") && so_far() == before + 1);
+    }
+
+    #[test]
     fn what_is_damaged_or_cut_is_compiled_again() {
         let folder = private();
         drop(RuleSet::prepare(files("badword"), Some(folder.path())).unwrap());
@@ -215,7 +360,8 @@ mod tests {
         let folder = private();
         let bad = vec![RuleFile { namespace: "n".into(), path: "n.yar".into(), source: "rule {".into() }];
         assert!(RuleSet::prepare(bad.clone(), Some(folder.path())).is_err());
-        assert!(RuleSet::prepare(bad, None).is_err());
+        let said = RuleSet::prepare(bad, None).err().unwrap().to_string();
+        assert!(said.contains("n.yar:1: error"), "{said}");
         let absent = folder.path().join("absent");
         assert!(finds(&RuleSet::prepare(files("badword"), Some(&absent)).unwrap(), "badword"));
     }

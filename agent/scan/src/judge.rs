@@ -8,7 +8,8 @@ use crate::names::{Names, asks};
 use crate::platform;
 use crate::read::{Opened, Unread};
 use crate::rules::GLOBALS;
-use crate::scanner::{ScanError, Scanner};
+use crate::scanner::{Match, ScanError, Scanner};
+use crate::slow::{self, SlowRule};
 use crate::tally::{Found, Outcome, Tally};
 use crate::tuning::Tuned;
 use crate::verdicts::{ContentKey, Known, Verdicts};
@@ -16,6 +17,7 @@ use keepwatch_unpack::{INSIDE, Limits, Reason, Source, Visitor};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 const WINDOWS_TIME: Duration = Duration::from_secs(600);
 /// Contents of members that are remembered as clean within one scan: documents share parts.
 const MOST_SEEN: usize = 400_000;
+/// Objects of one scan for which the rule is looked for that made them slow.
+const SEARCHES: usize = 3;
 
 /// What all threads of a scan share.
 pub(crate) struct Shared<'s> {
@@ -36,6 +40,8 @@ pub(crate) struct Shared<'s> {
     pub(crate) whole_bytes: u64,
     pub(crate) budget: Budget,
     pub(crate) seen: Mutex<HashSet<ContentKey>>,
+    /// How often a slow rule was looked for.
+    pub(crate) searches: AtomicUsize,
     pub(crate) tally: Tally<'s>,
 }
 
@@ -147,7 +153,7 @@ impl<'s> Judge<'s> {
                 return false;
             }
             ends += asked.elapsed();
-            match self.scanner().and_then(|scanner| scanner.scan(names, window)) {
+            match self.ask_rules(path, "", names, window) {
                 Ok(more) => matches.extend(more),
                 Err(error) => trouble = Some(error.to_string()),
             }
@@ -186,7 +192,7 @@ impl<'s> Judge<'s> {
         if key.is_some_and(|key| shared.seen.lock().unwrap_or_else(PoisonError::into_inner).contains(&key)) {
             return;
         }
-        match self.scanner().and_then(|scanner| scanner.scan(names, bytes)) {
+        match self.ask_rules(path, inside, names, bytes) {
             Ok(matches) if matches.is_empty() => {
                 if let Some(key) = key {
                     let mut seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,7 +217,7 @@ impl<'s> Judge<'s> {
         inside: &str,
         size: u64,
         hashes: &[&str],
-        matches: Vec<crate::scanner::Match>,
+        matches: Vec<Match>,
         outcome: &mut Outcome,
     ) {
         outcome.matched |= !matches.is_empty();
@@ -242,6 +248,31 @@ impl<'s> Judge<'s> {
         if !outcome.matched && outcome.unopened == 0 && outcome.trouble.is_none() && opened.is_as_it_was() {
             let known = if outcome.windowed { Known::CleanInWindows } else { Known::Clean };
             verdicts.keep(&identity, asked, &known, content);
+        }
+    }
+
+    /// What the rules say of bytes. Where they take far too long, it is found out which.
+    fn ask_rules(&mut self, path: &Path, inside: &str, names: &Names, bytes: &[u8]) -> Result<Vec<Match>, ScanError> {
+        let scanner = self.scanner()?;
+        let began = Instant::now();
+        let said = scanner.scan(names, bytes);
+        let took = began.elapsed();
+        if slow::is_slow(took, bytes.len()) {
+            self.find_slow_rule(path, inside, names, bytes, took);
+        }
+        said
+    }
+
+    fn find_slow_rule(&self, path: &Path, inside: &str, names: &Names, bytes: &[u8], took: Duration) {
+        let Shared { tally, rules, searches, .. } = self.shared;
+        if searches.fetch_add(1, Ordering::Relaxed) >= SEARCHES {
+            return;
+        }
+        // Where the sources are gone there is nothing to try.
+        let Ok(sources) = rules.sources() else { return };
+        if let Some((rule, namespace, took)) = slow::blame(sources, names, bytes, took, &|| tally.carry_on()) {
+            let (file, inside) = (path.to_owned(), inside.to_owned());
+            tally.slow_rule(SlowRule { rule, namespace, file, inside, took });
         }
     }
 

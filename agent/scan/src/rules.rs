@@ -2,30 +2,17 @@
 //! file is a namespace of its own (names may clash across sets), `include` is off (it reads
 //! other files), and what fails is said with file and line.
 
+use crate::sources::RuleFile;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use walkdir::WalkDir;
 
 /// Deeply nested conditions recurse in the compiler; the main thread's stack may be small.
-const COMPILER_STACK: usize = 16 * 1024 * 1024;
-/// The largest public rule files are below 4 MiB.
-const MAX_SOURCE_BYTES: u64 = 32 * 1024 * 1024;
+pub(crate) const COMPILER_STACK: usize = 16 * 1024 * 1024;
 /// Strings that public sets expect to be set for each file.
 pub(crate) const GLOBALS: [&str; 5] = ["filename", "filepath", "extension", "filetype", "owner"];
-
-/// A source file of rules.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RuleFile {
-    /// Keeps equal rule names of different files apart.
-    pub namespace: String,
-    /// Where it came from, for messages.
-    pub path: PathBuf,
-    /// The text.
-    pub source: String,
-}
 
 /// Something the compiler said about a source file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,28 +57,6 @@ fn summary(problems: &[Problem]) -> String {
     if more > 0 { format!("{}; and {more} more", shown.join("; ")) } else { shown.join("; ") }
 }
 
-/// Why rule files could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadRulesError {
-    /// A file or folder cannot be read.
-    #[error("cannot read rules at {}: {reason}", .path.display())]
-    Unreadable {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// Not text.
-    #[error("{} is not UTF-8 text; convert it, or leave it out", .0.display())]
-    NotText(PathBuf),
-    /// Larger than any rule file should be.
-    #[error("{} is larger than {MAX_SOURCE_BYTES} bytes; split it, or leave it out", .0.display())]
-    TooLarge(PathBuf),
-    /// A folder without a rule file.
-    #[error("no .yar or .yara file in {}", .0.display())]
-    Empty(PathBuf),
-}
-
 /// Compiled rules; cloning shares them.
 #[derive(Clone)]
 pub struct Rules {
@@ -124,57 +89,6 @@ impl fmt::Debug for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rules({})", self.count())
     }
-}
-
-/// Reads rule files, and every `*.yar` and `*.yara` below folders, in a stable order. A
-/// file's namespace is its path below the folder that was named, without the extension.
-pub fn read_rules(paths: &[PathBuf]) -> Result<Vec<RuleFile>, ReadRulesError> {
-    let mut files = Vec::new();
-    for root in paths {
-        let before = files.len();
-        for entry in WalkDir::new(root).sort_by_file_name() {
-            let entry = entry.map_err(|e| ReadRulesError::Unreadable {
-                path: e.path().unwrap_or(root).to_owned(),
-                reason: e.to_string(),
-            })?;
-            let named_itself = entry.depth() == 0;
-            if !entry.file_type().is_dir() && (named_itself || is_rule_file(entry.path())) {
-                let below = if named_itself {
-                    entry.file_name().as_ref()
-                } else {
-                    entry.path().strip_prefix(root).unwrap_or(entry.path())
-                };
-                files.push(RuleFile {
-                    namespace: namespace(below),
-                    path: entry.path().to_owned(),
-                    source: read_source(entry.path())?,
-                });
-            }
-        }
-        if files.len() == before {
-            return Err(ReadRulesError::Empty(root.clone()));
-        }
-    }
-    Ok(files)
-}
-
-fn is_rule_file(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("yar") || e.eq_ignore_ascii_case("yara"))
-}
-
-fn namespace(below: &Path) -> String {
-    let stem = below.with_extension("");
-    stem.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
-fn read_source(path: &Path) -> Result<String, ReadRulesError> {
-    let unreadable = |e: std::io::Error| ReadRulesError::Unreadable { path: path.to_owned(), reason: e.to_string() };
-    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_SOURCE_BYTES {
-        return Err(ReadRulesError::TooLarge(path.to_owned()));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|_| ReadRulesError::NotText(path.to_owned()))?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Compiles everything and lists what failed and where; the good rules count all the same.
@@ -298,29 +212,5 @@ mod tests {
             let source = format!("rule deep {{ condition: {}true{} }}", "(".repeat(depth), ")".repeat(depth));
             let _ = check(&[file("deep", &source)]);
         }
-    }
-
-    #[test]
-    fn folders_are_read_in_order_with_their_paths_as_namespaces() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("sub")).unwrap();
-        std::fs::write(dir.path().join("sub/Win32.B.yara"), "\u{feff}rule b { condition: true }").unwrap();
-        std::fs::write(dir.path().join("a.YAR"), "rule a { condition: true }").unwrap();
-        std::fs::write(dir.path().join("README.md"), "no rule").unwrap();
-        let files = read_rules(&[dir.path().to_owned(), dir.path().join("a.YAR")]).unwrap();
-        let names: Vec<_> = files.iter().map(|f| f.namespace.as_str()).collect();
-        assert_eq!(names, ["a", "sub/Win32.B", "a"]);
-        assert!(compile(&files[..2]).is_ok());
-    }
-
-    #[test]
-    fn unusable_sources_say_so() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(read_rules(&[dir.path().to_owned()]), Err(ReadRulesError::Empty(_))));
-        assert!(matches!(read_rules(&[dir.path().join("none")]), Err(ReadRulesError::Unreadable { .. })));
-        std::fs::write(dir.path().join("latin.yar"), b"// caf\xe9").unwrap();
-        assert!(matches!(read_rules(&[dir.path().to_owned()]), Err(ReadRulesError::NotText(_))));
-        std::fs::File::create(dir.path().join("huge.yar")).unwrap().set_len(MAX_SOURCE_BYTES + 1).unwrap();
-        assert!(matches!(read_rules(&[dir.path().to_owned()]), Err(ReadRulesError::TooLarge(_))));
     }
 }

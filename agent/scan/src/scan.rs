@@ -13,7 +13,7 @@ use keepwatch_unpack::Limits;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -82,6 +82,7 @@ pub fn scan(
         whole_bytes: options.whole_bytes,
         budget: Budget::new(),
         seen: Mutex::default(),
+        searches: AtomicUsize::new(0),
         tally: Tally::new(observer, pace),
     };
     let mut done = set_aside(&shared, &options.condemned);

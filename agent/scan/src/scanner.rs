@@ -47,13 +47,19 @@ pub enum ScanError {
 pub struct Scanner<'r> {
     rules: &'r Rules,
     inner: yara_x::Scanner<'r>,
+    timeout: Duration,
     scans: u32,
 }
 
 impl<'r> Scanner<'r> {
     /// A scanner over these rules.
     pub fn new(rules: &'r Rules) -> Self {
-        Self { rules, inner: fresh(rules), scans: 0 }
+        Self::with_timeout(rules, TIMEOUT)
+    }
+
+    /// One that gives an object up after this.
+    pub(crate) fn with_timeout(rules: &'r Rules, timeout: Duration) -> Self {
+        Self { rules, inner: fresh(rules, timeout), timeout, scans: 0 }
     }
 
     /// The rules that match these bytes. The path sets the globals `filename`, `filepath`
@@ -79,14 +85,14 @@ impl<'r> Scanner<'r> {
     }
 
     fn renew(&mut self) {
-        self.inner = fresh(self.rules);
+        self.inner = fresh(self.rules, self.timeout);
         self.scans = 0;
     }
 }
 
-fn fresh(rules: &Rules) -> yara_x::Scanner<'_> {
+fn fresh(rules: &Rules, timeout: Duration) -> yara_x::Scanner<'_> {
     let mut scanner = yara_x::Scanner::new(rules.compiled());
-    scanner.set_timeout(TIMEOUT).max_matches_per_pattern(MAX_MATCHES).fast_scan(true).use_mmap(false);
+    scanner.set_timeout(timeout).max_matches_per_pattern(MAX_MATCHES).fast_scan(true).use_mmap(false);
     scanner
 }
 
@@ -123,7 +129,8 @@ fn text_of(value: &yara_x::MetaValue<'_>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::rules::{RuleFile, compile};
+    use crate::rules::compile;
+    use crate::sources::RuleFile;
 
     fn rules(source: &str) -> Rules {
         compile(&[RuleFile { namespace: "n".into(), path: "n.yar".into(), source: source.into() }]).unwrap()

@@ -4,6 +4,7 @@
 use crate::pace::Pace;
 use crate::read::{Skip, Unread};
 use crate::scanner::Match;
+use crate::slow::SlowRule;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -97,6 +98,8 @@ pub struct Summary {
     pub duration: Duration,
     /// The files that took longest, slowest first.
     pub slowest: Vec<(PathBuf, Duration)>,
+    /// Rules that made an object slow, slowest first.
+    pub slow_rules: Vec<SlowRule>,
     /// Why the cache of verdicts was not used, where it should have been.
     pub cache_problem: Option<String>,
 }
@@ -174,6 +177,14 @@ impl<'o> Tally<'o> {
                 s.slowest.insert(at, (path.to_owned(), took));
                 s.slowest.truncate(SLOWEST);
             }
+        });
+    }
+
+    /// Rules that made an object slow.
+    pub(crate) fn slow_rule(&self, slow: SlowRule) {
+        self.count(|s| {
+            let at = s.slow_rules.partition_point(|other| other.took >= slow.took);
+            s.slow_rules.insert(at, slow);
         });
     }
 

@@ -4,19 +4,28 @@
 
 use super::deaths::Deaths;
 use crate::ledger::{Ledger, LedgerError};
-use crate::worker::{Named, Said};
+use crate::worker::{Leash, Named, Said};
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, JobState, Progress};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use tokio::sync::mpsc;
+use tokio::io::AsyncWrite;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Things said that are taken in one go, and written down in one transaction.
 const AT_ONCE: usize = 64;
 /// Detections that are told from repeated ones. Beyond them one is rather said twice.
 const REMEMBERED: usize = 50_000;
+
+/// What staff say of a job while it runs.
+pub(super) struct Wishes {
+    /// It is no longer wanted.
+    pub(super) called_off: CancellationToken,
+    /// Whether it is to wait.
+    pub(super) held: watch::Receiver<bool>,
+}
 
 /// One job's account.
 pub(super) struct Account<'a> {
@@ -58,22 +67,30 @@ impl<'a> Account<'a> {
         self.end.is_some() || self.called_off
     }
 
-    /// Hears a child until it says no more. One that is called off is killed, and what it had
-    /// said by then counts like the rest.
+    /// Hears a child until it says no more. One that is to wait is told so; one that is called
+    /// off is killed, and what it had said by then counts like the rest.
     pub(super) async fn hear_out(
         &mut self,
         said: &mut mpsc::Receiver<Said>,
-        called_off: &CancellationToken,
+        wishes: &mut Wishes,
+        leash: &mut Leash<impl AsyncWrite + Unpin>,
         kill: impl Future<Output = ()>,
     ) -> Result<(), LedgerError> {
         tokio::pin!(kill);
         let mut heard = Vec::new();
+        if *wishes.held.borrow_and_update() {
+            leash.hold(true).await;
+        }
         loop {
             tokio::select! {
                 more = said.recv_many(&mut heard, AT_ONCE) => if more == 0 { return Ok(()) },
-                _ = called_off.cancelled(), if !self.called_off => {
+                _ = wishes.called_off.cancelled(), if !self.called_off => {
                     kill.as_mut().await;
                     self.called_off = true;
+                }
+                Ok(()) = wishes.held.changed() => {
+                    let held = *wishes.held.borrow_and_update();
+                    leash.hold(held).await;
                 }
             }
             self.take(&mut heard)?;
@@ -140,12 +157,14 @@ impl<'a> Account<'a> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::worker::Word;
     use keepwatch_proto::clock::Clock;
     use keepwatch_proto::detection::Severity;
     use keepwatch_proto::event::EventKind;
     use keepwatch_proto::ids::HostId;
     use keepwatch_proto::job::Failure;
     use std::collections::BTreeMap;
+    use tokio::io::{AsyncBufReadExt, BufReader};
 
     fn detection(job: JobId, path: String) -> Said {
         Said::Detection(Detection {
@@ -190,7 +209,8 @@ mod tests {
 
         let mut account = Account::new(job, &ledger, &progress).unwrap();
         // A child that is killed says no more.
-        account.hear_out(&mut said, &called_off, async { drop(sender) }).await.unwrap();
+        let mut wishes = Wishes { called_off, held: watch::channel(false).1 };
+        account.hear_out(&mut said, &mut wishes, &mut Leash(tokio::io::sink()), async { drop(sender) }).await.unwrap();
         let ended = account.close("killed".into(), &Deaths::default());
         let events = ledger.outbox(0, 1000, usize::MAX).unwrap();
         (ended, events.iter().filter(|event| matches!(event.kind, EventKind::Detection(_))).count())
@@ -208,6 +228,35 @@ mod tests {
         assert_eq!(found, 3 * AT_ONCE);
         assert_eq!((ended.outcome, ended.tally.files, ended.tally.bytes), (JobState::Cancelled, 200, 7));
         assert_eq!(ended.failures, [failure]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_to_wait_is_told_so_and_so_is_the_child_that_follows() {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
+        let (host, job) = (HostId::new(&clock), JobId::new(&clock));
+        let ledger = Ledger::open(&folder.path().join("ledger"), host, clock.now(), clock).unwrap();
+        let (progress, _heard) = mpsc::channel(1);
+        let mut account = Account::new(job, &ledger, &progress).unwrap();
+        let (staff, held) = watch::channel(false);
+        let mut wishes = Wishes { called_off: CancellationToken::new(), held };
+        let mut told = Vec::new();
+        // To the second child nobody says anything: it is told what the first was told.
+        for wish in [Some(true), None] {
+            wish.map(|held| staff.send_replace(held));
+            let (sender, mut said) = mpsc::channel(1);
+            let (pipe, child) = tokio::io::duplex(100);
+            let mut leash = Leash(pipe);
+            let hears = async move {
+                let word = BufReader::new(child).lines().next_line().await.unwrap().unwrap();
+                drop(sender);
+                word
+            };
+            let hear = account.hear_out(&mut said, &mut wishes, &mut leash, std::future::pending());
+            let (heard, word) = tokio::join!(hear, hears);
+            heard.unwrap();
+            told.push(serde_json::from_str::<Word>(&word).unwrap());
+        }
+        assert_eq!(told, [Word::Hold, Word::Hold]);
     }
 
     #[tokio::test]

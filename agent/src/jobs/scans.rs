@@ -3,6 +3,7 @@
 use super::deaths::Deaths;
 use crate::at_work;
 use crate::places::Places;
+use crate::signatures::InUse;
 use crate::worker::{Courtesy, ScanOrder};
 use keepwatch_proto::detection::Severity;
 use keepwatch_proto::ids::JobId;
@@ -18,7 +19,7 @@ pub(super) fn order(
     excludes: Vec<String>,
     max_file_bytes: u64,
     policy: &ScanPolicy,
-    bundle: PathBuf,
+    InUse { bundle, file }: InUse,
     folder: PathBuf,
 ) -> ScanOrder {
     ScanOrder {
@@ -27,6 +28,7 @@ pub(super) fn order(
         excludes: excludes.into_iter().chain(places.excludes).collect(),
         max_file_bytes,
         bundle,
+        bundle_file: file,
         folder,
         threads: policy.threads as usize,
         cpu_percent: policy.cpu_percent,
@@ -80,6 +82,7 @@ pub(super) fn after(deaths: &Deaths, order: &mut ScanOrder) {
 mod tests {
     use super::*;
     use crate::at_work::AtWork;
+    use keepwatch_proto::bundle::Bundle;
     use keepwatch_proto::clock::Clock;
     use keepwatch_proto::policy::Policy;
 
@@ -90,7 +93,9 @@ mod tests {
         let policy = Policy::from_yaml(yaml).unwrap().scan;
         let places = Places { paths: vec!["/a".into()], excludes: vec!["/a/b".into()] };
         let job = JobId::new(&Clock::system());
-        let order = order(job, places, vec!["*.iso".into()], 7, &policy, "/bundle".into(), "/scans".into());
+        let bundle = Bundle { version: 7, sha256: "5e".into(), size: 1, rules: 1 };
+        let in_use = InUse { bundle, file: "/bundle".into() };
+        let order = order(job, places, vec!["*.iso".into()], 7, &policy, in_use, "/scans".into());
         assert_eq!((order.threads, order.cpu_percent, order.unpack), (3, 40, false));
         assert_eq!(order.courtesy, Courtesy { on_battery: false, when_busy: true });
         assert_eq!((order.paths, order.excludes), (vec!["/a".to_owned()], vec!["*.iso".to_owned(), "/a/b".to_owned()]));

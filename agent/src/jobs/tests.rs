@@ -40,7 +40,7 @@ fn standing() -> Standing {
 }
 
 fn job(number: u32, spec: JobSpec, cancel: bool) -> Job {
-    Job { id: id(number), spec, cancel }
+    Job { id: id(number), spec, cancel, pause: false }
 }
 
 fn kinds(steps: &[Step]) -> Vec<String> {
@@ -50,6 +50,7 @@ fn kinds(steps: &[Step]) -> Vec<String> {
         Step::BeginMedium(spec) => format!("medium {}", spec.kind()),
         Step::Drop(..) => "drop".into(),
         Step::Stop(_) => "stop".into(),
+        Step::Hold(_, held) => format!("hold {held}"),
     };
     steps.iter().map(kind).collect()
 }

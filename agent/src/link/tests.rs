@@ -199,8 +199,12 @@ fn waits_grow_to_a_limit_and_are_spread() {
 #[test]
 fn an_unknown_job_spoils_nothing_else() {
     let clock = Clock::system();
-    let known =
-        Job { id: JobId::new(&clock), spec: JobSpec::Backup { paths: vec![], excludes: vec![] }, cancel: false };
+    let known = Job {
+        id: JobId::new(&clock),
+        spec: JobSpec::Backup { paths: vec![], excludes: vec![] },
+        cancel: false,
+        pause: false,
+    };
     let unknown = JobId::new(&clock);
     let message = wire::Desired {
         generation: 3,

@@ -103,7 +103,7 @@ impl CacheArgs {
 pub(crate) fn scan(args: ScanArgs) -> Result<ExitCode, StandaloneError> {
     let Places { paths, excludes } = args.places()?;
     let cache = args.cache.folder();
-    let rules = RuleSet::prepare(keepwatch_scan::read_rules(&args.rules)?, cache.as_deref())?;
+    let rules = RuleSet::in_files(&args.rules, cache.as_deref())?;
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let options = ScanOptions {
         paths,
@@ -159,12 +159,16 @@ impl Heard {
             let slowest: Vec<_> = slowest
                 .map(|(path, took)| json!({ "path": paths::of_path(path), "seconds": took.as_secs_f64() }))
                 .collect();
+            let slow_rules = summary.slow_rules.iter().map(|slow| {
+                json!({ "rule": slow.rule, "namespace": slow.namespace, "path": object(&slow.file, &slow.inside),
+                        "seconds": slow.took.as_secs_f64() })
+            });
             self.tell(&json!({
                 "type": "summary", "files": files, "bytes": bytes, "clean": clean, "detected": detected,
                 "incomplete": summary.incomplete, "unchanged": unchanged, "skipped": skipped, "unread": unread,
                 "failed": failed, "set_aside": summary.set_aside, "unopened": unopened,
                 "windowed": summary.windowed, "seconds": seconds, "bytes_per_second": per_second,
-                "slowest": slowest,
+                "slowest": slowest, "slow_rules": slow_rules.collect::<Vec<_>>(),
             }));
             return;
         }
@@ -175,6 +179,13 @@ impl Heard {
             HumanBytes(per_second),
             unread + failed
         );
+        for slow in &summary.slow_rules {
+            let (seconds, path) = (slow.took.as_secs(), object(&slow.file, &slow.inside));
+            eprintln!(
+                "slow rule: {} of {} took {seconds} s over {path}; mend it, or leave it out",
+                slow.rule, slow.namespace
+            );
+        }
         if summary.windowed > 0 {
             eprintln!("{} files are too large to be judged whole; they were judged window by window", summary.windowed);
         }

@@ -1,8 +1,9 @@
-//! A scan keeps out of people's way: it waits while the PC runs on battery, and while other
-//! programs keep it busy. One thread looks now and then; [`decide`] says what follows.
+//! A scan keeps out of people's way: it waits when staff say so, while the PC runs on battery,
+//! and while other programs keep it busy. One thread listens, and looks now and then;
+//! [`decide`] says what follows.
 
 use crate::platform::{self, ProcessorTimes};
-use crate::worker::Courtesy;
+use crate::worker::{Courtesy, Word};
 use keepwatch_scan::Pace;
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,9 +18,18 @@ const BUSY: u64 = 60;
 /// Below this it goes on.
 const CALM: u64 = 30;
 
+/// What the thread that listens hears.
+pub(super) enum Heard {
+    /// What the parent passes on.
+    Parent(Word),
+    /// The scan is over.
+    Over,
+}
+
 /// Why a scan waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
+    Staff,
     Battery,
     Busy,
 }
@@ -28,6 +38,7 @@ impl Why {
     /// As progress says it.
     fn phase(self) -> &'static str {
         match self {
+            Self::Staff => "paused: by staff",
             Self::Battery => "paused: on battery",
             Self::Busy => "paused: the PC is busy",
         }
@@ -37,6 +48,7 @@ impl Why {
 /// What a look showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Reading {
+    held: bool,
     battery: bool,
     /// Percent of all processors; `None` while it is not known yet.
     others: Option<u64>,
@@ -44,6 +56,9 @@ struct Reading {
 
 /// Whether to wait, and why.
 fn decide(reading: Reading, was: Option<Why>, courtesy: Courtesy) -> Option<Why> {
+    if reading.held {
+        return Some(Why::Staff);
+    }
     if courtesy.on_battery && reading.battery {
         return Some(Why::Battery);
     }
@@ -71,12 +86,12 @@ impl Load {
     }
 }
 
-/// Watches until the other end of `scan` is gone, and says why it waits while it does.
-pub(super) fn watch(courtesy: Courtesy, pace: &Pace, scan: Receiver<()>, say: impl Fn(&'static str)) {
-    let (mut load, mut waits) = (Load::default(), None);
+/// Watches until the scan is over, and says why it waits while it does.
+pub(super) fn watch(courtesy: Courtesy, pace: &Pace, heard: &Receiver<Heard>, say: impl Fn(&'static str)) {
+    let (mut load, mut waits, mut held) = (Load::default(), None, false);
     loop {
         let others = if courtesy.when_busy { load.look(platform::processor_times()) } else { None };
-        let reading = Reading { battery: courtesy.on_battery && platform::on_battery(), others };
+        let reading = Reading { held, battery: courtesy.on_battery && platform::on_battery(), others };
         let now = decide(reading, waits, courtesy);
         match (waits, now) {
             (None, Some(_)) => pace.pause(),
@@ -87,8 +102,10 @@ pub(super) fn watch(courtesy: Courtesy, pace: &Pace, scan: Receiver<()>, say: im
             say(why.phase());
         }
         waits = now;
-        if scan.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout) {
-            return;
+        match heard.recv_timeout(EVERY) {
+            Ok(Heard::Parent(word)) => held = word == Word::Hold,
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(Heard::Over) | Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
@@ -118,8 +135,17 @@ mod tests {
             (true, Some(99), None, Courtesy { on_battery: false, when_busy: true }, Some(Busy)),
             (false, Some(99), None, Courtesy { on_battery: true, when_busy: false }, None),
         ] {
-            let reading = Reading { battery, others };
+            let reading = Reading { held: false, battery, others };
             assert_eq!(decide(reading, was, courtesy), expected, "{reading:?} {was:?} {courtesy:?}");
+        }
+    }
+
+    #[test]
+    fn staff_say_first_whether_it_waits() {
+        let reading = Reading { held: true, battery: true, others: Some(99) };
+        for courtesy in [BOTH, Courtesy::default()] {
+            assert_eq!(decide(reading, None, courtesy), Some(Why::Staff));
+            assert_eq!(decide(Reading { held: false, battery: false, others: None }, Some(Why::Staff), courtesy), None);
         }
     }
 

@@ -9,12 +9,14 @@ mod scan;
 
 pub(crate) use scan::object;
 
+use courtesy::Heard;
+
 use crate::platform;
-use crate::worker::{Order, Said, bounded};
+use crate::worker::{Order, Said, Word, bounded};
 use keepwatch_proto::job::{Failure, NAMED_FAILURES};
 use std::io::{self, BufRead, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Longest order that is taken: a desired state fits into it several times.
@@ -32,11 +34,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     })?;
     drop(line);
     platform::cap_memory(order.memory());
-    std::thread::spawn(end_with_the_parent);
+    let (tell, heard) = mpsc::channel();
+    let words = tell.clone();
+    std::thread::spawn(move || obey_the_parent(io::stdin().lock(), |word| drop(words.send(Heard::Parent(word)))));
 
     let speaker = Speaker::new(io::stdout());
     let last = match order {
-        Order::Scan(order) => Said::Ended(scan::run(order, &speaker)),
+        Order::Scan(order) => Said::Ended(scan::run(order, &speaker, tell, heard)),
         Order::Backup(order) => Said::Ended(backup::run(order, &speaker)),
         Order::Restore(order) => Said::Ended(restore::run(order, &speaker)),
         Order::Bundle(order) => Said::Judged(bundle::run(&order)),
@@ -46,10 +50,16 @@ pub(crate) fn run() -> anyhow::Result<()> {
     std::process::exit(0)
 }
 
-/// Nothing follows the order on stdin: it closes when the parent is gone, and work without
-/// a parent is work that nobody hears of.
-fn end_with_the_parent() {
-    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+/// Passes on what the parent says after its order. Its end of the pipe closes when it is
+/// gone, and work without a parent is work that nobody hears of.
+fn obey_the_parent(stdin: impl BufRead, say: impl Fn(Word)) {
+    for line in stdin.lines() {
+        match line.map(|line| serde_json::from_str(&line)) {
+            Ok(Ok(word)) => say(word),
+            Ok(Err(error)) => tracing::warn!("the agent said something that is no word: {error}"),
+            Err(_) => break,
+        }
+    }
     tracing::warn!("the agent is gone; its worker ends");
     std::process::exit(1)
 }

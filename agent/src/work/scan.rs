@@ -5,7 +5,8 @@ mod saying;
 
 pub(crate) use saying::object;
 
-use super::{Speaker, courtesy};
+use super::Speaker;
+use super::courtesy::{self, Heard};
 use crate::at_work::{self, AtWork};
 use crate::worker::ScanOrder;
 use ending::ended;
@@ -14,15 +15,21 @@ use keepwatch_proto::job::Ended;
 use keepwatch_proto::paths;
 use keepwatch_scan::{DEFAULT_WHOLE_BYTES, Limits, Pace, RuleSet, ScanOptions};
 use saying::Saying;
+use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{Receiver, Sender};
 
-/// Scans, from the bundle's file to how it ended.
-pub(super) fn run(order: ScanOrder, speaker: &Speaker<impl Write + Send>) -> Ended {
+/// Scans, from the bundle's file to how it ended. What the parent says meanwhile is heard.
+pub(super) fn run(
+    order: ScanOrder,
+    speaker: &Speaker<impl Write + Send>,
+    tell: Sender<Heard>,
+    heard: Receiver<Heard>,
+) -> Ended {
     speaker.progress("compiling", 0, 0, 0);
-    let (version, rules) = match load(&order.bundle, &order.folder) {
-        Ok(loaded) => loaded,
+    let rules = match load(&order) {
+        Ok(rules) => rules,
         Err(why) => return Ended::failed(why),
     };
     if order.paths.is_empty() {
@@ -32,13 +39,14 @@ pub(super) fn run(order: ScanOrder, speaker: &Speaker<impl Write + Send>) -> End
     let at_work = AtWork::begin(&at_work::file(&order.folder), order.job);
     let at_work = at_work.inspect_err(|error| tracing::warn!("it cannot be written what is judged: {error}")).ok();
     let pace = Pace::new(order.cpu_percent);
-    let observer = Saying::new(speaker, order.job, version, at_work);
+    let observer = Saying::new(speaker, order.job, order.bundle.version, at_work);
     let (courtesy, options) = (order.courtesy, options(order));
     let summary = std::thread::scope(|scope| {
-        let (over, scan) = mpsc::channel();
-        scope.spawn(|| courtesy::watch(courtesy, &pace, scan, |phase| observer.waits(phase)));
-        let summary = keepwatch_scan::scan(&rules, &options, &pace, &observer);
-        drop(over);
+        let (pace, observer) = (&pace, &observer);
+        scope.spawn(move || courtesy::watch(courtesy, pace, &heard, |phase| observer.waits(phase)));
+        let summary = keepwatch_scan::scan(&rules, &options, pace, observer);
+        // It listens, unless it has gone before.
+        let _ = tell.send(Heard::Over);
         summary
     });
     match summary {
@@ -73,12 +81,17 @@ fn threads(wanted: usize) -> usize {
     if wanted == 0 { half() } else { wanted }
 }
 
-fn load(bundle: &Path, folder: &Path) -> Result<(u64, RuleSet), String> {
+/// The bundle's rules. Its file was verified when it was put in place, under this hash: while
+/// what was compiled of it is at hand, it need not be read.
+fn load(order: &ScanOrder) -> Result<RuleSet, String> {
     let again = "the signatures in use cannot be loaded; import a new version with 'keepwatch signatures import'";
-    let packed = std::fs::read(bundle).map_err(|e| format!("{again}: {e}"))?;
-    let content = BundleContent::unpack(&packed).map_err(|e| format!("{again}: {e}"))?;
-    let rules = RuleSet::prepare(rule_files(&content), Some(folder)).map_err(|e| format!("{again}: {e}"))?;
-    Ok((content.version, rules))
+    let file = order.bundle_file.clone();
+    let read = move || {
+        let content = BundleContent::unpack(&std::fs::read(&file).map_err(|e| e.to_string())?);
+        content.map(|content| rule_files(&content)).map_err(|e| e.to_string())
+    };
+    let key = Sha256::digest(&order.bundle.sha256).into();
+    RuleSet::known_by(&key, Some(&order.folder), Box::new(read)).map_err(|e| format!("{again}: {e}"))
 }
 
 /// A bundle's files, as the engine takes them.

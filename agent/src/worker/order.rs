@@ -23,6 +23,16 @@ pub(crate) enum Order {
     Bundle(BundleOrder),
 }
 
+/// What may follow the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Word {
+    /// Wait.
+    Hold,
+    /// Go on.
+    GoOn,
+}
+
 impl Order {
     /// What the child may hold. A scan bounds itself, and what a crafted file costs on top
     /// must not be felt; a restore of a large repository takes 900 MiB, and compiling the
@@ -44,8 +54,10 @@ pub(crate) struct ScanOrder {
     pub(crate) excludes: Vec<String>,
     /// Larger files are read in windows; 0: as the engine does it.
     pub(crate) max_file_bytes: u64,
-    /// The bundle's file.
-    pub(crate) bundle: PathBuf,
+    /// The bundle in use.
+    pub(crate) bundle: Bundle,
+    /// Its verified file.
+    pub(crate) bundle_file: PathBuf,
     /// The folder of what scans leave for later ones.
     pub(crate) folder: PathBuf,
     pub(crate) threads: usize,

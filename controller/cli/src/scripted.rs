@@ -127,6 +127,8 @@ staff! {
     revoke_token: TokenId => Empty;
     list_jobs: ListJobsRequest => Jobs;
     cancel_job: JobId => Empty;
+    pause_job: JobId => Empty;
+    resume_job: JobId => Empty;
     list_snapshots: HostName => Snapshots;
     list_detections: ListDetectionsRequest => Detections;
     acknowledge_detection: AcknowledgeRequest => Empty;

@@ -110,10 +110,7 @@ impl App {
     /// Calls a job off. One that no host has heard of ends here; else the host ends it.
     pub async fn cancel_job(&self, actor: &Actor, id: &str) -> Result<(), AppError> {
         self.demand(actor, Role::Operator, "job cancel").await?;
-        let job = self.job(actor, id).await?.row;
-        if job.state.0.is_end() {
-            return Err(AppError::Conflict(format!("this job has ended already: {}", job.state.0)));
-        }
+        let job = self.open_job(actor, id).await?;
         let mut tx = self.store.begin().await?;
         store::jobs::set_cancel(&mut tx, job.id).await?;
         store::jobs::step(&mut tx, job.id, JobState::Queued, JobState::Cancelled).await?;
@@ -123,6 +120,35 @@ impl App {
         store::commit(tx).await?;
         self.hub.poke(job.host);
         Ok(())
+    }
+}
+
+impl App {
+    /// Lets a scan wait where it is, or go on. One that has not begun waits as well.
+    pub async fn pause_job(&self, actor: &Actor, id: &str, paused: bool) -> Result<(), AppError> {
+        let action = if paused { "job pause" } else { "job resume" };
+        self.demand(actor, Role::Operator, action).await?;
+        let job = self.open_job(actor, id).await?;
+        if !matches!(job.spec.0, JobSpec::Scan { .. }) {
+            let can = "only scans can be paused; a job of another kind can be called off with 'keepwatch jobs cancel'";
+            return Err(AppError::Conflict(can.into()));
+        }
+        let mut tx = self.store.begin().await?;
+        store::jobs::set_paused(&mut tx, job.id, paused).await?;
+        store::hosts::bump(&mut tx, job.host).await?;
+        self.record(&mut tx, actor, &Deed { action, object: &job.id.to_string(), detail: &job.kind }).await?;
+        store::commit(tx).await?;
+        self.hub.poke(job.host);
+        Ok(())
+    }
+
+    /// One that has not ended.
+    async fn open_job(&self, actor: &Actor, id: &str) -> Result<JobRow, AppError> {
+        let job = self.job(actor, id).await?.row;
+        if job.state.0.is_end() {
+            return Err(AppError::Conflict(format!("this job has ended already: {}", job.state.0)));
+        }
+        Ok(job)
     }
 }
 

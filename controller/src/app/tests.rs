@@ -149,6 +149,30 @@ async fn a_job_called_off_before_it_was_offered_ends_here() {
 }
 
 #[tokio::test]
+async fn a_scan_can_wait_and_go_on_and_nothing_else_can() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let staff = administrator();
+    let scan = app.ask_scan(&staff, "pc", vec![]).await.unwrap().row.id.to_string();
+    let paused = async || app.desired(host).await.unwrap().jobs[0].pause;
+    for pause in [true, true, false] {
+        app.pause_job(&staff, &scan, pause).await.unwrap();
+        assert_eq!(paused().await, pause);
+    }
+    let viewer = Actor { role: Role::Viewer, ..administrator() };
+    assert!(matches!(app.pause_job(&viewer, &scan, true).await, Err(AppError::Forbidden(_))));
+    let backup = app.ask_backup(&staff, "pc").await.unwrap().row.id.to_string();
+    let said = app.pause_job(&staff, &backup, true).await.unwrap_err().to_string();
+    assert!(said.contains("only scans can be paused"), "{said}");
+    assert!(matches!(app.pause_job(&staff, "01JZZZZZZZZZZZZZZZZZZZZZZZ", true).await, Err(AppError::NotFound(_))));
+    let job = scan.parse().unwrap();
+    let ended = EventKind::Ended { job, ended: Ended { outcome: JobState::Succeeded, ..Ended::failed("") } };
+    let event = Event { seq: 1, at: app.clock.now(), kind: ended };
+    app.ingest(host, report(BootId::new(&app.clock), vec![event])).await.unwrap();
+    assert!(matches!(app.pause_job(&staff, &scan, true).await, Err(AppError::Conflict(_))));
+}
+
+#[tokio::test]
 async fn two_people_who_edit_one_policy_are_told() {
     let (_folder, app) = app().await;
     let host = enrol(&app, "pc").await;

@@ -136,6 +136,18 @@ impl Staff for Service {
         Ok(Response::new(wire::Empty {}))
     }
 
+    async fn pause_job(&self, request: Request<wire::JobId>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        self.0.pause_job(&actor, &request.into_inner().id, true).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+
+    async fn resume_job(&self, request: Request<wire::JobId>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        self.0.pause_job(&actor, &request.into_inner().id, false).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+
     type WatchJobStream = ReceiverStream<Result<wire::Job, Status>>;
 
     async fn watch_job(&self, request: Request<wire::JobId>) -> Reply<Self::WatchJobStream> {

@@ -78,6 +78,7 @@ pub(super) fn job(j: JobView) -> wire::Job {
         snapshot: j.row.snapshot,
         target: j.row.target,
         progress: j.progress.map(Into::into),
+        paused: j.row.paused != 0,
     }
 }
 

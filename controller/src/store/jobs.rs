@@ -31,6 +31,8 @@ pub struct JobRow {
     pub origin: String,
     /// 1: staff no longer want it.
     pub cancel: i64,
+    /// 1: staff want it to wait.
+    pub paused: i64,
     /// Whose snapshot a restore reads, where it is another's.
     pub source_host: String,
     /// 1: it covers what the policy names, so it counts for the host's health.
@@ -77,6 +79,7 @@ impl JobRow {
             state: State(JobState::Queued),
             origin: origin.into(),
             cancel: 0,
+            paused: 0,
             source_host: String::new(),
             whole: 1,
             created,
@@ -207,6 +210,16 @@ pub async fn set_started(conn: &mut Conn, id: JobId, at: i64) -> Result<(), Stor
 /// Staff no longer want it.
 pub async fn set_cancel(conn: &mut Conn, id: JobId) -> Result<(), StoreError> {
     sqlx::query("UPDATE jobs SET cancel = 1 WHERE id = $1").bind(id.to_string()).execute(conn).await?;
+    Ok(())
+}
+
+/// Whether staff want it to wait.
+pub async fn set_paused(conn: &mut Conn, id: JobId, paused: bool) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET paused = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(i64::from(paused))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

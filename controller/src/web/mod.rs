@@ -56,6 +56,8 @@ fn routes() -> Routes {
         ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
         ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
         ("/jobs/{job}/cancel", OPERATOR, post(host::cancel)),
+        ("/jobs/{job}/pause", OPERATOR, post(host::pause)),
+        ("/jobs/{job}/resume", OPERATOR, post(host::resume)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
     ]

@@ -101,9 +101,12 @@ fn crates_depend_in_one_direction() {
 
 #[test]
 fn each_engine_has_one_caller() {
-    for (engine, owner) in
-        [("yara-x", "agent/scan"), ("keepwatch-unpack", "agent/scan"), ("rustic_core", "agent/backup")]
-    {
+    for (engine, owner) in [
+        ("yara-x", "agent/scan"),
+        ("yara-x-parser", "agent/scan"),
+        ("keepwatch-unpack", "agent/scan"),
+        ("rustic_core", "agent/backup"),
+    ] {
         for folder in
             ["proto", "agent", "agent/scan", "agent/unpack", "agent/backup", "controller", "controller/cli", "tests"]
         {

@@ -126,3 +126,27 @@ fn a_scan_whose_worker_died_can_still_be_called_off() {
     assert_eq!(staff.ended(&host, "scan")["state"], "cancelled");
     until("its worker is gone", || worker_of(&agent).is_none());
 }
+
+#[test]
+fn a_scan_that_staff_pause_waits_also_over_a_restart_until_they_resume_it() {
+    let (_controller, staff, mut agent, files) = scene();
+    let host = agent.host();
+    staff.run(["scan", &host, files.to_str().unwrap()]).ok();
+    at_the_slow_one(&agent, None);
+    let id = scan_jobs(&staff, &host)[0]["id"].as_str().unwrap().to_owned();
+    let job = || staff.json(&["jobs", "show", &id]);
+    let waits = || job()["progress"]["phase"] == "paused: by staff";
+    staff.run(["jobs", "pause", &id]).ok();
+    until("the scan says that it waits", waits);
+    assert_eq!((&job()["state"], &job()["paused"]), (&"running".into(), &true.into()));
+
+    agent.kill();
+    agent.start();
+    until("it waits again", waits);
+    fs::write(files.join("slow"), "short now").unwrap();
+    staff.run(["jobs", "resume", &id]).ok();
+    assert_eq!(staff.ended(&host, "scan")["state"], "succeeded", "{}", job());
+    assert_eq!(detections(&staff), 20);
+    let refused = staff.run(["jobs", "pause", &id]);
+    assert!(refused.code != 0 && refused.err.contains("this job has ended already"), "{}", refused.err);
+}

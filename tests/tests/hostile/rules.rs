@@ -28,4 +28,6 @@ fn a_rule_that_never_ends() {
     place.write("other", b"KEEPWATCH");
     let scanned = place.scan();
     scanned.found("other").missed("hangs", &["second", "time", "long"]).ends(FOUND);
+    // Who has to mend it is told which it is.
+    assert_eq!(scanned.summary["slow_rules"][0]["rule"], "forever", "{}", scanned.summary);
 }

@@ -55,6 +55,11 @@ pub(crate) fn identity_on_the_way(metadata: &Metadata) -> Option<Identity> {
     })
 }
 
+/// Which file a path leads to, links followed.
+pub(crate) fn identity_of(path: &Path) -> Option<Identity> {
+    identity_on_the_way(&std::fs::metadata(path).ok()?)
+}
+
 /// Which file it is and how it stands, now that it is open.
 pub(crate) fn identity(_file: &File, metadata: &Metadata) -> Option<Identity> {
     identity_on_the_way(metadata)

@@ -56,6 +56,12 @@ pub(crate) fn identity_on_the_way(_metadata: &Metadata) -> Option<Identity> {
     None
 }
 
+/// Which file a path leads to, links followed.
+pub(crate) fn identity_of(path: &Path) -> Option<Identity> {
+    let file = File::open(path).ok()?;
+    identity(&file, &file.metadata().ok()?)
+}
+
 /// Which file it is and how it stands, now that it is open.
 pub(crate) fn identity(file: &File, metadata: &Metadata) -> Option<Identity> {
     let known = winapi_util::file::information(file).ok()?;

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::read::Skip;
-use crate::rules::RuleFile;
 use crate::severity::Severity;
+use crate::sources::RuleFile;
 use crate::tally::{Found, Progress};
 use crate::tuning::Allowed;
 use std::fs;
@@ -234,6 +234,7 @@ fn a_file_that_vanishes_or_changes_is_named() {
         whole_bytes: 1000,
         budget: Budget::new(),
         seen: Mutex::default(),
+        searches: AtomicUsize::new(0),
         tally: Tally::new(&heard, &pace),
     };
     let mut judge = Judge::new(&shared, 0);

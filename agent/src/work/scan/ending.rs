@@ -36,6 +36,14 @@ fn in_words(summary: &Summary, uninspected: u64) -> String {
     if !slowest.is_empty() {
         said.push(format!("slowest: {}", slowest.join(", ")));
     }
+    let slow_rules: Vec<String> = summary
+        .slow_rules
+        .iter()
+        .map(|slow| format!("{} ({} s over {})", slow.rule, slow.took.as_secs(), paths::of_path(&slow.file)))
+        .collect();
+    if !slow_rules.is_empty() {
+        said.push(format!("rules to mend, or to disable in the policy: {}", slow_rules.join(", ")));
+    }
     said.extend(summary.cache_problem.clone());
     said.join("; ")
 }
@@ -43,6 +51,7 @@ fn in_words(summary: &Summary, uninspected: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keepwatch_scan::SlowRule;
 
     #[test]
     fn where_all_went_well_nothing_is_said() {
@@ -65,6 +74,13 @@ mod tests {
             windowed: 3,
             allowed: 6,
             slowest: vec![slow("/a", 90), slow("/b", 8), slow("/c", 2), slow("/d", 1)],
+            slow_rules: vec![SlowRule {
+                rule: "Backtracks".into(),
+                namespace: "n".into(),
+                file: "/a".into(),
+                inside: String::new(),
+                took: Duration::from_secs(10),
+            }],
             cache_problem: Some("the cache of verdicts cannot be used".into()),
             ..Summary::default()
         };
@@ -76,6 +92,7 @@ mod tests {
             "3 files are too large",
             "6 files match rules, and the policy allows it",
             "slowest: /a (90 s), /b (8 s); ",
+            "rules to mend, or to disable in the policy: Backtracks (10 s over /a); ",
             "cache of verdicts",
         ] {
             assert!(ended.message.contains(words), "{words}: {}", ended.message);

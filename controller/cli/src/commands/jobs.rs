@@ -44,6 +44,16 @@ enum Action {
         /// Its id
         id: String,
     },
+    /// Let a scan wait until it is resumed
+    Pause {
+        /// Its id
+        id: String,
+    },
+    /// Let a paused scan go on
+    Resume {
+        /// Its id
+        id: String,
+    },
     /// Call a job off
     Cancel {
         /// Its id
@@ -69,6 +79,7 @@ pub(crate) struct JobView {
     snapshot: Option<String>,
     target: Option<String>,
     progress: Option<ProgressView>,
+    paused: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,7 +113,15 @@ impl From<wire::Job> for JobView {
                 bytes,
                 total_bytes,
             }),
+            paused: job.paused,
         }
+    }
+}
+
+impl JobView {
+    /// The state, for people.
+    fn standing(&self) -> String {
+        if self.paused && self.ended.is_none() { format!("{}, paused", self.state) } else { self.state.clone() }
     }
 }
 
@@ -114,7 +133,7 @@ impl Row for JobView {
             self.id.clone(),
             self.host_name.clone(),
             self.kind.clone(),
-            self.state.clone(),
+            self.standing(),
             self.origin.clone(),
             show::when(self.created),
             show::when(self.ended),
@@ -133,7 +152,7 @@ impl Card for JobView {
             ("job", self.id.clone()),
             ("host", format!("{} ({})", self.host_name, self.host)),
             ("kind", self.kind.clone()),
-            ("state", self.state.clone()),
+            ("state", self.standing()),
             ("asked by", self.origin.clone()),
             ("created", show::when(self.created)),
             ("started", show::when(self.started)),
@@ -173,6 +192,14 @@ impl Jobs {
                 context.output.card(&JobView::from(job))?;
             }
             Action::Watch { id } => return watch::to_the_end(context, &mut staff, &id).await,
+            Action::Pause { id } => {
+                staff.pause_job(wire::JobId { id: id.clone() }).await?;
+                context.output.note(&format!("It waits. Let it go on with 'keepwatch jobs resume {id}'."));
+            }
+            Action::Resume { id } => {
+                staff.resume_job(wire::JobId { id: id.clone() }).await?;
+                context.output.note(&format!("It goes on. Follow it with 'keepwatch jobs watch {id}'."));
+            }
             Action::Cancel { id } => {
                 staff.cancel_job(wire::JobId { id: id.clone() }).await?;
                 context.output.note(&format!("Called off. See how it ends with 'keepwatch jobs watch {id}'."));
@@ -235,7 +262,7 @@ mod tests {
                 "origin": "schedule", "created": "1970-01-01T00:00:01Z", "started": null, "ended": null,
                 "message": null, "tally": tally, "failures": [{"path": "/a\\xE9", "reason": "denied"}],
                 "snapshot": null, "target": null,
-                "progress": {"phase": "reading", "files": 3, "bytes": 0, "total_bytes": 0}
+                "progress": {"phase": "reading", "files": 3, "bytes": 0, "total_bytes": 0}, "paused": false
             })
         );
     }

@@ -173,6 +173,8 @@ system-windows = Windows
 notice-scan-asked = A scan was asked for. It starts as soon as the PC is connected.
 notice-backup-asked = A backup was asked for. It starts as soon as the PC is connected.
 notice-cancelled = The job was called off.
+notice-paused = The scan waits until it is resumed.
+notice-resumed = The scan goes on.
 notice-acknowledged = The detection was acknowledged.
 
 ## Jobs
@@ -197,10 +199,13 @@ job-failures-more = { $n ->
    *[other] { $n } more; “keepwatch jobs show { $job }” names them
   }
 job-cancel = Call off
+job-pause = Pause
+job-resume = Resume
 job-progress = { $done } of { $total }
 phase-opening = Opening the repository
 phase-compiling = Preparing the signatures
 phase-scanning = Scanning
+phase-waiting-for-staff = Paused by IT staff
 phase-waiting-for-power = Waiting: the PC is on battery
 phase-waiting-for-people = Waiting: the PC is busy
 phase-backing-up = Backing up

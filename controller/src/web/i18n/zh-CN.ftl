@@ -137,6 +137,8 @@ system-windows = Windows
 notice-scan-asked = 已下达扫描任务，电脑在线后即开始。
 notice-backup-asked = 已下达备份任务，电脑在线后即开始。
 notice-cancelled = 任务已取消。
+notice-paused = 扫描已暂停，恢复后继续。
+notice-resumed = 扫描继续进行。
 notice-acknowledged = 检出已确认。
 
 ## 任务
@@ -158,10 +160,13 @@ job-target = 写入位置
 job-failures = 无法读取或写入的文件
 job-failures-more = 另有 { $n } 个，可用“keepwatch jobs show { $job }”查看
 job-cancel = 取消
+job-pause = 暂停
+job-resume = 继续
 job-progress = { $done }，共 { $total }
 phase-opening = 正在打开备份库
 phase-compiling = 正在准备特征库
 phase-scanning = 正在扫描
+phase-waiting-for-staff = 暂停：由 IT 人员暂停
 phase-waiting-for-power = 暂停：电脑正在使用电池
 phase-waiting-for-people = 暂停：电脑正忙
 phase-backing-up = 正在备份

@@ -26,10 +26,11 @@ const FAILURES: usize = 20;
 /// Systems that have a name here; another is shown as it calls itself.
 pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
 /// What agents say they are at, and the word for it here.
-pub const PHASES: [(&str, &str); 8] = [
+pub const PHASES: [(&str, &str); 9] = [
     ("opening", "opening"),
     ("compiling", "compiling"),
     ("scanning", "scanning"),
+    ("paused: by staff", "waiting-for-staff"),
     ("paused: on battery", "waiting-for-power"),
     ("paused: the PC is busy", "waiting-for-people"),
     ("backing up", "backing-up"),
@@ -86,6 +87,8 @@ struct Job {
     more: String,
     running: Option<Running>,
     open: bool,
+    /// What can be asked of a scan, `pause` or `resume`, and the word for it.
+    hold: Option<(&'static str, String)>,
 }
 
 struct Running {
@@ -208,6 +211,11 @@ fn job(teller: Teller, view: JobView) -> Job {
         },
         running: view.progress.map(|p| running(teller, &p)),
         open: open && row.cancel == 0,
+        hold: match row.paused {
+            _ if row.kind != "scan" => None,
+            0 => Some(("pause", language.say("job-pause"))),
+            _ => Some(("resume", language.say("job-resume"))),
+        },
         id,
     }
 }
@@ -288,4 +296,20 @@ pub async fn cancel(
     let host = app.job(&visitor.actor, &job).await?.row.host;
     app.cancel_job(&visitor.actor, &job).await?;
     Ok(back_with(&format!("/hosts/{host}"), "cancelled"))
+}
+
+/// Lets a scan wait.
+pub async fn pause(app: State<Arc<App>>, visitor: Extension<Visitor>, job: Path<String>) -> Result<Redirect, Problem> {
+    hold(&app, &visitor, &job, true).await
+}
+
+/// Lets it go on.
+pub async fn resume(app: State<Arc<App>>, visitor: Extension<Visitor>, job: Path<String>) -> Result<Redirect, Problem> {
+    hold(&app, &visitor, &job, false).await
+}
+
+async fn hold(app: &App, visitor: &Visitor, job: &str, paused: bool) -> Result<Redirect, Problem> {
+    let host = app.job(&visitor.actor, job).await?.row.host;
+    app.pause_job(&visitor.actor, job, paused).await?;
+    Ok(back_with(&format!("/hosts/{host}"), if paused { "paused" } else { "resumed" }))
 }

@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
-pub const NOTICES: [&str; 4] = ["scan-asked", "backup-asked", "cancelled", "acknowledged"];
+pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
 
 /// What all pages have around them.
 pub struct Frame {
