@@ -2,9 +2,10 @@
 //! loads many times faster; it is a cache of our own, made here from source that was
 //! verified, and never anything that came from elsewhere: loading it runs what it holds.
 
+use crate::label;
 use crate::platform;
 use crate::rules::{CompileError, GLOBALS, Rules, compile};
-use crate::sources::{ReadRulesError, RuleFile, fingerprint, list, read_rules};
+use crate::sources::{Fingerprint, ReadRulesError, RuleFile, fingerprint, list, read_rules};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
@@ -17,11 +18,9 @@ const ENGINE: &str = "1.22.1";
 const OPTIONS: &str = "relaxed-re native-code";
 /// Begins the file; changes with its layout.
 const MAGIC: &[u8; 8] = b"KWRULES1";
-const DIGEST: usize = 32;
+pub(crate) const DIGEST: usize = 32;
 /// Kept beside the one in use: a bundle that is rolled back to.
 const KEPT: usize = 2;
-/// Begins a label; changes with its layout.
-const LABEL: &[u8; 8] = b"KWLABEL1";
 /// Labels that are kept: people scan with this set and that.
 const LABELS: usize = 8;
 
@@ -96,8 +95,12 @@ impl RuleSet {
     /// As [`prepare`](Self::prepare), for sources that a key tells from every other: as long
     /// as the set that was made of them lies in the cache folder, they are not even read.
     pub fn known_by(key: &[u8; 32], cache: Option<&Path>, read: ReadSources) -> Result<Self, RulesError> {
-        let label = cache.map(|folder| label_file(folder, key));
-        if let Some((id, names)) = label.as_deref().and_then(read_label) {
+        Self::known(Fingerprint { key: *key, changed: i64::MIN }, cache, read)
+    }
+
+    fn known(print: Fingerprint, cache: Option<&Path>, read: ReadSources) -> Result<Self, RulesError> {
+        let label = cache.map(|folder| label::file(folder, &under_this_engine([print.key.as_slice()].into_iter())));
+        if let Some((id, names)) = label.as_deref().and_then(|label| label::read(label, print.changed)) {
             let set = Self::unread(id, names, cache, read);
             if set.cached.as_deref().is_some_and(Path::exists) {
                 return Ok(set);
@@ -105,9 +108,9 @@ impl RuleSet {
             return Self::read_now(set.read, cache);
         }
         let set = Self::read_now(read, cache)?;
-        if let Some(label) = label.filter(|_| set.cached.as_deref().is_some_and(Path::exists)) {
+        if let Some((label, folder)) = label.zip(cache).filter(|_| set.cached.as_deref().is_some_and(Path::exists)) {
             // Without it the next scan reads the sources again.
-            let _ = write_label(&label, &set);
+            let _ = label::write(&label, &set.id, set.names).and_then(|()| forget_older(folder));
         }
         Ok(set)
     }
@@ -115,11 +118,11 @@ impl RuleSet {
     /// As [`prepare`](Self::prepare), for the rule files in these places: while they stand as
     /// they did, they are not read.
     pub fn in_files(paths: &[PathBuf], cache: Option<&Path>) -> Result<Self, RulesError> {
-        let key = fingerprint(&list(paths)?);
+        let print = fingerprint(&list(paths)?);
         let paths = paths.to_owned();
         let read: ReadSources = Box::new(move || read_rules(&paths).map_err(|e| e.to_string()));
-        match key {
-            Some(key) => Self::known_by(&key, cache, read),
+        match print {
+            Some(print) => Self::known(print, cache, read),
             None => Self::read_now(read, cache),
         }
     }
@@ -170,39 +173,6 @@ impl RuleSet {
         }
         Ok(rules)
     }
-}
-
-/// Where is written which set was made of the sources with this key.
-fn label_file(folder: &Path, key: &[u8; 32]) -> PathBuf {
-    let key = under_this_engine([key.as_slice()].into_iter());
-    folder.join(format!("rules-{}.label", hex::encode(&key[..16])))
-}
-
-/// Which set a label names, and what its rules speak of.
-fn read_label(file: &Path) -> Option<(RulesId, [bool; GLOBALS.len()])> {
-    if !platform::only_we_write(file.parent()?) || !platform::only_we_write(file) {
-        return None;
-    }
-    let bytes = fs::read(file).ok()?;
-    let (content, digest) = bytes.split_at_checked(LABEL.len() + DIGEST + GLOBALS.len())?;
-    if digest != Sha256::digest(content).as_slice() {
-        return None;
-    }
-    let (id, names) = content.strip_prefix(LABEL)?.split_at_checked(DIGEST)?;
-    let names: [u8; GLOBALS.len()] = names.try_into().ok()?;
-    Some((RulesId(id.try_into().ok()?), names.map(|speaks| speaks != 0)))
-}
-
-fn write_label(file: &Path, set: &RuleSet) -> io::Result<()> {
-    let folder = file.parent().ok_or(io::ErrorKind::NotFound)?;
-    if !platform::only_we_write(folder) {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
-    let content = [LABEL.as_slice(), &set.id.0, &set.names.map(u8::from)].concat();
-    let new = file.with_extension(format!("{}.new", std::process::id()));
-    platform::write_new(&new, &[&content, Sha256::digest(&content).as_slice()])?;
-    fs::rename(&new, file)?;
-    forget_older(folder)
 }
 
 /// What the file holds, if it is whole, and if nobody else could have written it.
@@ -325,6 +295,25 @@ mod tests {
         }
         let before = so_far();
         assert!(finds(&set(1, "filename"), "a filename") && so_far() == before + 1);
+    }
+
+    #[test]
+    fn rule_files_are_read_again_once_they_were_changed_or_as_long_as_they_are_young() {
+        let (folder, cache) = (private(), private());
+        let path = folder.path().join("a.yar");
+        fs::write(&path, "rule r { strings: $a = \"word\" condition: $a }").unwrap();
+        let set = || RuleSet::in_files(&[folder.path().to_owned()], Some(cache.path())).unwrap();
+        let read = |set: &RuleSet| set.sources.get().is_some();
+        assert!(read(&set()) && read(&set()), "a change may follow within the same tick");
+        // As if the file had been written an hour ago; its change time cannot be set, so the label's is.
+        let hour = std::time::Duration::from_secs(3600);
+        for label in kept(cache.path()).iter().filter(|path| path.extension().is_some_and(|e| e == "label")) {
+            let file = fs::File::options().write(true).open(label).unwrap();
+            file.set_modified(file.metadata().unwrap().modified().unwrap() + hour).unwrap();
+        }
+        assert!(!read(&set()) && finds(&set(), "word"));
+        fs::write(&path, "rule r { strings: $a = \"other\" condition: $a }").unwrap();
+        assert!(read(&set()) && finds(&set(), "other"));
     }
 
     #[test]

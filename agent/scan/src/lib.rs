@@ -8,6 +8,7 @@ mod budget;
 mod compiled;
 mod identity;
 mod judge;
+mod label;
 mod names;
 mod pace;
 mod platform;

@@ -7,14 +7,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 use walkdir::WalkDir;
 
 /// The largest public rule files are below 4 MiB.
 const MAX_SOURCE_BYTES: u64 = 32 * 1024 * 1024;
-/// What was changed within this time may be changed again without a trace: the clocks of
-/// file systems are coarse, FAT's goes by two seconds.
-const YOUNG: Duration = Duration::from_secs(3);
 
 /// A source file of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,19 +89,23 @@ fn read_listed(Listed { namespace, path }: &Listed) -> Result<RuleFile, ReadRule
     Ok(RuleFile { namespace: namespace.clone(), path: path.clone(), source: read_source(path)? })
 }
 
+/// What tells a selection of files, as they stand, from every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    pub(crate) key: [u8; 32],
+    /// The time of the latest change, in nanoseconds since 1970 by the file system's clock. One
+    /// that follows closely on it may leave no trace.
+    pub(crate) changed: i64,
+}
+
 /// Tells these files, as they stand now, from every other selection and every other state of
-/// them; `None` where that cannot be told, or not yet.
-pub(crate) fn fingerprint(files: &[Listed]) -> Option<[u8; 32]> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let settled = i64::try_from(now.checked_sub(YOUNG)?.as_nanos()).ok()?;
-    let mut hash = Sha256::new();
+/// them; `None` where the system cannot tell.
+pub(crate) fn fingerprint(files: &[Listed]) -> Option<Fingerprint> {
+    let (mut hash, mut latest) = (Sha256::new(), i64::MIN);
     for Listed { namespace, path } in files {
         let Identity { volume, file, size, modified, changed } = platform::identity_of(path)?;
-        if modified >= settled || changed >= settled {
-            return None;
-        }
-        let path = path.as_os_str().as_encoded_bytes();
-        for part in [namespace.as_bytes(), path] {
+        latest = latest.max(modified).max(changed);
+        for part in [namespace.as_bytes(), path.as_os_str().as_encoded_bytes()] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -116,7 +116,7 @@ pub(crate) fn fingerprint(files: &[Listed]) -> Option<[u8; 32]> {
             hash.update(time);
         }
     }
-    Some(hash.finalize().into())
+    Some(Fingerprint { key: hash.finalize().into(), changed: latest })
 }
 
 fn is_rule_file(path: &Path) -> bool {
@@ -169,18 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_written_again_is_another_and_one_just_written_is_not_told() {
+    fn files_are_told_from_others_and_from_what_they_were() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.yar");
-        let listed = || list(&[dir.path().to_owned()]).unwrap();
         fs::write(&path, "rule a { condition: true }").unwrap();
-        assert_eq!(fingerprint(&listed()), None, "it may be written again within the same tick");
-        // Ones that were written long ago.
-        let listed = || vec![Listed { namespace: "n".into(), path: std::env::current_exe().unwrap() }];
-        let Some(before) = fingerprint(&listed()) else { return };
-        assert_eq!(fingerprint(&listed()), Some(before));
-        let renamed = vec![Listed { namespace: "m".into(), ..listed().remove(0) }];
-        assert_ne!(fingerprint(&renamed), Some(before));
-        assert_eq!(fingerprint(&[Listed { namespace: "n".into(), path: dir.path().join("none") }]), None);
+        let listed = list(&[dir.path().to_owned()]).unwrap();
+        let before = fingerprint(&listed).unwrap();
+        assert_eq!(fingerprint(&listed), Some(before));
+        let renamed = vec![Listed { namespace: "m".into(), path: path.clone() }];
+        assert_ne!(fingerprint(&renamed).unwrap().key, before.key);
+        fs::write(&path, "rule a { condition: false }").unwrap();
+        assert_ne!(fingerprint(&listed).unwrap().key, before.key);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(fingerprint(&listed), None);
     }
 }
