@@ -11,59 +11,15 @@
 # KEEPWATCH_BENCH     folder to work in (else keepwatch/bench in the user's cache folder)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/keepwatch
-work=${KEEPWATCH_BENCH:-$cache/bench}
+all=abcdef
+peers="yara-x-cli@1.22.1 yr"
+source "$here/tests/bench-common.sh"
 rules=${KEEPWATCH_RULES:-$here/../shared/rules/reversinglabs}
-target=${CARGO_TARGET_DIR:-$here/target}
-export PATH="$PATH:$cache/peers/bin"
-mib=1536 rounds=3 threads=2 only=abcdef install=no
-while [ $# -gt 0 ]; do
-    case $1 in
-    --install-peers) install=yes ;;
-    --mib) mib=$2 && shift ;;
-    --rounds) rounds=$2 && shift ;;
-    --threads) threads=$2 && shift ;;
-    --only) only=$2 && shift ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 2 ;;
-    esac
-    shift
-done
-
-say() { printf '== %s\n' "$*" >&2; }
-wants() { [[ $only == *$1* ]]; }
-give_up() { say "$*" && exit 2; }
-
-# ---- what it needs ------------------------------------------------------------------
-if [ $install = yes ]; then
-    say "Installing yara-x-cli 1.22.1 into $cache/peers and clamav (Debian)"
-    # With its own lock file: a fresh one takes an rsa that yara-x cannot be built with.
-    cargo install yara-x-cli --version 1.22.1 --locked --root "$cache/peers" --quiet
-    as_root=() && [ "$(id -u)" = 0 ] || as_root=(sudo)
-    command -v clamscan >/dev/null || {
-        "${as_root[@]}" apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends clamav time >/dev/null
-    }
-fi
-missing=
-command -v yr >/dev/null || missing+=" yr"
-command -v clamscan >/dev/null || missing+=" clamscan"
-[ -x /usr/bin/time ] || missing+=" time"
-[ -z "$missing" ] || say "Missing, so what compares with it is left out and misses:$missing (--install-peers installs them)"
+[ $install = no ] || install_peers clamav
+say_missing yr clamscan
 [ -d "$rules" ] || give_up "No rules in $rules: set KEEPWATCH_RULES to a folder of YARA rules"
-
-agent=${KEEPWATCH_AGENT:-$target/release/keepwatch-agent}
-examples=${KEEPWATCH_EXAMPLES:-$target/release/examples}
-if [ ! -x "$agent" ]; then
-    say "Building $agent (a while)"
-    (cd "$here" && cargo build --release --locked -p keepwatch-agent)
-fi
-if [ ! -x "$examples/office_folder" ] || [ ! -x "$examples/rule_set" ]; then
-    say "Building the generators"
-    (cd "$here" && cargo build --release --locked -p keepwatch-tests --example office_folder --example rule_set)
-fi
-
-mkdir -p "$work"
-office=$work/office-$mib
+build_what_is_missing office_folder rule_set
+write_office
 many=$work/rules-6000
 if [ ! -e "$office.done" ]; then
     say "Writing an office folder of $mib MiB"
@@ -87,59 +43,7 @@ rule loud_size { condition: filesize > 3MB and math.entropy(0, 65536) > 7.5 }
 rule loud_place { strings: $a = "obj" $b = "%%EOF" condition: $a in (0..64) and $b in (filesize - 64..filesize) }
 RULE
 
-# ---- measuring ----------------------------------------------------------------------
-cold=yes
-[ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ] || cold=no
-[ $cold = yes ] || say "Not root: caches are not dropped, so that 'cold' is warm"
-drop() { [ $cold = no ] || { sync && echo 3 >/proc/sys/vm/drop_caches; }; }
-
-# Runs a command; says seconds and its peak memory in KiB. Any code but 0, 1, 2 is a failure.
-timed() { # command …
-    local start=$EPOCHREALTIME code=0 peak=0
-    if [ -x /usr/bin/time ]; then
-        /usr/bin/time -q -f '%M' -o "$work/peak" "$@" >"$work/out" 2>"$work/err" || code=$?
-        peak=$(tail -n 1 "$work/peak")
-    else
-        "$@" >"$work/out" 2>"$work/err" || code=$?
-    fi
-    local end=$EPOCHREALTIME
-    [ $code -le 2 ] || { tail -n 5 "$work/err" >&2 && give_up "'$*' ended with $code"; }
-    awk -v s="$start" -v e="$end" -v p="$peak" 'BEGIN { printf "%.3f %d\n", e - s, p }'
-}
-column() { awk -v c="$1" '{ print $c }' "$2"; }
-median() { sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-largest() { sort -n | tail -n 1; }
-
-# Each round runs all, every other round backwards; results in $work/NAME.
-in_turn() { # drop|warm, NAME COMMAND-FUNCTION …
-    local first=$1 round at && shift
-    local -a names=("$@")
-    for name in "${names[@]}"; do : >"$work/$name"; done
-    for ((round = 0; round < rounds; round++)); do
-        for ((at = 0; at < ${#names[@]}; at++)); do
-            local name=${names[$((round % 2 ? ${#names[@]} - 1 - at : at))]}
-            if [ "$first" = drop ]; then drop; fi
-            "$name" >>"$work/$name"
-        done
-    done
-}
-seconds() { column 1 "$work/$1" | median; }
-peak() { column 2 "$work/$1" | largest; }
-
 ours() { timed "$agent" scan --output json "$@"; }
-failures=0
-table=()
-row() { # what, ours, theirs, measure, target ('' = shown only)
-    local verdict=""
-    if [ -n "$5" ]; then
-        verdict=$(awk -v m="$4" -v t="$5" 'BEGIN { print m <= t ? "pass" : "MISS" }')
-        [ "$verdict" = pass ] || failures=$((failures + 1))
-    fi
-    table+=("$(printf '%-58s %10s %10s %9s %9s  %s' "$1" "$2" "$3" "$4" "${5:--}" "$verdict")")
-    say "$1: $4${5:+ (target $5: $verdict)}"
-}
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
-absent() { table+=("$(printf '%-58s %s' "$1" "not measured: $2 is missing   MISS")") && failures=$((failures + 1)); }
 unread() { # says what a scan of the office folder, which is sound, could not open
     local count && count=$(grep -c '"not_inspected"' "$work/out" || true)
     [ "$count" = 0 ] || say "note: $1: $count not inspected, such as $(grep -m 1 '"not_inspected"' "$work/out")"
@@ -152,13 +56,11 @@ a_ours_compiled() { ours "$office" --rules "$many" --threads "$threads" --no-unp
 a_yr_compiled() { timed yr scan -C -r -f -p "$threads" "$work/compiled.yarc" "$office"; }
 if wants a && command -v yr >/dev/null; then
     in_turn drop a_ours a_yr
-    row "(a) no unpacking, $threads threads, against yr scan -r -f, s" "$(seconds a_ours)" "$(seconds a_yr)" \
-        "$(ratio "$(seconds a_ours)" "$(seconds a_yr)")" 1.00
+    in_seconds "(a) no unpacking, $threads threads, against yr scan -r -f" a_ours a_yr 1.00
     yr compile -o "$work/compiled.yarc" "$many" >/dev/null 2>&1
     rm -rf "$work/cache-a" && mkdir "$work/cache-a" && a_ours_compiled >/dev/null
     in_turn drop a_ours_compiled a_yr_compiled
-    row "    the same, both with rules compiled before, s" "$(seconds a_ours_compiled)" "$(seconds a_yr_compiled)" \
-        "$(ratio "$(seconds a_ours_compiled)" "$(seconds a_yr_compiled)")" ""
+    in_seconds "    the same, both with rules compiled before" a_ours_compiled a_yr_compiled ""
 elif wants a; then absent "(a) no unpacking, against yr" yr; fi
 
 # ---- (b) unpacking, against clamscan --------------------------------------------------
@@ -167,10 +69,8 @@ b_ours_two() { ours "$office" --rules "$work/one.yar" --threads 2 --no-cache; }
 b_clam() { timed clamscan -d "$work/one.yar" -r --quiet "$office"; }
 if wants b && command -v clamscan >/dev/null; then
     in_turn drop b_ours b_clam b_ours_two
-    row "(b) unpacking, one rule, 1 thread, against clamscan, s" "$(seconds b_ours)" "$(seconds b_clam)" \
-        "$(ratio "$(seconds b_ours)" "$(seconds b_clam)")" 0.40
-    row "    the same, ours with 2 threads, s" "$(seconds b_ours_two)" "$(seconds b_clam)" \
-        "$(ratio "$(seconds b_ours_two)" "$(seconds b_clam)")" ""
+    in_seconds "(b) unpacking, one rule, 1 thread, against clamscan" b_ours b_clam 0.40
+    in_seconds "    the same, ours with 2 threads" b_ours_two b_clam ""
     b_ours >/dev/null && unread "unpacking"
 elif wants b; then absent "(b) unpacking, against clamscan" clamscan; fi
 
@@ -186,8 +86,7 @@ if wants c; then
     for how in cold warm; do
         [ $how = cold ] && first=drop || first=warm
         in_turn $first c_ours c_find
-        row "(c) unchanged re-scan, $how, against find -printf, s" "$(seconds c_ours)" "$(seconds c_find)" \
-            "$(ratio "$(seconds c_ours)" "$(seconds c_find)")" 2.00
+        in_seconds "(c) unchanged re-scan, $how, against find -printf" c_ours c_find 2.00
         in_turn $first c_start
         row "    of that, for a folder of one file, $how, s" "$(seconds c_start)" "" "$(seconds c_start)" ""
     done
@@ -208,7 +107,6 @@ fi
 e_loads() { ours "$office" --rules "$many" --threads 2 --fresh --cache "$work/cache-e"; }
 e_compiles() { ours "$work/one.yar" --rules "$many" --threads 2 --no-cache; }
 e_yr() { timed yr compile -o "$work/compiled.yarc" "$many"; }
-mebibytes() { awk -v k="$1" 'BEGIN { printf "%.0f", k / 1024 }'; }
 if wants e && [ -x /usr/bin/time ]; then
     rm -rf "$work/cache-e" && mkdir "$work/cache-e" && e_loads >/dev/null
     e_loads >"$work/e_loads" && unread "6,000 rules" && e_compiles >"$work/e_compiles"
@@ -253,9 +151,4 @@ if wants f && command -v yr >/dev/null; then
     row "(f) findings, without unpacking: (rule, file) that differ" "$(wc -l <"$work/f_ours")" "$(wc -l <"$work/f_yr")" "$((more + less))" 0
 elif wants f; then absent "(f) the same findings as yr" yr; fi
 
-# ---- what came of it ------------------------------------------------------------------------
-printf '\n%s cores, %s files in %s MiB, %s rounds, %s\n' "$(nproc)" "$(find "$office" -type f | wc -l)" "$mib" "$rounds" \
-    "$([ $cold = yes ] && echo 'caches dropped before each cold run' || echo 'caches NOT dropped')"
-printf '%-58s %10s %10s %9s %9s\n' "" ours theirs measured target
-printf '%s\n' "${table[@]}"
-[ $failures = 0 ] || { printf '%s missed\n' "$failures" && exit 1; }
+what_came_of_it

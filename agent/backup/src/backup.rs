@@ -6,16 +6,22 @@ use crate::globs;
 use crate::observer::{Failure, Failures, Observer, watch};
 use crate::platform;
 use crate::repository::{Repository, Snapshot, crashed, failure};
-use crate::source::{Shared, Source, TapFactory};
+use crate::source::{Counts, Shared, Source, TapFactory};
 use crate::storage::Storage;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rustic_core::SnapshotOptions;
 use rustic_core::jiff::{Timestamp, tz::TimeZone};
 use rustic_core::repofile::SnapshotFile;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::{fs, io, thread};
+
+/// Clocks may differ by this.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(24);
+/// Snapshots that one backup compares with: each costs reading its folders.
+const MOST_PARENTS: usize = 4;
 
 /// What to back up and how to label it.
 #[derive(Clone, Default)]
@@ -47,6 +53,9 @@ pub struct BackupReport {
     pub files_changed: u64,
     /// Files taken over unread.
     pub files_unchanged: u64,
+    /// Files and folders left out on purpose: by a pattern, or since the kernel makes them up.
+    /// A folder counts once, with all that is in it.
+    pub left_out: u64,
     /// Bytes of all files in the snapshot.
     pub bytes: u64,
     /// Bytes this run added to the repository, compressed.
@@ -67,16 +76,20 @@ impl Repository {
         self.begin();
         let (sender, failures) = mpsc::channel();
         let (meter, stop) = (Arc::clone(&self.meter), Arc::clone(&self.stop));
-        let shared = Arc::new(Shared { meter, stop, failures: sender, tap: options.tap.clone() });
+        let counts = Arc::<Counts>::default();
+        let shared =
+            Arc::new(Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), tap: options.tap.clone() });
         let (labels, roots) = roots(&options.paths, &shared);
         if roots.is_empty() {
             return Err(Error::NothingToBackUp(list(&options.paths)));
         }
+        let parents = parents(self.snapshots()?, &labels, options);
+        let how = self.how(&parents);
         let source = Source { roots, excludes, own: self.own_folder(), shared };
         let indexed = self.run(|| self.again()?.to_indexed_ids())?;
         let (outcome, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
-                let outcome = indexed.archive(&rustic_core::BackupOptions::default(), &source, snapshot, &labels);
+                let outcome = indexed.archive(&how, &source, snapshot, &labels);
                 // The watch below lasts until the source is gone.
                 drop(source);
                 outcome
@@ -87,7 +100,18 @@ impl Repository {
         self.forget_index();
         let saved = outcome.map_err(|panic| crashed(&*panic))?;
         let saved = saved.map_err(|e| failure(&self.guard, &self.storage, &e))?;
-        Ok(report(&saved, failures))
+        Ok(report(&saved, &counts, failures))
+    }
+
+    fn how(&self, parents: &[Snapshot]) -> rustic_core::BackupOptions {
+        let mut how = rustic_core::BackupOptions::default();
+        how.parent_opts.parents = parents.iter().map(|parent| parent.id.clone()).collect();
+        how.parent_opts.force = parents.is_empty();
+        // What was there last time is estimate enough; a walk of its own costs every backup.
+        let expected: u64 = parents.iter().map(|parent| parent.bytes).sum();
+        how.no_scan = expected > 0;
+        self.meter.total.store(expected, Ordering::Relaxed);
+        how
     }
 
     fn own_folder(&self) -> Option<PathBuf> {
@@ -122,6 +146,30 @@ fn roots(paths: &[PathBuf], shared: &Shared) -> (Vec<PathBuf>, Vec<PathBuf>) {
     (labels, roots)
 }
 
+/// The snapshots to compare with, newest first: for each path the newest that has it, of this
+/// host where there is any (it may have been renamed). A time that lies ahead was written under
+/// a wrong clock, or to keep every later snapshot from being compared with.
+fn parents(all: Vec<Snapshot>, labels: &[PathBuf], options: &BackupOptions) -> Vec<Snapshot> {
+    let mut candidates: Vec<Snapshot> = all.into_iter().filter(|s| s.time <= options.time + CLOCKS_DIFFER).collect();
+    if candidates.iter().any(|s| s.host == options.host) {
+        candidates.retain(|s| s.host == options.host);
+    }
+    let mut wanted: Vec<&Path> = labels.iter().map(PathBuf::as_path).collect();
+    let mut parents = Vec::new();
+    for candidate in candidates.into_iter().rev() {
+        let has = |path: &Path| candidate.paths.iter().any(|p| path.starts_with(p) || Path::new(p).starts_with(path));
+        let before = wanted.len();
+        wanted.retain(|path| !has(path));
+        if wanted.len() < before {
+            parents.push(candidate);
+        }
+        if wanted.is_empty() || parents.len() == MOST_PARENTS {
+            break;
+        }
+    }
+    parents
+}
+
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path: &PathBuf| Path::display(path).to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -144,16 +192,62 @@ fn snapshot_file(options: &BackupOptions) -> Result<SnapshotFile> {
     Ok(file)
 }
 
-fn report(saved: &SnapshotFile, failures: Failures) -> BackupReport {
+fn report(saved: &SnapshotFile, counts: &Counts, failures: Failures) -> BackupReport {
     let summary = saved.summary.clone().unwrap_or_default();
     BackupReport {
         snapshot: Snapshot::from(saved),
         files_new: summary.files_new,
         files_changed: summary.files_changed,
-        files_unchanged: summary.files_unmodified,
+        files_unchanged: counts.unchanged.load(Ordering::Relaxed),
+        left_out: counts.left_out.load(Ordering::Relaxed),
         bytes: summary.total_bytes_processed,
         bytes_added: summary.data_added_packed,
         failed: failures.count,
         failures: failures.named,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(id: &str, hours: i64, host: &str, paths: &[&str]) -> Snapshot {
+        Snapshot {
+            id: id.into(),
+            time: DateTime::UNIX_EPOCH + TimeDelta::hours(hours),
+            host: host.into(),
+            paths: paths.iter().map(|p| (*p).to_owned()).collect(),
+            tags: vec![],
+            files: 1,
+            bytes: 1,
+        }
+    }
+
+    #[test]
+    fn a_backup_compares_with_the_newest_that_has_each_path() {
+        let both = snapshot("both", 1, "pc", &["/home/li", "/srv"]);
+        let home = snapshot("home", 2, "pc", &["/home/li"]);
+        let other = snapshot("other", 3, "elsewhere", &["/home/li"]);
+        let ahead = snapshot("ahead", 40_000, "pc", &["/home/li", "/srv"]);
+        for (all, host, labels, expected) in [
+            (vec![], "pc", vec!["/home/li"], vec![]),
+            (vec![&both, &home, &other, &ahead], "pc", vec!["/home/li"], vec!["home"]),
+            (vec![&both, &home, &other, &ahead], "pc", vec!["/home/li", "/srv"], vec!["home", "both"]),
+            // One more user, and a part of what was saved.
+            (vec![&both], "pc", vec!["/home/li", "/home/wang", "/srv/files"], vec!["both"]),
+            (vec![&both], "pc", vec!["/opt"], vec![]),
+            // The host was renamed.
+            (vec![&both, &home], "new name", vec!["/srv"], vec!["both"]),
+        ] {
+            let options = BackupOptions {
+                host: host.into(),
+                time: DateTime::UNIX_EPOCH + TimeDelta::hours(5),
+                ..BackupOptions::default()
+            };
+            let labels: Vec<PathBuf> = labels.iter().map(PathBuf::from).collect();
+            let found = parents(all.into_iter().cloned().collect(), &labels, &options);
+            let ids: Vec<&str> = found.iter().map(|s| s.id.as_str()).collect();
+            assert_eq!(ids, expected, "{host} {labels:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::stop::Stop;
 use crate::storage::{Objects, StorageError, name};
 use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
+use serde::Deserialize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The storage as rustic_core sees it.
@@ -46,7 +47,8 @@ impl ReadBackend for Guard {
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
-        self.told(self.objects.read(kind, id, None))
+        let read = self.objects.read(kind, id, None);
+        self.told(read.and_then(|content| if kind == FileType::Key { affordable(id, content) } else { Ok(content) }))
     }
 
     fn read_partial(&self, kind: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
@@ -80,11 +82,51 @@ impl WriteBackend for Guard {
     }
 }
 
+/// Most memory that opening with a key may take, in bytes. restic's keys take 60 MiB at most,
+/// rustic's 128 MiB.
+const KEY_MEMORY: u64 = 256 << 20;
+
+/// A key, if it may be tried: it says itself how much memory and time that takes, and it may
+/// come from a PC that was taken over.
+fn affordable(id: &Id, content: Bytes) -> Result<Bytes, StorageError> {
+    /// scrypt's parameters, as restic's key files name them.
+    #[derive(Deserialize)]
+    struct Scrypt {
+        #[serde(rename = "N")]
+        n: u64,
+        r: u64,
+        p: u64,
+    }
+    let affordable = serde_json::from_slice(&content).is_ok_and(|Scrypt { n, r, p }| {
+        let memory = n.checked_mul(r).and_then(|nr| nr.checked_mul(128)).filter(|bytes| *bytes <= KEY_MEMORY);
+        memory.is_some() && (1..=16).contains(&p)
+    });
+    match affordable {
+        true => Ok(content),
+        false => Err(StorageError::Wrong {
+            what: name(FileType::Key, id),
+            why: "this key is none that restic or Keepwatch makes".to_owned(),
+        }),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::folder::Folder;
+
+    #[test]
+    fn a_key_that_asks_for_too_much_is_not_tried() {
+        let tried = |text: &str| affordable(&Id::default(), text.to_owned().into()).is_ok();
+        assert!(tried(r#"{"kdf":"scrypt","N":131072,"r":8,"p":1,"salt":"","data":""}"#));
+        for (n, r, p) in
+            [(1u64 << 40, 8u64, 1u64), (131_072, 1 << 50, 1), (u64::MAX, u64::MAX, 1), (32768, 8, 1 << 20), (2, 8, 0)]
+        {
+            assert!(!tried(&format!(r#"{{"N":{n},"r":{r},"p":{p}}}"#)), "{n} {r} {p}");
+        }
+        assert!(!tried("garbage") && !tried("{}"));
+    }
 
     #[test]
     fn a_stopped_run_keeps_packs_and_refuses_snapshots() {

@@ -6,12 +6,12 @@ use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::meter::{Bars, Meter};
 use crate::stop::Stop;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Objects, Storage, StorageError};
 use crate::tree::Indexed;
 use chrono::{DateTime, Utc};
 use rustic_core::repofile::SnapshotFile;
 use rustic_core::{
-    ConfigOptions, Credentials, KeyOptions, OpenStatus, RepositoryBackends, RepositoryOptions, RusticError,
+    ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, RepositoryBackends, RepositoryOptions, RusticError,
     RusticResult,
 };
 use serde::{Deserialize, Serialize};
@@ -58,12 +58,33 @@ pub fn exists(storage: &Storage) -> Result<bool> {
     Ok(storage.open(Arc::default())?.config()?.is_some())
 }
 
+/// What a run leaves that was cut off between a new repository's key and its config: a key
+/// that opens nothing. Beside a second one it would make opening a matter of luck.
+fn remove_unfinished(objects: &dyn Objects, storage: &Storage) -> Result<()> {
+    let list = |kind| match objects.list(kind) {
+        Err(StorageError::Missing(_)) => Ok(vec![]),
+        outcome => outcome,
+    };
+    objects.create()?;
+    for kind in [FileType::Snapshot, FileType::Index, FileType::Pack] {
+        if !list(kind)?.is_empty() {
+            let why = "it holds data, but its file 'config' is gone; bring that file back".to_owned();
+            return Err(Error::Broken { location: storage.location(), why });
+        }
+    }
+    for (key, _) in list(FileType::Key)? {
+        objects.remove(FileType::Key, &key)?;
+    }
+    Ok(())
+}
+
 impl Repository {
     /// Makes a new repository and opens it. The password is all that opens it later.
     pub fn init(storage: &Storage, password: &str) -> Result<Self> {
         if exists(storage)? {
             return Err(Error::AlreadyThere(storage.location()));
         }
+        remove_unfinished(&*storage.open(Arc::default())?, storage)?;
         Self::start(storage, |repository| {
             let mut config = ConfigOptions::default();
             config.set_version = Some(2);

@@ -22,6 +22,8 @@ const LIST_V2: &str = "application/vnd.x.restic.rest.v2";
 const CONNECT: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Tries after which an answer that blames us is believed.
+const DOUBTFUL_TRIES: u32 = 4;
 /// A line this slow still counts as alive.
 const BYTES_PER_SECOND: u64 = 16 * 1024;
 /// The service holds objects of at most 256 MiB; nothing larger is read into memory.
@@ -44,7 +46,14 @@ pub(crate) struct Client {
 /// How one try ended, if not well.
 enum Trouble {
     Final(StorageError),
-    Passing { why: String, pause: Option<Duration> },
+    Passing {
+        why: String,
+        pause: Option<Duration>,
+    },
+    /// What we sent arrived damaged, or was wrong from the start: a few tries tell.
+    Doubtful {
+        why: String,
+    },
 }
 
 impl Client {
@@ -102,6 +111,10 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Passing { why, pause }) => (why, pause.unwrap_or_else(|| backoff(tries))),
+                Err(Trouble::Doubtful { why }) if tries >= DOUBTFUL_TRIES => {
+                    return Err(StorageError::Wrong { what: what.to_owned(), why });
+                }
+                Err(Trouble::Doubtful { why }) => (why, FIRST_PAUSE),
             };
             if self.stop.wanted() {
                 return Err(StorageError::Cancelled);
@@ -203,6 +216,7 @@ fn accept(what: &str, answer: Response) -> Result<Response, Trouble> {
         413 => final_(StorageError::TooLarge(what.to_owned())),
         507 => final_(StorageError::Full(what.to_owned())),
         408 | 425 | 429 | 500..=599 => Err(Trouble::Passing { pause: retry_after(&answer), why: explain(answer) }),
+        400 => Err(Trouble::Doubtful { why: explain(answer) }),
         _ => Err(wrong(what, explain(answer))),
     }
 }

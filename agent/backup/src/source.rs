@@ -10,10 +10,10 @@ use globset::GlobSet;
 use rustic_core::{ErrorKind, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{self, File, Metadata};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Take};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use walkdir::{DirEntry, WalkDir};
 
@@ -34,11 +34,21 @@ pub trait TapFactory: Send + Sync {
     fn tap(&self, path: &Path, size: u64) -> Option<Box<dyn Tap>>;
 }
 
+/// What is counted besides the failures.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    /// Files that the snapshot before has as they are.
+    pub(crate) unchanged: AtomicU64,
+    /// Files and folders left out on purpose.
+    pub(crate) left_out: AtomicU64,
+}
+
 /// What walk and readers share with the run.
 pub(crate) struct Shared {
     pub(crate) meter: Arc<Meter>,
     pub(crate) stop: Arc<Stop>,
     pub(crate) failures: Sender<Failure>,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) tap: Option<Arc<dyn TapFactory>>,
 }
 
@@ -63,7 +73,7 @@ impl ReadSource for Source {
     type Iter = Walk;
 
     fn size(&self) -> RusticResult<Option<u64>> {
-        let mut walk = self.entries();
+        let mut walk = Walk { counts: false, ..self.entries() };
         let mut size = 0;
         while let Some(step) = walk.step() {
             // Errors are told by the walk proper.
@@ -79,6 +89,7 @@ impl ReadSource for Source {
 
     fn entries(&self) -> Walk {
         Walk {
+            counts: true,
             shared: Arc::clone(&self.shared),
             excludes: self.excludes.clone(),
             own: self.own.clone(),
@@ -95,6 +106,8 @@ impl ReadSource for Source {
 /// Walks depth first, each folder before what is in it, names in order: the archiver
 /// compares with the snapshot before in the same order.
 pub(crate) struct Walk {
+    /// Whether it is the one that counts; another only adds up sizes.
+    counts: bool,
     shared: Arc<Shared>,
     excludes: GlobSet,
     own: Option<PathBuf>,
@@ -153,6 +166,9 @@ impl Walk {
     fn entry(&mut self, entry: &DirEntry) -> Step {
         let (path, is_root) = (entry.path(), entry.depth() == 0);
         let left_out = !is_root && self.excludes.is_match(path) || self.own.as_deref() == Some(path);
+        if left_out {
+            self.count_left_out();
+        }
         if left_out || path.file_name().is_none() {
             if left_out && entry.file_type().is_dir() {
                 self.skip_folder();
@@ -163,6 +179,7 @@ impl Walk {
         match data {
             Ok(data) => {
                 if data.is_dir() && self.is_pseudo(path, &data) {
+                    self.count_left_out();
                     self.skip_folder();
                 }
                 Step::Entry(path.to_owned(), data, is_root)
@@ -174,6 +191,12 @@ impl Walk {
                 }
                 Step::Failed(path.to_owned(), e.to_string())
             }
+        }
+    }
+
+    fn count_left_out(&self) {
+        if self.counts {
+            self.shared.counts.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -205,7 +228,8 @@ impl Walk {
         }
         let open = node.is_file().then(|| {
             self.shared.meter.files.fetch_add(1, Ordering::Relaxed);
-            Open { path: path.clone(), size: data.len(), follow, shared: Arc::clone(&self.shared) }
+            let (size, file) = (data.len(), platform::file_number(data));
+            Open { path: path.clone(), size, file, follow, opened: false, shared: Arc::clone(&self.shared) }
         });
         Some(ReadSourceEntry { path, node, open })
     }
@@ -234,36 +258,100 @@ fn failed(error: &walkdir::Error) -> Step {
     Step::Failed(error.path().unwrap_or(Path::new("?")).to_owned(), reason)
 }
 
-/// A file that can be opened once the archiver comes to it.
+/// A file that can be opened once the archiver comes to it. Dropped unopened, the snapshot
+/// before has it as it is.
 pub(crate) struct Open {
     path: PathBuf,
     size: u64,
+    /// Which file it was when it was walked, where the system says so.
+    file: Option<(u64, u64)>,
     follow: bool,
+    opened: bool,
     shared: Arc<Shared>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.opened && !self.shared.stop.wanted() {
+            self.shared.counts.unchanged.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl ReadSourceOpen for Open {
     type Reader = Reader;
 
-    fn open(self) -> RusticResult<Reader> {
+    fn open(mut self) -> RusticResult<Reader> {
+        self.opened = true;
         if self.shared.stop.wanted() {
             return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
         }
-        let file = platform::open_file(&self.path, self.follow).map_err(|e| {
+        let file = self.open_as_walked().map_err(|e| {
             self.shared.failed(&self.path, &e);
             RusticError::with_source(ErrorKind::InputOutput, "cannot open a file", e)
         })?;
         let tap = self.shared.tap.as_ref().and_then(|factory| factory.tap(&self.path, self.size));
-        Ok(Reader { file: BufReader::with_capacity(BUFFER, file), path: self.path, tap, shared: self.shared })
+        // Files that the kernel makes up as they are read have no size.
+        let left = if self.size == 0 { u64::MAX } else { self.size };
+        Ok(Reader {
+            file: BufReader::with_capacity(BUFFER, file).take(left),
+            size: self.size,
+            path: std::mem::take(&mut self.path),
+            tap,
+            told: false,
+            shared: Arc::clone(&self.shared),
+        })
     }
 }
 
-/// Reads one file. A read error drops the file from the snapshot, so it is told.
+impl Open {
+    /// The file that was walked, and no other: a folder on the way may have been swapped for a
+    /// link since, to have another's file saved under this one's owner and mode.
+    fn open_as_walked(&self) -> io::Result<File> {
+        let file = platform::open_file(&self.path, self.follow)?;
+        let now = platform::file_number(&file.metadata()?);
+        match self.file.zip(now) {
+            Some((walked, now)) if walked != now => {
+                Err(io::Error::other("it was replaced by another file while the backup ran"))
+            }
+            _ => Ok(file),
+        }
+    }
+}
+
+/// Reads one file, as long as it was when it was walked: what grows is saved as it was then.
+/// A read error drops the file from the snapshot, so it is told.
 pub(crate) struct Reader {
-    file: BufReader<File>,
+    file: Take<BufReader<File>>,
+    size: u64,
     path: PathBuf,
     tap: Option<Box<dyn Tap>>,
+    /// Whether it is known what became of it.
+    told: bool,
     shared: Arc<Shared>,
+}
+
+impl Reader {
+    fn ended(&mut self) {
+        self.told = true;
+        if let Some(tap) = self.tap.take() {
+            tap.end();
+        }
+        if self.size > 0 && self.file.limit() > 0 {
+            let saved = self.size - self.file.limit();
+            let why = format!("it became shorter while it was read; {saved} of its {} bytes are saved", self.size);
+            self.shared.failed(&self.path, why);
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if !self.told && !self.shared.stop.wanted() {
+            // The archiver only logs what it gives up.
+            self.shared.failed(&self.path, "the backup engine gave it up before its end");
+        }
+    }
 }
 
 impl Read for Reader {
@@ -273,8 +361,8 @@ impl Read for Reader {
         }
         match self.file.read(buffer) {
             Ok(0) if !buffer.is_empty() => {
-                if let Some(tap) = self.tap.take() {
-                    tap.end();
+                if !self.told {
+                    self.ended();
                 }
                 Ok(0)
             }
@@ -286,6 +374,7 @@ impl Read for Reader {
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
             Err(e) => {
+                self.told = true;
                 self.shared.failed(&self.path, format!("cannot be read: {e}"));
                 Err(e)
             }

@@ -40,6 +40,7 @@ fn ended(report: BackupReport) -> Ended {
         files: report.snapshot.files,
         bytes: report.bytes,
         unchanged: report.files_unchanged,
+        skipped: report.left_out,
         failed: report.failed,
         stored: report.bytes_added,
         ..Tally::default()

@@ -18,6 +18,9 @@ pub enum RepositoryError {
     /// Removal or change of what is stored.
     #[error("this repository is append-only; retention is the controller's")]
     AppendOnly,
+    /// A key for a repository that is complete.
+    #[error("a repository's keys come before its config; one more cannot be added through the service")]
+    KeysAreSet,
     /// The repository has another config already.
     #[error("the repository exists already, with another config")]
     Exists,
@@ -61,7 +64,7 @@ impl RepositoryError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Stranger => StatusCode::UNAUTHORIZED,
-            Self::Foreign | Self::AppendOnly | Self::Exists => StatusCode::FORBIDDEN,
+            Self::Foreign | Self::AppendOnly | Self::KeysAreSet | Self::Exists => StatusCode::FORBIDDEN,
             Self::Unclear(_) | Self::Corrupt => StatusCode::BAD_REQUEST,
             Self::BrokenOff => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -128,13 +128,27 @@ async fn read_object(State(service): State<Service>, Path((host, kind, id)): Obj
 
 async fn write_object(State(service): State<Service>, Path((host, kind, id)): ObjectPath, request: Request) -> Answer {
     let host = service.admit(&host, Sender::of(&request)).await?;
-    write(&service, host, Object::named(&kind, &id)?, request).await
+    let object = Object::named(&kind, &id)?;
+    let is_key = matches!(object, Object::Named(Kind::Keys, _));
+    // Who tries keys in turn stops at one that makes no sense: a PC that was taken over must
+    // not be able to lock its own good backups with one.
+    if is_key && service.store.has(host, Object::Config).await? && !service.store.has(host, object).await? {
+        tracing::warn!(%host, "refused a key for a repository that is complete");
+        return Err(RepositoryError::KeysAreSet);
+    }
+    write(&service, host, object, request).await
 }
 
 async fn remove_object(State(service): State<Service>, Path((host, kind, id)): ObjectPath, request: Request) -> Answer {
     let host = service.admit(&host, Sender::of(&request)).await?;
     let object = Object::named(&kind, &id)?;
-    if !matches!(object, Object::Named(Kind::Locks, _)) {
+    let removable = match object {
+        Object::Named(Kind::Locks, _) => true,
+        // Left by a first run that was cut off: nothing is encrypted with it.
+        Object::Named(Kind::Keys, _) => !service.store.has(host, Object::Config).await?,
+        _ => false,
+    };
+    if !removable {
         return Err(RepositoryError::AppendOnly);
     }
     service.store.remove(host, object).await?;

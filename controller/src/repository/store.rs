@@ -183,6 +183,11 @@ impl FolderStore {
         .await
     }
 
+    /// Whether an object is there.
+    pub(super) async fn has(&self, host: HostId, object: Object) -> Result<bool, RepositoryError> {
+        Ok(tokio::fs::try_exists(self.path(host, object)).await?)
+    }
+
     /// Opens an object for reading and says its size.
     pub(super) async fn open_object(
         &self,
@@ -222,7 +227,7 @@ impl FolderStore {
         let (file, temporary) = blocking(move || Ok(NamedTempFile::new_in(incoming)?.into_parts())).await?;
         let (hash, length) = receive(file, body, object.limit()).await?;
         let path = self.path(host, object);
-        let new = !tokio::fs::try_exists(&path).await?;
+        let new = !self.has(host, object).await?;
         blocking(move || match object {
             Object::Config => place_config(temporary, &path, hash),
             Object::Named(_, name) if name == hash => place(temporary, &path, hash),

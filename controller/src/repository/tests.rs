@@ -118,7 +118,7 @@ async fn nothing_stored_is_changed_or_removed() {
     assert_eq!(fixture.ask(Method::POST, "config", &[], "second").await.0, 403);
     assert_eq!(fixture.ask(Method::DELETE, "config", &[], "").await.0, 403);
     assert_eq!(fixture.ask(Method::GET, "config", &[], "").await, (200, "first".to_owned()));
-    for kind in ["data", "index", "keys", "snapshots", "locks"] {
+    for kind in ["data", "index", "snapshots", "locks"] {
         let path = format!("{kind}/{}", hash(kind));
         assert_eq!(fixture.ask(Method::POST, &path, &[], kind).await.0, 200);
         let expected = if kind == "locks" { (200, 404) } else { (403, 200) };
@@ -127,6 +127,22 @@ async fn nothing_stored_is_changed_or_removed() {
     }
     assert_eq!(fixture.ask(Method::POST, "?create=true", &[], "").await.0, 200);
     assert_eq!(fixture.ask(Method::GET, "config", &[], "").await.0, 200);
+}
+
+#[tokio::test]
+async fn keys_come_before_the_config_and_stay() {
+    let fixture = Fixture::new(false).await;
+    let [left, key, poison] = ["left", "key", "poison"].map(|content| format!("keys/{}", hash(content)));
+    // A first run that was cut off, and the next.
+    assert_eq!(fixture.ask(Method::POST, &left, &[], "left").await.0, 200);
+    assert_eq!(fixture.ask(Method::DELETE, &left, &[], "").await.0, 200);
+    assert_eq!(fixture.ask(Method::POST, &key, &[], "key").await.0, 200);
+    assert_eq!(fixture.ask(Method::POST, "config", &[], "config").await.0, 200);
+    let (status, text) = fixture.ask(Method::POST, &poison, &[], "poison").await;
+    assert!(status == 403 && text.contains("keys come before its config"), "{status} {text}");
+    assert_eq!(fixture.ask(Method::POST, &key, &[], "key").await.0, 200, "an answer was lost");
+    assert_eq!(fixture.ask(Method::DELETE, &key, &[], "").await.0, 403);
+    assert_eq!(fixture.ask(Method::GET, &key, &[], "").await, (200, "key".to_owned()));
 }
 
 #[tokio::test]

@@ -54,6 +54,11 @@ pub(crate) fn device(data: &fs::Metadata) -> u64 {
     data.dev()
 }
 
+/// Which file it is: its file system and its number there.
+pub(crate) fn file_number(data: &fs::Metadata) -> Option<(u64, u64)> {
+    Some((data.dev(), data.ino()))
+}
+
 /// Whether a folder's file system is the kernel's talk rather than anyone's files.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_pseudo(folder: &Path) -> bool {
@@ -260,6 +265,12 @@ impl Dir {
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         Ok(File::from(openat(&self.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?))
+    }
+
+    /// Gives a file of another folder a name here, too.
+    pub(crate) fn hard_link(&self, name: &OsStr, from: &Self, from_name: &OsStr) -> io::Result<()> {
+        // Without a flag a link is taken itself, not followed.
+        Ok(unistd::linkat(&from.0, from_name, &self.0, name, LinkatFlags::empty())?)
     }
 
     /// Makes a link, FIFO, socket or device. Devices take root.

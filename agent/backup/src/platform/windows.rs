@@ -82,6 +82,11 @@ pub(crate) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
     File::open(path)
 }
 
+/// Which file it is: what the walk learns does not tell.
+pub(crate) fn file_number(_: &fs::Metadata) -> Option<(u64, u64)> {
+    None
+}
+
 /// Turns what the system says about files into restic's nodes.
 #[derive(Debug, Default)]
 pub(crate) struct Describer;
@@ -164,6 +169,11 @@ impl Dir {
     /// A new, empty file.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         fs::OpenOptions::new().write(true).create_new(true).open(self.0.join(name))
+    }
+
+    /// Gives a file of another folder a name here, too.
+    pub(crate) fn hard_link(&self, name: &OsStr, from: &Self, from_name: &OsStr) -> io::Result<()> {
+        fs::hard_link(from.0.join(from_name), self.0.join(name))
     }
 
     /// Makes a link; Windows has none of the other kinds.

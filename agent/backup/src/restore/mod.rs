@@ -3,6 +3,7 @@
 //! after all of them, then folders' own mode and time from the deepest up, so that nothing
 //! is ever written through a link or into a folder that is closed already.
 
+mod names;
 mod passes;
 mod place;
 mod select;

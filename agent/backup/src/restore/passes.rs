@@ -2,6 +2,7 @@
 //! files, one for links and the folders' own mode and time.
 
 use super::RestoreOptions;
+use super::names::{self, Names};
 use super::place::{self, check};
 use super::select::{Selection, Wanted};
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ pub(super) struct Restorer<'a> {
     selection: Selection,
     failures: Sender<Failure>,
     fatal: Mutex<Option<StorageError>>,
+    names: Names,
     tally: Tally,
 }
 
@@ -62,7 +64,7 @@ impl<'a> Restorer<'a> {
         failures: Sender<Failure>,
     ) -> Self {
         let (fatal, tally) = (Mutex::default(), Tally::default());
-        Self { repository, indexed, options, selection, failures, fatal, tally }
+        Self { repository, indexed, options, selection, failures, fatal, names: Names::default(), tally }
     }
 
     pub(super) fn restore(self, tree: &Node, target: Option<Dir>) -> Result<Tally> {
@@ -73,7 +75,7 @@ impl<'a> Restorer<'a> {
         let mut levels = Levels::new(&self, target);
         self.files(tree, &top, &mut levels);
         if !self.options.dry_run {
-            self.each(tree, &top, 0, false, &mut Links(&mut levels));
+            self.each(tree, &top, 0, false, &mut Links { levels: &mut levels, seen: HashSet::new() });
         }
         let fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take();
         match fatal {
@@ -126,7 +128,7 @@ impl<'a> Restorer<'a> {
                 scope.spawn(|| self.write(&jobs));
             }
             // Dropped at the end, which ends the writers.
-            self.each(tree, top, 0, false, &mut Files { levels, jobs: sender });
+            self.each(tree, top, 0, false, &mut Files { levels, jobs: sender, seen: HashSet::new() });
         });
     }
 
@@ -137,14 +139,20 @@ impl<'a> Restorer<'a> {
                 // Drained, so that the sender never waits for nobody.
                 continue;
             }
-            let chunk = |bytes| {
-                self.repository.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
-                if self.repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
-            };
+            let chunk = |bytes| self.chunk(bytes);
             let placed = place::file(self.indexed, &job.dir, &job.node, self.options.overwrite, &chunk);
             self.note_fatal();
+            if let (Ok(_), Some(file)) = (&placed, names::file(&job.node)) {
+                self.names.placed(file, &job.path, &job.node);
+            }
             self.placed(&job.path, &job.node, placed);
         }
+    }
+
+    /// One more piece of a file is written; whether to go on.
+    fn chunk(&self, bytes: u64) -> Result<(), String> {
+        self.repository.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
     }
 
     fn placed(&self, path: &Path, node: &Node, outcome: Result<Option<String>, String>) {
@@ -295,10 +303,12 @@ impl<'a> Levels<'a> {
     }
 }
 
-/// Folders, files, and all else but links.
+/// Folders, files by their first name, and all else but links.
 struct Files<'l, 'a> {
     levels: &'l mut Levels<'a>,
     jobs: SyncSender<Job>,
+    /// Files whose first name was met.
+    seen: HashSet<names::File>,
 }
 
 impl Pass for Files<'_, '_> {
@@ -327,6 +337,7 @@ impl Pass for Files<'_, '_> {
                 restorer.placed(path, node, check(&dir, &node.name(), overwrite).map(|()| None));
             }
             Ok(Some(_)) if node.is_symlink() => {}
+            Ok(Some(_)) if names::file(node).is_some_and(|file| !self.seen.insert(file)) => {}
             Ok(Some(dir)) if node.is_file() => {
                 let job = Job { dir, node: node.clone(), path: path.to_owned() };
                 // The writers outlive this pass.
@@ -343,38 +354,52 @@ impl Pass for Files<'_, '_> {
     fn broken(&mut self, _: &Path, _: &str) {}
 }
 
-/// Links, then each folder's own mode and time as it is left for the last time.
-struct Links<'l, 'a>(&'l mut Levels<'a>);
+/// Links and further names of files, then each folder's own mode and time as it is left for
+/// the last time.
+struct Links<'l, 'a> {
+    levels: &'l mut Levels<'a>,
+    seen: HashSet<names::File>,
+}
 
 impl Pass for Links<'_, '_> {
     fn enter(&mut self, path: &Path, node: &Node, _: bool) {
-        self.0.enter(path, node);
+        self.levels.enter(path, node);
     }
 
     fn entry(&mut self, path: &Path, node: &Node) {
-        if !node.is_symlink() {
+        let further = names::file(node).is_some_and(|file| !self.seen.insert(file));
+        if !node.is_symlink() && !further {
             return;
         }
+        let restorer = self.levels.restorer;
+        let (overwrite, target) = (restorer.options.overwrite, self.levels.target.clone());
         // A folder that cannot be used has been told with its files, and by itself.
-        match self.0.here() {
+        match self.levels.here() {
             Ok(Some(dir)) => {
-                let outcome = place::special(&dir, node, self.0.restorer.options.overwrite);
-                self.0.restorer.placed(path, node, outcome);
+                let outcome = match target {
+                    Some(target) if further => {
+                        let chunk = |bytes| restorer.chunk(bytes);
+                        restorer.names.further(restorer.indexed, &target, &dir, node, overwrite, &chunk)
+                    }
+                    _ => place::special(&dir, node, overwrite),
+                };
+                restorer.note_fatal();
+                restorer.placed(path, node, outcome);
             }
             Ok(None) => {}
-            Err(why) => self.0.restorer.failed(path, why),
+            Err(why) => restorer.failed(path, why),
         }
     }
 
     fn leave(&mut self, path: &Path, node: &Node, whole: bool) {
-        let ours = self.0.made.contains(path) || whole && self.0.restorer.options.overwrite;
+        let ours = self.levels.made.contains(path) || whole && self.levels.restorer.options.overwrite;
         if ours
-            && let Ok(Some(dir)) = self.0.here()
+            && let Ok(Some(dir)) = self.levels.here()
             && let Err(e) = dir.finish(&node.meta)
         {
-            self.0.restorer.failed(path, place::incomplete(e));
+            self.levels.restorer.failed(path, place::incomplete(e));
         }
-        self.0.stack.pop();
+        self.levels.stack.pop();
     }
 
     fn broken(&mut self, _: &Path, _: &str) {}

@@ -86,6 +86,24 @@ pub(crate) fn file(
     Ok(problem.map(incomplete))
 }
 
+/// Gives the file `from_name` in `from` one more name. `None` where that cannot be done here,
+/// but a copy may.
+pub(crate) fn link(
+    from: &Dir,
+    from_name: &OsStr,
+    dir: &Dir,
+    name: &OsStr,
+    overwrite: bool,
+) -> Option<Result<(), String>> {
+    let unfinished = Unfinished::new(dir);
+    dir.hard_link(&unfinished.name, from, from_name).ok()?;
+    let temporary = unfinished.name.clone();
+    let published = unfinished.publish(name, overwrite);
+    // A rename does nothing where both are names of the same file already.
+    let _ = dir.remove(&temporary);
+    Some(published)
+}
+
 /// Places a link, FIFO, socket or device.
 pub(crate) fn special(dir: &Dir, node: &Node, overwrite: bool) -> Result<Option<String>, String> {
     let name = node.name();

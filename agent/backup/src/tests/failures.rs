@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::error::Error;
-use crate::source::{Shared, Source};
+use crate::source::{Open, Shared, Source};
 use crate::{Tap, TapFactory};
 use rustic_core::{ReadSource, ReadSourceOpen};
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::sync::{Arc, mpsc};
 
@@ -52,30 +53,99 @@ fn what_vanishes_or_cannot_be_read_is_named_and_the_rest_saved() {
     );
 }
 
+/// The source's files as the walk found them, and the failures told from then on.
+fn walked(stage: &Stage) -> (Vec<Open>, mpsc::Receiver<Failure>) {
+    let (sender, failures) = mpsc::channel();
+    let shared =
+        Shared { meter: Arc::default(), stop: Arc::default(), failures: sender, counts: Arc::default(), tap: None };
+    let (roots, excludes) = (vec![stage.source()], globset::GlobSet::empty());
+    let source = Source { roots, excludes, own: None, shared: Arc::new(shared) };
+    (source.entries().filter_map(|entry| entry.unwrap().open).collect(), failures)
+}
+
+/// What is read of a file, and what is told of it.
+fn read(file: Open, failures: &mpsc::Receiver<Failure>) -> (Vec<u8>, Option<String>) {
+    let mut content = Vec::new();
+    file.open().unwrap().read_to_end(&mut content).unwrap();
+    (content, failures.try_recv().ok().map(|failure| failure.reason))
+}
+
+#[test]
+fn a_folder_that_is_swapped_for_a_link_leads_to_nobody_elses_file() {
+    let stage = Stage::new();
+    for folder in ["source/mine", "theirs"] {
+        fs::create_dir(stage.path(folder)).unwrap();
+        fs::write(stage.path(folder).join("file"), folder).unwrap();
+    }
+    let (mut files, failures) = walked(&stage);
+    fs::remove_dir_all(stage.source().join("mine")).unwrap();
+    symlink(stage.path("theirs"), stage.source().join("mine")).unwrap();
+    assert!(files.remove(0).open().is_err());
+    assert!(failures.try_recv().unwrap().reason.contains("replaced by another file"));
+}
+
+#[test]
+fn a_file_that_grows_is_saved_as_it_was_and_one_that_shrinks_is_named() {
+    let stage = Stage::new();
+    for name in ["grows", "shrinks", "stays"] {
+        fs::write(stage.source().join(name), "0123456789").unwrap();
+    }
+    let (files, failures) = walked(&stage);
+    fs::OpenOptions::new().append(true).open(stage.source().join("grows")).unwrap().write_all(b"more").unwrap();
+    fs::OpenOptions::new().write(true).open(stage.source().join("shrinks")).unwrap().set_len(4).unwrap();
+    let said: Vec<_> = files.into_iter().map(|file| read(file, &failures)).collect();
+    assert_eq!(said[0], (b"0123456789".to_vec(), None));
+    assert_eq!(said[1].0, b"0123");
+    assert!(said[1].1.as_ref().unwrap().contains("4 of its 10 bytes are saved"), "{said:?}");
+    assert_eq!(said[2], (b"0123456789".to_vec(), None));
+}
+
+#[test]
+fn a_file_that_the_engine_gives_up_is_named() {
+    let stage = Stage::new();
+    fs::write(stage.source().join("file"), "0123456789").unwrap();
+    let (mut files, failures) = walked(&stage);
+    let mut reader = files.remove(0).open().unwrap();
+    reader.read_exact(&mut [0; 4]).unwrap();
+    drop(reader);
+    assert!(failures.try_recv().unwrap().reason.contains("gave it up"));
+}
+
+#[test]
+fn a_first_run_that_was_cut_off_leaves_no_key_that_opens_nothing() {
+    let stage = Stage::new();
+    fs::write(stage.source().join("file"), "x").unwrap();
+    stage.backup();
+    let (whole, cut) = (stage.path("repository"), stage.path("cut"));
+    let key = fs::read_dir(whole.join("keys")).unwrap().next().unwrap().unwrap();
+    fs::create_dir_all(cut.join("keys")).unwrap();
+    fs::copy(key.path(), cut.join("keys").join(key.file_name())).unwrap();
+    let storage = Storage::Folder(cut.clone());
+    Repository::init(&storage, PASSWORD).unwrap();
+    assert_eq!(fs::read_dir(cut.join("keys")).unwrap().count(), 1);
+    Repository::open(&storage, PASSWORD).unwrap().snapshots().unwrap();
+    // One that has lost its config is not taken for one that never had data.
+    fs::remove_file(whole.join("config")).unwrap();
+    let refused = Repository::init(&Storage::Folder(whole.clone()), PASSWORD).err().unwrap().to_string();
+    assert!(refused.contains("'config' is gone"), "{refused}");
+    assert_eq!(fs::read_dir(whole.join("keys")).unwrap().count(), 1);
+}
+
 #[test]
 fn a_file_that_became_something_else_is_not_followed() {
     let stage = Stage::new();
     for name in ["gone", "link", "fifo"] {
         fs::write(stage.source().join(name), name).unwrap();
     }
-    let (sender, failures) = mpsc::channel();
-    let shared = Shared { meter: Arc::default(), stop: Arc::default(), failures: sender, tap: None };
-    let source = Source {
-        roots: vec![stage.source()],
-        excludes: globset::GlobSet::empty(),
-        own: None,
-        shared: Arc::new(shared),
-    };
-    let entries: Vec<_> = source.entries().map(Result::unwrap).filter(|entry| entry.open.is_some()).collect();
+    let (files, failures) = walked(&stage);
     for name in ["gone", "link", "fifo"] {
         fs::remove_file(stage.source().join(name)).unwrap();
     }
     symlink("/etc/passwd", stage.source().join("link")).unwrap();
     nix::unistd::mkfifo(&stage.source().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    for entry in entries {
-        assert!(entry.open.unwrap().open().is_err());
+    for file in files {
+        assert!(file.open().is_err());
     }
-    drop(source);
     let named: Vec<_> =
         failures.iter().map(|failure| failure.path.strip_prefix(stage.source()).unwrap().to_owned()).collect();
     assert_eq!(named, [Path::new("fifo"), Path::new("gone"), Path::new("link")]);

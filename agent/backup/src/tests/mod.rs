@@ -74,8 +74,8 @@ fn below(target: &Path, path: &Path) -> PathBuf {
 
 /// All that should come back of a folder: per path its kind, mode, owner, time and content.
 fn facts(root: &Path) -> BTreeMap<PathBuf, String> {
-    let mut facts = BTreeMap::new();
-    for entry in walkdir::WalkDir::new(root) {
+    let (mut facts, mut firsts) = (BTreeMap::new(), BTreeMap::new());
+    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
         let entry = entry.unwrap();
         let data = fs::symlink_metadata(entry.path()).unwrap();
         let content = if data.is_symlink() {
@@ -87,15 +87,20 @@ fn facts(root: &Path) -> BTreeMap<PathBuf, String> {
             String::new()
         };
         let attributes: Vec<_> = xattr::list(entry.path()).unwrap().filter(|_| !data.is_symlink()).collect();
+        let below = entry.path().strip_prefix(root).unwrap().to_owned();
+        // Names of one file are told by the first of them.
+        let first = firsts.entry((data.dev(), data.ino())).or_insert_with(|| below.clone());
+        let links =
+            if data.is_file() { format!("{} names, first {}", data.nlink(), first.display()) } else { String::new() };
         let fact = format!(
-            "{:o} {}:{} {}.{} {content} {attributes:?}",
+            "{:o} {}:{} {}.{} {content} {attributes:?} {links}",
             data.mode(),
             data.uid(),
             data.gid(),
             data.mtime(),
             data.mtime_nsec(),
         );
-        facts.insert(entry.path().strip_prefix(root).unwrap().to_owned(), fact);
+        facts.insert(below, fact);
     }
     facts
 }

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# The backup engine against its peers, in one run: a generated office folder, a local
+# repository each, caches dropped before each run, ours and theirs in turn, medians. Prints a
+# table; ends with 1 where a target is missed.
+#
+#   tests/bench-backup.sh [--install-peers] [--mib 1536] [--rounds 3] [--only abcd]
+#
+# KEEPWATCH_AGENT     the agent to measure (else a release build of this checkout)
+# KEEPWATCH_EXAMPLES  folder with office_folder (else built too)
+# KEEPWATCH_BENCH     folder to work in (else keepwatch/bench in the user's cache folder)
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+all=abcd
+peers="rustic-rs@0.11.2 rustic"
+source "$here/tests/bench-common.sh"
+[ $install = no ] || install_peers restic
+say_missing restic rustic
+build_what_is_missing office_folder
+write_office
+
+repositories=$work/repositories
+changing=$work/office-changing
+password=$work/password
+echo bench >"$password"
+export RESTIC_PASSWORD_FILE=$password RESTIC_CACHE_DIR=$work/restic-cache RUSTIC_PASSWORD_FILE=$password
+who=(ours)
+for peer in restic rustic; do command -v $peer >/dev/null && who+=($peer); done
+
+new() { # NAME: an empty repository
+    rm -rf "${repositories:?}/$1" "$work/restic-cache"
+    mkdir -p "$repositories"
+    case $1 in
+    ours) ;;
+    restic) restic -r "$repositories/restic" init -q ;;
+    rustic) rustic -r "$repositories/rustic" --no-cache init >/dev/null 2>&1 ;;
+    esac
+}
+backup() { # NAME FOLDER
+    case $1 in
+    ours) timed "$agent" backup --repository "$repositories/ours" --password-file "$password" --init "$2" ;;
+    restic) timed restic -r "$repositories/restic" backup -q "$2" ;;
+    rustic) timed rustic -r "$repositories/rustic" --no-cache --no-progress --log-level warn backup "$2" ;;
+    esac
+}
+size() { du -s --apparent-size --block-size=1 "$repositories/$1" | cut -f 1; }
+
+# Each measurement is of all who are there; the rows compare ours with each.
+each() { # PREFIX FUNCTION: defines PREFIX_NAME for in_turn
+    names=()
+    for name in "${who[@]}"; do
+        eval "$1_$name() { $2 $name; }"
+        names+=("$1_$name")
+    done
+}
+rows() { # PREFIX WHAT TARGET-RESTIC TARGET-RUSTIC
+    if command -v restic >/dev/null; then in_seconds "($1) $2, against restic" "$1_ours" "$1_restic" "$3"; else absent "($1) $2" restic; fi
+    if command -v rustic >/dev/null; then in_seconds "($1) $2, against rustic" "$1_ours" "$1_rustic" "$4"; else absent "($1) $2" rustic; fi
+}
+
+first() { new "$1" && drop && backup "$1" "$office"; }
+again() { backup "$1" "$office"; }
+# A week at an office: one file in 50 grows, one in 100 is written anew, 60 are added.
+a_week() { # ROUND
+    local n=0 file
+    while IFS= read -r file; do
+        n=$((n + 1))
+        if ((n % 50 == $1)); then head -c 5000 /dev/urandom >>"$file"; fi
+        if ((n % 100 == 20 + $1)); then head -c "$(stat -c %s "$file")" /dev/urandom >"$file"; fi
+    done < <(find "$changing" -type f | LC_ALL=C sort)
+    mkdir -p "$changing/week-$1"
+    for ((n = 0; n < 60; n++)); do head -c 200000 /dev/urandom >"$changing/week-$1/new-$n"; done
+}
+
+if wants a || wants b || wants d; then
+    each a first && in_turn warm "${names[@]}"
+fi
+if wants a; then
+    rows a "first backup" 0.72 1.05
+    for name in "${who[@]}"; do
+        [ "$name" = ours ] || row "    repository size, against $name, MiB" "$(mebibytes $(($(size ours) / 1024)))" \
+            "$(mebibytes $(($(size "$name") / 1024)))" "$(ratio "$(size ours)" "$(size "$name")")" "$([ "$name" = restic ] && echo 1.00 || true)"
+    done
+fi
+if wants b; then
+    each b again && in_turn drop "${names[@]}"
+    rows b "nothing has changed" 0.70 ""
+fi
+if wants c; then
+    say "A week's changes, each round on top of the last"
+    rm -rf "$changing" && cp -a "$office" "$changing"
+    for name in "${who[@]}"; do new "$name" && backup "$name" "$changing" >/dev/null && : >"$work/c_$name"; done
+    for ((round = 0; round < rounds; round++)); do
+        a_week $round
+        for name in "${who[@]}"; do drop && backup "$name" "$changing" >>"$work/c_$name"; done
+    done
+    rows c "a week's change" 0.75 ""
+    rm -rf "$changing"
+fi
+if wants d; then
+    row "(d) peak memory of a first backup, MiB" "$(mebibytes "$(peak a_ours)")" "" "$(mebibytes "$(peak a_ours)")" 200
+fi
+what_came_of_it
