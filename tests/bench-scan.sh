@@ -21,10 +21,6 @@ say_missing yr clamscan
 build_what_is_missing office_folder rule_set
 write_office
 many=$work/rules-6000
-if [ ! -e "$office.done" ]; then
-    say "Writing an office folder of $mib MiB"
-    rm -rf "$office" && "$examples/office_folder" "$office" "$mib" && touch "$office.done"
-fi
 if [ ! -e "$many.done" ]; then
     rm -rf "$many" && "$examples/rule_set" "$rules" "$many" 6000 && touch "$many.done"
 fi
