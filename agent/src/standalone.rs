@@ -9,7 +9,7 @@ pub(crate) use scan::{ScanArgs, scan};
 use clap::Args;
 use gauge::Gauge;
 use indicatif::HumanBytes;
-use keepwatch_backup::{BackupOptions, Observer, Progress, Repository, RestoreOptions, Storage, exists};
+use keepwatch_backup::{BackupOptions, LookAhead, Observer, Progress, Repository, RestoreOptions, Storage, exists};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::paths;
 use std::io::{self, Write};
@@ -119,17 +119,18 @@ impl Observer for Gauge {
 /// Backs up now.
 pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
     let (storage, password) = (args.repository.storage(), args.repository.password()?);
-    let repository = if args.init && !exists(&storage)? {
-        Repository::init(&storage, &password)?
-    } else {
-        Repository::open(&storage, &password)?
-    };
     let options = BackupOptions {
         paths: args.paths,
         excludes: args.exclude,
         host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         time: Clock::from_environment().now(),
         ..BackupOptions::default()
+    };
+    let _ahead = LookAhead::begin(&options);
+    let repository = if args.init && !exists(&storage)? {
+        Repository::init(&storage, &password)?
+    } else {
+        Repository::open(&storage, &password)?
     };
     let gauge = Gauge::new("backing up");
     let report = repository.backup(&options, &gauge)?;

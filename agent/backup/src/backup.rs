@@ -7,11 +7,12 @@ use crate::observer::{Failure, Failures, Observer, watch};
 use crate::platform;
 use crate::repository::{Repository, Snapshot, crashed, failure};
 use crate::source::{Counts, Shared, Source, TapFactory};
+use crate::stop::Stop;
 use crate::storage::Storage;
 use chrono::{DateTime, TimeDelta, Utc};
-use rustic_core::SnapshotOptions;
 use rustic_core::jiff::{Timestamp, tz::TimeZone};
 use rustic_core::repofile::SnapshotFile;
+use rustic_core::{ReadSource, SnapshotOptions};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -77,15 +78,16 @@ impl Repository {
         let (sender, failures) = mpsc::channel();
         let (meter, stop) = (Arc::clone(&self.meter), Arc::clone(&self.stop));
         let counts = Arc::<Counts>::default();
-        let shared =
-            Arc::new(Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), tap: options.tap.clone() });
+        let tap = options.tap.clone();
+        let mut shared = Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read: false, tap };
         let (labels, roots) = roots(&options.paths, &shared);
         if roots.is_empty() {
             return Err(Error::NothingToBackUp(list(&options.paths)));
         }
         let parents = parents(self.snapshots()?, &labels, options);
         let how = self.how(&parents);
-        let source = Source { roots, excludes, own: self.own_folder(), shared };
+        shared.all_is_read = parents.is_empty();
+        let source = Source { roots, excludes, own: self.own_folder(), shared: Arc::new(shared) };
         let indexed = self.run(|| self.again()?.to_indexed_ids())?;
         let (outcome, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
@@ -172,6 +174,44 @@ fn parents(all: Vec<Snapshot>, labels: &[PathBuf], options: &BackupOptions) -> V
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path: &PathBuf| Path::display(path).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Looks at all that a backup will look at, so that the disk has it ready: opening a repository
+/// takes the processor a while, on purpose, and the disk nothing. Ends with the value.
+pub struct LookAhead {
+    stop: Arc<Stop>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl LookAhead {
+    /// Begins. What goes wrong here is told by the backup.
+    pub fn begin(options: &BackupOptions) -> Self {
+        let stop = Arc::<Stop>::default();
+        let (failures, _) = mpsc::channel();
+        let shared = Shared {
+            meter: Arc::default(),
+            stop: Arc::clone(&stop),
+            failures,
+            counts: Arc::default(),
+            all_is_read: false,
+            tap: None,
+        };
+        let (_, roots) = roots(&options.paths, &shared);
+        let excludes = globs::set(&options.excludes).unwrap_or_default();
+        let source = Source { roots, excludes, own: None, shared: Arc::new(shared) };
+        let look = move || drop(source.size());
+        Self { stop, thread: thread::Builder::new().name("look-ahead".into()).spawn(look).ok() }
+    }
+}
+
+impl Drop for LookAhead {
+    fn drop(&mut self) {
+        self.stop.ask();
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to say.
+            let _ = thread.join();
+        }
+    }
 }
 
 fn snapshot_file(options: &BackupOptions) -> Result<SnapshotFile> {

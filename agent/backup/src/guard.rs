@@ -2,6 +2,7 @@
 //! own terms, and keeps a broken or cancelled backup from becoming a snapshot: rustic_core
 //! would go on reading the whole tree, and files it could not store would simply be missing.
 
+use crate::queue::Queue;
 use crate::stop::Stop;
 use crate::storage::{Objects, StorageError, name};
 use bytes::Bytes;
@@ -11,14 +12,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The storage as rustic_core sees it.
 pub(crate) struct Guard {
-    objects: Box<dyn Objects>,
+    objects: Arc<dyn Objects>,
+    packs: Queue,
     stop: Arc<Stop>,
     failure: Mutex<Option<StorageError>>,
 }
 
 impl Guard {
     pub(crate) fn new(objects: Box<dyn Objects>, stop: Arc<Stop>) -> Self {
-        Self { objects, stop, failure: Mutex::default() }
+        Self { objects: objects.into(), packs: Queue::default(), stop, failure: Mutex::default() }
+    }
+
+    /// Forgets the failures of the run before.
+    pub(crate) fn begin(&self) {
+        self.packs.begin();
+        self.take_failure();
     }
 
     /// The first failure since this was last asked.
@@ -69,7 +77,12 @@ impl WriteBackend for Guard {
         if kind == FileType::Snapshot && self.stop.wanted() {
             return self.told(Err(StorageError::Cancelled));
         }
-        let outcome = self.objects.write(kind, id, &content);
+        let stop = Arc::clone(&self.stop);
+        let outcome = match kind {
+            FileType::Pack => self.packs.send(&self.objects, *id, content, move || stop.ask()),
+            // It may name packs that are still on their way.
+            _ => self.packs.arrived().and_then(|()| self.objects.write(kind, id, &content)),
+        };
         if outcome.is_err() {
             // Each file from here on would be lost: end the walk, and with it the run.
             self.stop.ask();
@@ -141,6 +154,24 @@ mod tests {
         write(FileType::Snapshot).unwrap_err();
         assert!(matches!(guard.take_failure(), Some(StorageError::Cancelled)));
         assert!(guard.list_with_size(FileType::Snapshot).unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_index_names_a_pack_that_did_not_arrive() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("data"), "no folder").unwrap();
+        let stop = Arc::new(Stop::default());
+        let guard = Guard::new(Box::new(Folder::new(root.path())), Arc::clone(&stop));
+        let write = |kind| guard.write_bytes(kind, &Id::default(), false, b"x".to_vec().into());
+        // On its way it is as good as written, for rustic_core.
+        let _ = write(FileType::Pack);
+        write(FileType::Index).unwrap_err();
+        assert!(stop.wanted());
+        assert!(!root.path().join("index").exists());
+        write(FileType::Pack).unwrap_err();
+        guard.begin();
+        assert!(guard.take_failure().is_none());
+        write(FileType::Index).unwrap();
     }
 
     #[test]

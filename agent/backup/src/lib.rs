@@ -19,6 +19,7 @@ mod guard;
 mod meter;
 mod observer;
 mod platform;
+mod queue;
 mod repository;
 mod restore;
 mod service;
@@ -30,7 +31,7 @@ mod tests;
 mod tls;
 mod tree;
 
-pub use backup::{BackupOptions, BackupReport};
+pub use backup::{BackupOptions, BackupReport, LookAhead};
 pub use browse::{Entry, EntryKind};
 pub use error::{Error, Result};
 pub use observer::{Failure, Observer, Progress, Silent};

@@ -7,12 +7,13 @@ use crate::stop::Stop;
 use crate::storage::{Objects, Service, StorageError, name};
 use crate::tls;
 use bytes::Bytes;
-use reqwest::blocking::{Client as Http, RequestBuilder, Response};
+use reqwest::blocking::{Body, Client as Http, RequestBuilder, Response};
 use reqwest::header::{ACCEPT, RANGE, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use rustic_core::{BytesList, FileType, Id};
 use rustls::ClientConfig;
 use serde::Deserialize;
+use std::collections::VecDeque;
 use std::error::Error as _;
 use std::io::Read;
 use std::sync::Arc;
@@ -190,18 +191,32 @@ impl Objects for Client {
 
     fn write(&self, kind: FileType, id: &Id, content: &BytesList) -> Result<(), StorageError> {
         let name = name(kind, id);
-        // One part is shared, not copied, by each try.
-        let content = match content.slice() {
-            [only] => only.clone(),
-            parts => parts.concat().into(),
+        let length = content.slice().iter().map(|part| part.len() as u64).sum();
+        let post = || {
+            let parts = Parts(content.slice().iter().cloned().collect());
+            self.request(Method::POST, &name, length).body(Body::sized(parts, length))
         };
-        let post = || self.request(Method::POST, &name, content.len() as u64).body(content.clone());
         self.ask(&name, post, |_| Ok(()))
     }
 
     fn remove(&self, kind: FileType, id: &Id) -> Result<(), StorageError> {
         let name = name(kind, id);
         self.ask(&name, || self.request(Method::DELETE, &name, 0), |_| Ok(()))
+    }
+}
+
+/// An object's parts, one after the other; they are shared by each try, not copied.
+struct Parts(VecDeque<Bytes>);
+
+impl Read for Parts {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.0.front().is_some_and(Bytes::is_empty) {
+            self.0.pop_front();
+        }
+        let Some(part) = self.0.front_mut() else { return Ok(0) };
+        let taken = part.split_to(part.len().min(buffer.len()));
+        buffer[..taken.len()].copy_from_slice(&taken);
+        Ok(taken.len())
     }
 }
 

@@ -20,6 +20,9 @@ use walkdir::{DirEntry, WalkDir};
 /// The chunker asks for 4 KiB at a time.
 const BUFFER: usize = 256 * 1024;
 
+/// How much of a file the disk is asked to have ready, in bytes.
+const AHEAD: u64 = 8 << 20;
+
 /// Sees the bytes of one file as they are read.
 pub trait Tap: Send {
     /// The next bytes.
@@ -49,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) stop: Arc<Stop>,
     pub(crate) failures: Sender<Failure>,
     pub(crate) counts: Arc<Counts>,
+    /// Whether there is nothing to compare with, so that every file will be read.
+    pub(crate) all_is_read: bool,
     pub(crate) tap: Option<Arc<dyn TapFactory>>,
 }
 
@@ -229,7 +234,20 @@ impl Walk {
         let open = node.is_file().then(|| {
             self.shared.meter.files.fetch_add(1, Ordering::Relaxed);
             let (size, file) = (data.len(), platform::file_number(data));
-            Open { path: path.clone(), size, file, follow, opened: false, shared: Arc::clone(&self.shared) }
+            let mut open = Open {
+                path: path.clone(),
+                size,
+                file,
+                follow,
+                ready: None,
+                opened: false,
+                shared: Arc::clone(&self.shared),
+            };
+            if self.shared.all_is_read && size > 0 {
+                // The disk works while files before this one are chunked. What goes wrong shows later.
+                open.ready = open.open_as_walked().ok();
+            }
+            open
         });
         Some(ReadSourceEntry { path, node, open })
     }
@@ -266,6 +284,8 @@ pub(crate) struct Open {
     /// Which file it was when it was walked, where the system says so.
     file: Option<(u64, u64)>,
     follow: bool,
+    /// Open already, for the disk to begin with it.
+    ready: Option<File>,
     opened: bool,
     shared: Arc<Shared>,
 }
@@ -286,7 +306,7 @@ impl ReadSourceOpen for Open {
         if self.shared.stop.wanted() {
             return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
         }
-        let file = self.open_as_walked().map_err(|e| {
+        let file = self.ready.take().map_or_else(|| self.open_as_walked(), Ok).map_err(|e| {
             self.shared.failed(&self.path, &e);
             RusticError::with_source(ErrorKind::InputOutput, "cannot open a file", e)
         })?;
@@ -314,7 +334,10 @@ impl Open {
             Some((walked, now)) if walked != now => {
                 Err(io::Error::other("it was replaced by another file while the backup ran"))
             }
-            _ => Ok(file),
+            _ => {
+                platform::read_ahead(&file, self.size.min(AHEAD));
+                Ok(file)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Speaker;
 use crate::worker::BackupOrder;
-use keepwatch_backup::{BackupOptions, BackupReport, Error, Observer, Progress, Repository, exists};
+use keepwatch_backup::{BackupOptions, BackupReport, Error, LookAhead, Observer, Progress, Repository, exists};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::job::{Ended, JobState, Snapshot, Tally};
 use keepwatch_proto::paths;
@@ -22,6 +22,7 @@ pub(super) fn run(order: BackupOrder, speaker: &Speaker<impl Write + Send>) -> E
         time: Clock::from_environment().now(),
         ..BackupOptions::default()
     };
+    let _ahead = LookAhead::begin(&options);
     let backed_up = open(&order.storage, &order.password)
         .and_then(|repository| repository.backup(&options, &Saying { speaker, phase: "backing up" }));
     match backed_up {

@@ -54,6 +54,18 @@ pub(crate) fn device(data: &fs::Metadata) -> u64 {
     data.dev()
 }
 
+/// Has the disk begin with the first bytes of a file.
+pub(crate) fn read_ahead(file: &File, bytes: u64) {
+    #[cfg(target_os = "linux")]
+    if bytes > 0 {
+        use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+        // Where it does not work the file is read as it comes.
+        let _ = posix_fadvise(file, 0, i64::try_from(bytes).unwrap_or(0), PosixFadviseAdvice::POSIX_FADV_WILLNEED);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, bytes);
+}
+
 /// Which file it is: its file system and its number there.
 pub(crate) fn file_number(data: &fs::Metadata) -> Option<(u64, u64)> {
     Some((data.dev(), data.ino()))

@@ -82,6 +82,9 @@ pub(crate) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
     File::open(path)
 }
 
+/// Windows reads ahead by itself.
+pub(crate) fn read_ahead(_: &File, _: u64) {}
+
 /// Which file it is: what the walk learns does not tell.
 pub(crate) fn file_number(_: &fs::Metadata) -> Option<(u64, u64)> {
     None

@@ -56,8 +56,14 @@ fn what_vanishes_or_cannot_be_read_is_named_and_the_rest_saved() {
 /// The source's files as the walk found them, and the failures told from then on.
 fn walked(stage: &Stage) -> (Vec<Open>, mpsc::Receiver<Failure>) {
     let (sender, failures) = mpsc::channel();
-    let shared =
-        Shared { meter: Arc::default(), stop: Arc::default(), failures: sender, counts: Arc::default(), tap: None };
+    let shared = Shared {
+        meter: Arc::default(),
+        stop: Arc::default(),
+        failures: sender,
+        counts: Arc::default(),
+        all_is_read: false,
+        tap: None,
+    };
     let (roots, excludes) = (vec![stage.source()], globset::GlobSet::empty());
     let source = Source { roots, excludes, own: None, shared: Arc::new(shared) };
     (source.entries().filter_map(|entry| entry.unwrap().open).collect(), failures)
