@@ -151,6 +151,17 @@ try_scan() {
         >"$here_on_c/infected/下载/test.com"
     agent 1 scan 'C:\try\infected' --rules 'C:\try\rules' --output json >"$report"
     grep -oE '"rule": ?"EICAR_Test_File"' "$report" || die "the EICAR test file was not found; see $report"
+    say "Having it start with the user, and scanning what starts"
+    # wine lets a user's folders lead to this machine's own home.
+    find "$WINEPREFIX/drive_c/users" -maxdepth 2 -type l -delete
+    mv "$here_on_c/infected/下载/test.com" "$here_on_c/infected/starts with li.com"
+    wine reg add 'HKCU\Software\Microsoft\Windows\CurrentVersion\Run' /v keepwatch-try /f \
+        /d 'C:\try\infected\starts with li.com /quietly' >/dev/null
+    local code=0
+    wine "$exe" scan --quick --rules 'C:\try\rules' --no-unpack --output json >"$report" || code=$?
+    wine reg delete 'HKCU\Software\Microsoft\Windows\CurrentVersion\Run' /v keepwatch-try /f >/dev/null
+    [[ $code == 1 ]] && grep -oE '"path": ?"[^"]*starts with li.com"' "$report" ||
+        die "what starts with the user was not scanned (code $code); see $report"
 }
 
 try_backup() {

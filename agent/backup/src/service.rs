@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const DOUBTFUL_TRIES: u32 = 4;
 /// A line this slow still counts as alive.
 const BYTES_PER_SECOND: u64 = 16 * 1024;
-/// The service holds objects of at most 256 MiB; nothing larger is read into memory.
+/// Nothing larger is read into memory: listings have 90 bytes for each object.
 const MAX_ANSWER: u64 = 512 << 20;
 
 /// Small reads fetch this much: what lies behind in the pack is mostly wanted next, and each
@@ -89,7 +89,7 @@ impl Client {
             if answer.status() != StatusCode::PARTIAL_CONTENT {
                 return Err(wrong(name, "it sent the whole object where a part was asked".to_owned()));
             }
-            let content = body(name, answer)?;
+            let content = body(name, answer, wanted.into())?;
             match (length as usize..=wanted as usize).contains(&content.len()) {
                 true => Ok(content),
                 false => Err(wrong(name, format!("{} bytes instead of {length}", content.len()))),
@@ -163,7 +163,7 @@ impl Objects for Client {
         let answer = self.ask(
             &what,
             || self.request(Method::GET, &path, 64 << 20).header(ACCEPT, LIST_V2),
-            |answer| body(&what, answer),
+            |answer| body(&what, answer, MAX_ANSWER),
         )?;
         let items: Vec<Item> = serde_json::from_slice(&answer)
             .map_err(|e| StorageError::Wrong { what, why: format!("not a list of version 2: {e}") })?;
@@ -174,8 +174,8 @@ impl Objects for Client {
     fn read(&self, kind: FileType, id: &Id, range: Option<(u32, u32)>) -> Result<Bytes, StorageError> {
         let name = name(kind, id);
         let Some((offset, length)) = range else {
-            let get = || self.request(Method::GET, &name, MAX_ANSWER);
-            return self.ask(&name, get, |answer| body(&name, answer));
+            let get = || self.request(Method::GET, &name, largest(kind));
+            return self.ask(&name, get, |answer| body(&name, answer, largest(kind)));
         };
         if length == 0 {
             return Ok(Bytes::new());
@@ -264,11 +264,23 @@ fn transport(error: &reqwest::Error) -> Trouble {
     Trouble::Passing { why: deepest.map_or_else(|| error.to_string(), ToString::to_string), pause: None }
 }
 
-fn body(what: &str, answer: Response) -> Result<Bytes, Trouble> {
+/// The largest object of a kind that makes sense, in bytes; a whole pack is read by nobody but
+/// who checks restic's, of up to 128 MiB. A service that stays silent is waited for as long as
+/// so much takes over a slow line.
+fn largest(kind: FileType) -> u64 {
+    match kind {
+        FileType::Config | FileType::Key => 1 << 20,
+        FileType::Snapshot => 16 << 20,
+        FileType::Index => 64 << 20,
+        FileType::Pack => 256 << 20,
+    }
+}
+
+fn body(what: &str, answer: Response, largest: u64) -> Result<Bytes, Trouble> {
     let mut content =
         Vec::with_capacity(usize::try_from(answer.content_length().unwrap_or(0).min(64 << 20)).unwrap_or(0));
-    match answer.take(MAX_ANSWER + 1).read_to_end(&mut content) {
-        Ok(_) if content.len() as u64 > MAX_ANSWER => Err(wrong(what, "the answer is too large".to_owned())),
+    match answer.take(largest + 1).read_to_end(&mut content) {
+        Ok(_) if content.len() as u64 > largest => Err(wrong(what, "the answer is too large".to_owned())),
         Ok(_) => Ok(content.into()),
         Err(e) => Err(Trouble::Passing { why: e.to_string(), pause: None }),
     }

@@ -102,7 +102,7 @@ impl ReadSource for Source {
             ancestors: VecDeque::new(),
             seen: HashSet::new(),
             below: None,
-            pseudo: HashMap::new(),
+            foreign: HashMap::new(),
             describer: Describer::default(),
         }
     }
@@ -120,7 +120,7 @@ pub(crate) struct Walk {
     ancestors: VecDeque<PathBuf>,
     seen: HashSet<PathBuf>,
     below: Option<walkdir::IntoIter>,
-    pseudo: HashMap<u64, bool>,
+    foreign: HashMap<u64, bool>,
     describer: Describer,
 }
 
@@ -162,8 +162,8 @@ impl Walk {
         self.ancestors.extend(new.into_iter().rev());
         let device = fs::metadata(root).map(|data| platform::device(&data));
         if let Ok(device) = device {
-            // Who names a root in /proc means it.
-            self.pseudo.insert(device, false);
+            // Who names a root in /proc, or on a share, means it.
+            self.foreign.insert(device, false);
         }
         self.below = Some(WalkDir::new(root).sort_by(|a, b| a.file_name().cmp(b.file_name())).into_iter());
     }
@@ -183,7 +183,7 @@ impl Walk {
         let data = if is_root { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match data {
             Ok(data) => {
-                if data.is_dir() && self.is_pseudo(path, &data) {
+                if data.is_dir() && (self.is_foreign(path, &data) || !is_root && is_cache(path)) {
                     self.count_left_out();
                     self.skip_folder();
                 }
@@ -205,8 +205,8 @@ impl Walk {
         }
     }
 
-    fn is_pseudo(&mut self, path: &Path, data: &Metadata) -> bool {
-        *self.pseudo.entry(platform::device(data)).or_insert_with(|| platform::is_pseudo(path))
+    fn is_foreign(&mut self, path: &Path, data: &Metadata) -> bool {
+        *self.foreign.entry(platform::device(data)).or_insert_with(|| platform::is_foreign(path))
     }
 
     fn skip_folder(&mut self) {
@@ -269,6 +269,16 @@ impl Iterator for Walk {
             }
         }
     }
+}
+
+/// Whether programs have marked a folder as one that they can fill again by themselves
+/// (<https://bford.info/cachedir/>).
+fn is_cache(folder: &Path) -> bool {
+    const TAG: &[u8; 43] = b"Signature: 8a477f597d28d172789f06886806bc55";
+    let mut start = [0; TAG.len()];
+    let read =
+        platform::open_file(&folder.join("CACHEDIR.TAG"), false).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *TAG
 }
 
 fn failed(error: &walkdir::Error) -> Step {

@@ -2,6 +2,8 @@
 //! are, how heavy work is kept out of people's way, how a service is told to stop. No other
 //! room names a system.
 
+#[cfg(any(windows, test))]
+mod command_line;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

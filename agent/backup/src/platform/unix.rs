@@ -71,9 +71,10 @@ pub(crate) fn file_number(data: &fs::Metadata) -> Option<(u64, u64)> {
     Some((data.dev(), data.ino()))
 }
 
-/// Whether a folder's file system is the kernel's talk rather than anyone's files.
+/// Whether a folder's file system is none of this PC's disks: the kernel's talk rather than
+/// anyone's files, or another machine's, which is backed up there.
 #[cfg(target_os = "linux")]
-pub(crate) fn is_pseudo(folder: &Path) -> bool {
+pub(crate) fn is_foreign(folder: &Path) -> bool {
     // From the kernel's magic.h; tmpfs is not among them, people keep files there.
     const KERNEL: [i64; 19] = [
         0x9fa0,
@@ -96,12 +97,17 @@ pub(crate) fn is_pseudo(folder: &Path) -> bool {
         0x6759_6969,
         0x6e73_6673,
     ];
-    nix::sys::statfs::statfs(folder).is_ok_and(|s| KERNEL.contains(&s.filesystem_type().0))
+    // NFS, SMB in three versions, AFS, Coda, Ceph, NCP.
+    const NETWORK: [i64; 8] = [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x5346_414f, 0x7375_7245, 0x00c3_6400, 0x564c];
+    nix::sys::statfs::statfs(folder).is_ok_and(|s| {
+        let kind = s.filesystem_type().0;
+        KERNEL.contains(&kind) || NETWORK.contains(&kind)
+    })
 }
 
-/// Whether a folder's file system is the kernel's talk rather than anyone's files.
+/// Whether a folder's file system is none of this PC's disks.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn is_pseudo(_: &Path) -> bool {
+pub(crate) fn is_foreign(_: &Path) -> bool {
     false
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn device(_: &fs::Metadata) -> u64 {
 }
 
 /// Whether a folder's file system is the kernel's talk rather than anyone's files.
-pub(crate) fn is_pseudo(_: &Path) -> bool {
+pub(crate) fn is_foreign(_: &Path) -> bool {
     false
 }
 

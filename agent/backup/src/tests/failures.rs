@@ -171,8 +171,28 @@ fn with_nothing_there_is_no_snapshot() {
 
 #[test]
 fn the_kernels_file_systems_are_not_entered() {
-    assert!(crate::platform::is_pseudo(Path::new("/proc")));
-    assert!(!crate::platform::is_pseudo(&std::env::temp_dir()));
+    assert!(crate::platform::is_foreign(Path::new("/proc")));
+    assert!(!crate::platform::is_foreign(&std::env::temp_dir()));
+}
+
+#[test]
+fn a_cache_is_saved_empty_unless_it_is_named_itself() {
+    let stage = Stage::new();
+    for (folder, tag) in [
+        ("cache", "Signature: 8a477f597d28d172789f06886806bc55\n# made by a test"),
+        ("no cache", "Signature: something else, and longer than the right one is"),
+    ] {
+        fs::create_dir(stage.source().join(folder)).unwrap();
+        fs::write(stage.source().join(folder).join("CACHEDIR.TAG"), tag).unwrap();
+        fs::write(stage.source().join(folder).join("file"), "x").unwrap();
+    }
+    let report = stage.backup();
+    assert_eq!((report.failed, report.left_out, report.snapshot.files), (0, 1, 2), "{report:?}");
+    assert_eq!(stage.restore("latest", "out").failures, []);
+    assert!(stage.restored("out").join("no cache/file").exists());
+    assert_eq!(fs::read_dir(stage.restored("out").join("cache")).unwrap().count(), 0);
+    let named = BackupOptions { paths: vec![stage.source().join("cache")], ..stage.options() };
+    assert_eq!(stage.repository.backup(&named, &Silent).unwrap().snapshot.files, 2);
 }
 
 /// Cancels at once.

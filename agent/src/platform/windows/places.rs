@@ -1,11 +1,13 @@
-//! Where malware is met first: the programs that run, start-up folders, temporary folders,
-//! downloads, scheduled tasks. What starts from the registry or is loaded into a program is
-//! not looked up: it is met by a full scan.
+//! Where malware is met first: the programs that run, what starts with the system or with a
+//! user, temporary folders, downloads, scheduled tasks. What is loaded into a program is not
+//! looked up: it is met by a full scan.
 
+use crate::platform::command_line;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::windows::ffi::OsStringExt;
 use std::path::PathBuf;
+use windows_registry::{Key, LOCAL_MACHINE, USERS};
 
 const OF_THE_SYSTEM: [&str; 3] =
     [r"C:\ProgramData\Microsoft\Windows\Start Menu\Programs\StartUp", r"C:\Windows\Temp", r"C:\Windows\System32\Tasks"];
@@ -32,8 +34,41 @@ pub(crate) fn quick_places() -> Vec<PathBuf> {
     let of_the_system = OF_THE_SYSTEM.iter().map(PathBuf::from);
     let homes = super::user_folders();
     let of_users = homes.iter().flat_map(|home| OF_A_USER.iter().map(|place| home.join(place)));
-    let places = of_the_system.chain(std::env::var_os("TEMP").map(PathBuf::from)).chain(of_users).chain(programs());
+    let places = of_the_system.chain(std::env::var_os("TEMP").map(PathBuf::from)).chain(of_users);
+    let places = places.chain(programs()).chain(starting());
     places.filter(|place| place.exists()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Keys whose values are command lines, below the system's and each user's software.
+const STARTING: [&str; 4] = [
+    r"Microsoft\Windows\CurrentVersion\Run",
+    r"Microsoft\Windows\CurrentVersion\RunOnce",
+    r"Wow6432Node\Microsoft\Windows\CurrentVersion\Run",
+    r"Wow6432Node\Microsoft\Windows\CurrentVersion\RunOnce",
+];
+const SERVICES: &str = r"SYSTEM\CurrentControlSet\Services";
+
+/// Files that start by the registry's word: with the system, with a user, as a service.
+fn starting() -> Vec<PathBuf> {
+    let users: Vec<Key> = match USERS.keys() {
+        Ok(names) => names.filter_map(|name| USERS.open(format!(r"{name}\Software")).ok()).collect(),
+        Err(_) => vec![],
+    };
+    let mut commands = Vec::new();
+    for software in LOCAL_MACHINE.open("SOFTWARE").into_iter().chain(users) {
+        for key in STARTING.iter().filter_map(|name| software.open(name).ok()) {
+            let values = key.values().into_iter().flatten();
+            commands.extend(values.filter_map(|(_, value)| String::try_from(value).ok()));
+        }
+    }
+    if let Ok(services) = LOCAL_MACHINE.open(SERVICES) {
+        let names = services.keys().into_iter().flatten();
+        commands.extend(names.filter_map(|name| services.open(name).ok()?.get_string("ImagePath").ok()));
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    let paths = commands.iter().flat_map(|command| command_line::paths(command, variable)).map(PathBuf::from);
+    // Where a path with blanks is cut short a folder may be met.
+    paths.filter(|path| path.is_file()).collect()
 }
 
 /// Files of the programs that run, as far as the system tells.
