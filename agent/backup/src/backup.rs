@@ -54,7 +54,8 @@ pub struct BackupReport {
     pub files_changed: u64,
     /// Files taken over unread.
     pub files_unchanged: u64,
-    /// Files and folders left out on purpose: by a pattern, or since the kernel makes them up.
+    /// Files and folders left out on purpose: by a pattern, as a cache, or since they lie on a
+    /// file system that is none of this PC's disks.
     /// A folder counts once, with all that is in it.
     pub left_out: u64,
     /// Bytes of all files in the snapshot.
@@ -110,7 +111,7 @@ impl Repository {
         how.parent_opts.parents = parents.iter().map(|parent| parent.id.clone()).collect();
         how.parent_opts.force = parents.is_empty();
         // What was there last time is estimate enough; a walk of its own costs every backup.
-        let expected: u64 = parents.iter().map(|parent| parent.bytes).sum();
+        let expected = parents.iter().map(|parent| parent.bytes).max().unwrap_or(0);
         how.no_scan = expected > 0;
         self.meter.total.store(expected, Ordering::Relaxed);
         how

@@ -112,7 +112,12 @@ impl Objects for Folder {
             temporary.write_all(part).map_err(failed)?;
         }
         temporary.as_file().sync_all().map_err(failed)?;
-        temporary.persist(&path).map_err(|e| failed(e.error))?;
+        if kind == FileType::Config {
+            // It comes once: who made the repository has its key.
+            temporary.persist_noclobber(&path).map_err(|e| failed(e.error))?;
+        } else {
+            temporary.persist(&path).map_err(|e| failed(e.error))?;
+        }
         platform::sync_folder(folder).map_err(failed)
     }
 

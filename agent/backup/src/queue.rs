@@ -4,6 +4,7 @@
 
 use crate::storage::{Objects, StorageError};
 use rustic_core::{BytesList, FileType, Id};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -47,7 +48,10 @@ impl Queue {
         drop(here);
         let (objects, shared) = (Arc::clone(objects), Arc::clone(&self.state));
         let work = move || {
-            let written = objects.write(FileType::Pack, &id, &content);
+            let write = AssertUnwindSafe(|| objects.write(FileType::Pack, &id, &content));
+            let crashed =
+                |_| Err(StorageError::Disk { what: "store a pack".into(), why: "the storage crashed".into() });
+            let written = catch_unwind(write).unwrap_or_else(crashed);
             drop(content);
             let (state, changed) = &*shared;
             let mut here = lock(state);
@@ -59,12 +63,16 @@ impl Queue {
             changed.notify_all();
         };
         thread::Builder::new().name("pack".into()).spawn(work).map(drop).map_err(|e| {
-            lock(state).in_flight -= 1;
-            StorageError::Disk { what: "start a thread".into(), why: e.to_string() }
+            let error = StorageError::Disk { what: "start a thread".into(), why: e.to_string() };
+            let mut here = lock(state);
+            here.in_flight -= 1;
+            here.failed.get_or_insert(error.clone());
+            changed.notify_all();
+            error
         })
     }
 
-    /// Waits until all have arrived, or the first failure is known.
+    /// Waits until none is on its way any more; fails where one did not arrive.
     pub(crate) fn arrived(&self) -> Result<(), StorageError> {
         let (state, changed) = &*self.state;
         let waiting = changed.wait_while(lock(state), |s| s.in_flight > 0);

@@ -74,6 +74,10 @@ fn remove_unfinished(objects: &dyn Objects, storage: &Storage) -> Result<()> {
         }
     }
     for (key, _) in list(FileType::Key)? {
+        if objects.config()?.is_some() {
+            // Somebody else was quicker.
+            return Err(Error::AlreadyThere(storage.location()));
+        }
         objects.remove(FileType::Key, &key)?;
     }
     Ok(())
@@ -183,9 +187,10 @@ impl Repository {
 
     /// Starts a run with clean counters, no wish to stop and no failure.
     pub(crate) fn begin(&self) {
+        // First: what is still on its way from the run before may ask to stop.
+        self.guard.begin();
         self.stop.reset();
         self.meter.reset();
-        self.guard.begin();
     }
 
     /// Calls rustic_core: its panics and errors become ours.

@@ -201,7 +201,11 @@ impl Objects for Client {
 
     fn remove(&self, kind: FileType, id: &Id) -> Result<(), StorageError> {
         let name = name(kind, id);
-        self.ask(&name, || self.request(Method::DELETE, &name, 0), |_| Ok(()))
+        match self.ask(&name, || self.request(Method::DELETE, &name, 0), |_| Ok(())) {
+            // An answer may have been lost.
+            Err(StorageError::Missing(_)) => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 

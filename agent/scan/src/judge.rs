@@ -27,6 +27,8 @@ const WINDOWS_TIME: Duration = Duration::from_secs(600);
 const MOST_SEEN: usize = 400_000;
 /// Objects of one scan for which the rule is looked for that made them slow.
 const SEARCHES: usize = 3;
+/// Larger objects are not kept for it.
+const SEARCHED_BYTES: usize = 64 << 20;
 
 /// What all threads of a scan share.
 pub(crate) struct Shared<'s> {
@@ -71,18 +73,29 @@ impl Shared<'_> {
     }
 }
 
+/// An object over which the rules took too long.
+struct Slow {
+    file: PathBuf,
+    inside: String,
+    names: Names,
+    bytes: Vec<u8>,
+    took: Duration,
+}
+
 /// One of the threads.
 pub(crate) struct Judge<'s> {
     shared: &'s Shared<'s>,
     thread: usize,
     scanner: Option<Scanner<'s>>,
     buffer: Vec<u8>,
+    /// What a slow rule is to be looked for in, once no time limit of the object runs.
+    slow: Option<Slow>,
     owners: HashMap<u32, String>,
 }
 
 impl<'s> Judge<'s> {
     pub(crate) fn new(shared: &'s Shared<'s>, thread: usize) -> Self {
-        Self { shared, thread, scanner: None, buffer: Vec::new(), owners: HashMap::new() }
+        Self { shared, thread, scanner: None, buffer: Vec::new(), slow: None, owners: HashMap::new() }
     }
 
     /// Judges a file and says what became of it. Returns how long it took.
@@ -98,6 +111,7 @@ impl<'s> Judge<'s> {
         if self.buffer.capacity() > FREE_OF_CHARGE + 1 {
             self.buffer = Vec::new();
         }
+        self.find_slow_rule();
         let took = started.elapsed();
         tally.ends(self.thread, &task.path, took);
         took
@@ -149,6 +163,7 @@ impl<'s> Judge<'s> {
         let (mut trouble, mut ends) = (None, Instant::now() + WINDOWS_TIME);
         let reading = opened.read_windows(&mut buffer, &mut |_, window| {
             let asked = Instant::now();
+            self.find_slow_rule();
             if !shared.tally.carry_on() {
                 return false;
             }
@@ -257,21 +272,24 @@ impl<'s> Judge<'s> {
         let began = Instant::now();
         let said = scanner.scan(names, bytes);
         let took = began.elapsed();
-        if slow::is_slow(took, bytes.len()) {
-            self.find_slow_rule(path, inside, names, bytes, took);
+        let first = self.slow.is_none() && bytes.len() <= SEARCHED_BYTES;
+        if first && slow::is_slow(took, bytes.len()) {
+            let (file, inside, names) = (path.to_owned(), inside.to_owned(), names.clone());
+            self.slow = Some(Slow { file, inside, names, bytes: bytes.to_vec(), took });
         }
         said
     }
 
-    fn find_slow_rule(&self, path: &Path, inside: &str, names: &Names, bytes: &[u8], took: Duration) {
+    /// Looks for the rule that made an object slow, if one was.
+    fn find_slow_rule(&mut self) {
         let Shared { tally, rules, searches, .. } = self.shared;
+        let Some(Slow { file, inside, names, bytes, took }) = self.slow.take() else { return };
         if searches.fetch_add(1, Ordering::Relaxed) >= SEARCHES {
             return;
         }
         // Where the sources are gone there is nothing to try.
         let Ok(sources) = rules.sources() else { return };
-        if let Some((rule, namespace, took)) = slow::blame(sources, names, bytes, took, &|| tally.carry_on()) {
-            let (file, inside) = (path.to_owned(), inside.to_owned());
+        if let Some((rule, namespace, took)) = slow::blame(sources, &names, &bytes, took, &|| tally.carry_on()) {
             tally.slow_rule(SlowRule { rule, namespace, file, inside, took });
         }
     }
@@ -309,6 +327,8 @@ impl Visitor for Inside<'_, '_> {
     }
 
     fn carry_on(&mut self) -> bool {
+        // What passes here is not the object's time.
+        self.judge.find_slow_rule();
         let carry_on = self.judge.shared.tally.carry_on();
         self.called_off |= !carry_on;
         carry_on

@@ -16,6 +16,8 @@ use yara_x_parser::cst::SyntaxKind;
 /// What an object may take whatever its size, and for each MiB on top: several times what the
 /// largest public sets need on a ten years old PC.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(50));
+/// Larger rule files are left out of the search: taken apart they need many times their size.
+const LARGEST: usize = 4 << 20;
 /// Rules tried together.
 const GROUP: usize = 64;
 /// What one try may take.
@@ -129,6 +131,9 @@ impl Search<'_> {
 
 /// The rules of a file and where each stands.
 fn take_apart(file: &RuleFile) -> Option<Parsed<'_>> {
+    if file.source.len() > LARGEST {
+        return None;
+    }
     let root = Parser::new(file.source.as_bytes()).try_into_cst().ok()?.root();
     let mut parsed = Parsed { file, imports: String::new(), rules: vec![] };
     for node in root.children() {

@@ -4,10 +4,14 @@
 /// Paths that one command line gives rise to, at most.
 const MOST: usize = 64;
 
+/// The longest command line that Windows has; users write their own.
+const LONGEST: usize = 32 << 10;
+
 /// Every path that the command line may mean; most do not exist. `variable` gives what stands
 /// for `%NAME%`.
 pub(super) fn paths(command: &str, variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let command = expanded(command.trim(), variable);
+    let command = command.trim();
+    let command = expanded(&command[..command.floor_char_boundary(LONGEST)], variable);
     let mut found = Vec::new();
     for (start, _) in command.char_indices() {
         let rest = &command[start..];
@@ -48,6 +52,9 @@ fn expanded(text: &str, variable: impl Fn(&str) -> Option<String>) -> String {
     let mut rest = text.as_str();
     while let Some((before, after)) = rest.split_once('%') {
         out.push_str(before);
+        if out.len() > LONGEST {
+            return out;
+        }
         match after.split_once('%').and_then(|(name, after)| Some((variable(name)?, after))) {
             Some((value, after)) => {
                 out.push_str(&value);
@@ -88,8 +95,18 @@ mod tests {
 
     #[test]
     fn nothing_that_is_written_there_makes_it_fail_or_flood() {
-        for odd in ["", "\"", "%", "%%", r"C:\", "守备", r"\SystemRoo守", &r"C:\a ".repeat(10_000), &"%".repeat(9999)]
-        {
+        for odd in [
+            "",
+            "\"",
+            "%",
+            "%%",
+            r"C:\",
+            "守备",
+            r"\SystemRoo守",
+            &r"C:\a ".repeat(10_000),
+            &"%".repeat(9999),
+            &"%x%".repeat(100_000),
+        ] {
             assert!(paths(odd, |_| Some("C:\\".to_owned())).len() <= MOST, "{odd}");
         }
     }

@@ -226,9 +226,13 @@ impl FolderStore {
         let incoming = self.root.join(INCOMING);
         let (file, temporary) = blocking(move || Ok(NamedTempFile::new_in(incoming)?.into_parts())).await?;
         let (hash, length) = receive(file, body, object.limit()).await?;
-        let path = self.path(host, object);
+        let (path, keys) = (self.path(host, object), self.folder(host).join(Kind::Keys.folder()));
         let new = !self.has(host, object).await?;
         blocking(move || match object {
+            // Without a key it would be a repository that nobody can open, for good.
+            Object::Config if fs::read_dir(keys)?.next().is_none() => {
+                Err(RepositoryError::Unclear("a repository's key comes before its config"))
+            }
             Object::Config => place_config(temporary, &path, hash),
             Object::Named(_, name) if name == hash => place(temporary, &path, hash),
             Object::Named(..) => Err(RepositoryError::Corrupt),

@@ -113,6 +113,8 @@ async fn what_arrives_wrong_leaves_nothing() {
 async fn nothing_stored_is_changed_or_removed() {
     let fixture = Fixture::new(false).await;
     assert_eq!(fixture.ask(Method::HEAD, "config", &[], "").await.0, 404);
+    assert_eq!(fixture.ask(Method::POST, "config", &[], "first").await.0, 400, "no key could open it");
+    assert_eq!(fixture.ask(Method::POST, &format!("keys/{}", hash("key")), &[], "key").await.0, 200);
     assert_eq!(fixture.ask(Method::POST, "config", &[], "first").await.0, 200);
     assert_eq!(fixture.ask(Method::POST, "config", &[], "first").await.0, 200);
     assert_eq!(fixture.ask(Method::POST, "config", &[], "second").await.0, 403);

@@ -64,7 +64,7 @@ pub(crate) fn device(_: &fs::Metadata) -> u64 {
     0
 }
 
-/// Whether a folder's file system is the kernel's talk rather than anyone's files.
+/// Windows' disks hold no other machine's files; a share is a root of its own.
 pub(crate) fn is_foreign(_: &Path) -> bool {
     false
 }

@@ -56,6 +56,8 @@ impl Names {
         if let Some((path, true)) = first {
             place::check(dir, &node.name(), overwrite)?;
             if let Some(linked) = link(target, &path, dir, node, overwrite) {
+                // It is done with, as if it had been written.
+                chunk(node.meta.size)?;
                 return linked.map(|()| None);
             }
         }

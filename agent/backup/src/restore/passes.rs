@@ -327,6 +327,7 @@ impl Pass for Files<'_, '_> {
     }
 
     fn entry(&mut self, path: &Path, node: &Node) {
+        let further = names::file(node).is_some_and(|file| !self.seen.insert(file));
         let restorer = self.levels.restorer;
         let overwrite = restorer.options.overwrite;
         match self.levels.here() {
@@ -337,7 +338,7 @@ impl Pass for Files<'_, '_> {
                 restorer.placed(path, node, check(&dir, &node.name(), overwrite).map(|()| None));
             }
             Ok(Some(_)) if node.is_symlink() => {}
-            Ok(Some(_)) if names::file(node).is_some_and(|file| !self.seen.insert(file)) => {}
+            Ok(Some(_)) if further => {}
             Ok(Some(dir)) if node.is_file() => {
                 let job = Job { dir, node: node.clone(), path: path.to_owned() };
                 // The writers outlive this pass.
