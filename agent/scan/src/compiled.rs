@@ -225,10 +225,10 @@ fn forget_older(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::scanner::Scanner;
+    use crate::sources::file;
 
     fn files(word: &str) -> Vec<RuleFile> {
-        let source = format!("rule r {{ strings: $a = \"{word}\" condition: $a }}");
-        vec![RuleFile { namespace: "n".into(), path: "n.yar".into(), source }]
+        vec![file("n", &format!("rule r {{ strings: $a = \"{word}\" condition: $a }}"))]
     }
 
     fn private() -> tempfile::TempDir {
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn rules_that_do_not_compile_are_an_error_with_or_without_a_cache() {
         let folder = private();
-        let bad = vec![RuleFile { namespace: "n".into(), path: "n.yar".into(), source: "rule {".into() }];
+        let bad = vec![file("n", "rule {")];
         assert!(RuleSet::prepare(bad.clone(), Some(folder.path())).is_err());
         let said = RuleSet::prepare(bad, None).err().unwrap().to_string();
         assert!(said.contains("n.yar:1: error"), "{said}");

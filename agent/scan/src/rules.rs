@@ -165,10 +165,7 @@ fn problem(file: &RuleFile, title: &str, at: Option<(usize, String)>, fatal: boo
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    fn file(namespace: &str, source: &str) -> RuleFile {
-        RuleFile { namespace: namespace.into(), path: format!("{namespace}.yar").into(), source: source.into() }
-    }
+    use crate::sources::file;
 
     #[test]
     fn equal_names_in_different_files_do_not_clash_and_globals_are_known() {

@@ -192,11 +192,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::sources::file;
     use std::path::Path;
-
-    fn file(namespace: &str, source: &str) -> RuleFile {
-        RuleFile { namespace: namespace.into(), path: format!("{namespace}.yar").into(), source: source.into() }
-    }
 
     #[test]
     fn a_file_is_taken_apart_and_a_rule_brings_what_it_speaks_of() {

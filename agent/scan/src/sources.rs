@@ -138,6 +138,12 @@ fn read_source(path: &Path) -> Result<String, ReadRulesError> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// A rule file for tests.
+#[cfg(test)]
+pub(crate) fn file(namespace: &str, source: &str) -> RuleFile {
+    RuleFile { namespace: namespace.into(), path: format!("{namespace}.yar").into(), source: source.into() }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -19,6 +19,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
+#[cfg(test)]
+pub(crate) use {names::Names, place::file};
 
 /// Folders nest as deep as a snapshot says, within bounds; each level takes some stack.
 const STACK: usize = 64 << 20;

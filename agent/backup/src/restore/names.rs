@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 const MOST: usize = 1_000_000;
 
 /// Which file a node is a name of: its device and its number there.
-pub(super) type File = (u64, u64);
+pub(crate) type File = (u64, u64);
 
 /// The file that this is one name of several of.
 pub(super) fn file(node: &Node) -> Option<File> {
@@ -23,11 +23,11 @@ pub(super) fn file(node: &Node) -> Option<File> {
 
 /// The first names, as far as they are in place.
 #[derive(Default)]
-pub(super) struct Names(Mutex<HashMap<File, (PathBuf, Node)>>);
+pub(crate) struct Names(Mutex<HashMap<File, (PathBuf, Node)>>);
 
 impl Names {
     /// A first name is in place.
-    pub(super) fn placed(&self, file: File, path: &Path, node: &Node) {
+    pub(crate) fn placed(&self, file: File, path: &Path, node: &Node) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() < MOST {
             names.entry(file).or_insert_with(|| (path.to_owned(), node.clone()));
@@ -36,7 +36,7 @@ impl Names {
 
     /// Places a further name: as a link to the first, or, where there is none that it may be
     /// linked to, as a file.
-    pub(super) fn further(
+    pub(crate) fn further(
         &self,
         repository: &Indexed,
         target: &Dir,

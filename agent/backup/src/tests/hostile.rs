@@ -6,7 +6,7 @@ use rustic_core::repofile::{Metadata, Node, NodeType, SnapshotFile};
 use rustic_core::{ReadSource, ReadSourceEntry, RusticResult};
 use std::ffi::OsStr;
 use std::io::Cursor;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 /// Entries with any node at any place.
 #[derive(Clone)]
@@ -47,6 +47,49 @@ fn archive(stage: &Stage, entries: Vec<(PathBuf, Node)>) {
     let snapshot = SnapshotFile::default();
     let options = rustic_core::BackupOptions::default();
     indexed.archive(&options, &Crafted(entries), snapshot, &[PathBuf::from("/")]).unwrap();
+}
+
+#[test]
+fn names_that_claim_to_be_one_file_and_are_not_are_files_of_their_own() {
+    let stage = Stage::new();
+    for (name, content) in [("a", "first"), ("b", "second, another")] {
+        fs::write(stage.source().join(name), content).unwrap();
+    }
+    stage.backup();
+    let indexed = stage.repository.indexed().unwrap();
+    let tree = stage.repository.resolve("latest").unwrap().tree;
+    let nodes = ["a", "b", "a"].map(|name| tree::find(&indexed, tree, &stage.source().join(name)).unwrap().unwrap());
+    let (dir, names) = (crate::platform::Dir::root(&stage.path("out")).unwrap(), crate::restore::Names::default());
+    let mut first = nodes[0].clone();
+    (first.meta.inode, first.meta.links) = (7, 3);
+    for (place, mut node) in ["one", "two", "three"].into_iter().zip(nodes) {
+        (node.meta.inode, node.meta.links) = (7, 3);
+        place.clone_into(&mut node.name);
+        if place == "one" {
+            crate::restore::file(&indexed, &dir, &node, false, &|_| Ok(())).unwrap();
+            names.placed((0, 7), Path::new("/one"), &node);
+        } else {
+            names.further(&indexed, &dir, &dir, &node, false, &|_| Ok(())).unwrap();
+        }
+    }
+    let read = |name| fs::read_to_string(stage.path("out").join(name)).unwrap();
+    assert_eq!([read("one"), read("two"), read("three")], ["first", "second, another", "first"]);
+    let number = |name| fs::metadata(stage.path("out").join(name)).unwrap().ino();
+    assert_eq!(number("one"), number("three"));
+    assert_ne!(number("one"), number("two"));
+    // What stands in the way of a name is left alone.
+    assert!(names.further(&indexed, &dir, &dir, &renamed(&first, "one"), false, &|_| Ok(())).is_err());
+    // The first name was moved away meanwhile: the other is a copy.
+    fs::rename(stage.path("out/one"), stage.path("out/gone")).unwrap();
+    names.further(&indexed, &dir, &dir, &renamed(&first, "four"), false, &|_| Ok(())).unwrap();
+    assert_eq!(read("four"), "first");
+}
+
+/// The same file by another name.
+fn renamed(node: &Node, name: &str) -> Node {
+    let mut node = node.clone();
+    name.clone_into(&mut node.name);
+    node
 }
 
 #[test]
