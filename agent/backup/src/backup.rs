@@ -3,10 +3,11 @@
 
 use crate::error::{Error, Result};
 use crate::globs;
+use crate::inspector::Inspector;
 use crate::observer::{Failure, Failures, Observer, watch};
 use crate::platform;
 use crate::repository::{Repository, Snapshot, crashed, failure};
-use crate::source::{Counts, Shared, Source, TapFactory};
+use crate::source::{Counts, Shared, Source};
 use crate::stop::Stop;
 use crate::storage::Storage;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,9 +39,8 @@ pub struct BackupOptions {
     pub time: DateTime<Utc>,
     /// Tags for the snapshot.
     pub tags: Vec<String>,
-    /// Lets the caller see each file's bytes as they are read (one read for backup and
-    /// scan). Unchanged files are not read.
-    pub tap: Option<Arc<dyn TapFactory>>,
+    /// Who sees each file that is saved.
+    pub inspector: Option<Arc<dyn Inspector>>,
 }
 
 /// What a backup did.
@@ -58,6 +58,8 @@ pub struct BackupReport {
     /// file system that is none of this PC's disks.
     /// A folder counts once, with all that is in it.
     pub left_out: u64,
+    /// Files left out since the inspector refused them.
+    pub refused: u64,
     /// Bytes of all files in the snapshot.
     pub bytes: u64,
     /// Bytes this run added to the repository, compressed.
@@ -79,8 +81,9 @@ impl Repository {
         let (sender, failures) = mpsc::channel();
         let (meter, stop) = (Arc::clone(&self.meter), Arc::clone(&self.stop));
         let counts = Arc::<Counts>::default();
-        let tap = options.tap.clone();
-        let mut shared = Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read: false, tap };
+        let inspector = options.inspector.clone();
+        let mut shared =
+            Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read: false, inspector };
         let (labels, roots) = roots(&options.paths, &shared);
         if roots.is_empty() {
             return Err(Error::NothingToBackUp(list(&options.paths)));
@@ -195,7 +198,7 @@ impl LookAhead {
             failures,
             counts: Arc::default(),
             all_is_read: false,
-            tap: None,
+            inspector: None,
         };
         let (_, roots) = roots(&options.paths, &shared);
         let excludes = globs::set(&options.excludes).unwrap_or_default();
@@ -241,6 +244,7 @@ fn report(saved: &SnapshotFile, counts: &Counts, failures: Failures) -> BackupRe
         files_changed: summary.files_changed,
         files_unchanged: counts.unchanged.load(Ordering::Relaxed),
         left_out: counts.left_out.load(Ordering::Relaxed),
+        refused: counts.refused.load(Ordering::Relaxed),
         bytes: summary.total_bytes_processed,
         bytes_added: summary.data_added_packed,
         failed: failures.count,

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use rustic_core::BlobId;
 use rustic_core::repofile::{BlobType, Node, NodeType};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -86,6 +87,17 @@ impl Repository {
             length += content.len() as u64;
         }
         Ok(length)
+    }
+
+    /// Which content a file of a snapshot has: the SHA-256 of its blobs' ids in their order, in
+    /// hexadecimal. Files that have the same id hold the same bytes, whatever their names.
+    pub fn content_id(&self, snapshot: &str, path: &Path) -> Result<String> {
+        let (_, node) = self.node(snapshot, path)?;
+        if !node.is_file() {
+            return Err(Error::NotAFile(path.to_owned()));
+        }
+        let ids = node.content.iter().flatten().map(|id| id.to_hex().to_string());
+        Ok(hex::encode(ids.fold(Sha256::new(), |hash, id| hash.chain_update(id)).finalize()))
     }
 
     fn node(&self, snapshot: &str, path: &Path) -> Result<(std::sync::Arc<Indexed>, Node)> {

@@ -2,6 +2,7 @@
 //! only logs what it cannot read and calls the snapshot good, so that each error of walk,
 //! open and read is told from here.
 
+use crate::inspector::{Content, Inspector};
 use crate::meter::Meter;
 use crate::observer::Failure;
 use crate::platform::{self, Describer};
@@ -23,20 +24,6 @@ const BUFFER: usize = 256 * 1024;
 /// How much of a file the disk is asked to have ready, in bytes.
 const AHEAD: u64 = 8 << 20;
 
-/// Sees the bytes of one file as they are read.
-pub trait Tap: Send {
-    /// The next bytes.
-    fn bytes(&mut self, chunk: &[u8]);
-    /// The file was read to its end. Dropped without this, it was not.
-    fn end(self: Box<Self>);
-}
-
-/// Decides for each file that is read whether somebody wants to see its bytes.
-pub trait TapFactory: Send + Sync {
-    /// A tap for the file at `path`, `size` bytes long when it was walked.
-    fn tap(&self, path: &Path, size: u64) -> Option<Box<dyn Tap>>;
-}
-
 /// What is counted besides the failures.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -44,6 +31,8 @@ pub(crate) struct Counts {
     pub(crate) unchanged: AtomicU64,
     /// Files and folders left out on purpose.
     pub(crate) left_out: AtomicU64,
+    /// Files that the inspector refused.
+    pub(crate) refused: AtomicU64,
 }
 
 /// What walk and readers share with the run.
@@ -54,13 +43,30 @@ pub(crate) struct Shared {
     pub(crate) counts: Arc<Counts>,
     /// Whether there is nothing to compare with, so that every file will be read.
     pub(crate) all_is_read: bool,
-    pub(crate) tap: Option<Arc<dyn TapFactory>>,
+    pub(crate) inspector: Option<Arc<dyn Inspector>>,
 }
 
 impl Shared {
     pub(crate) fn failed(&self, path: &Path, reason: impl ToString) {
         // Nobody listens only when the run is over.
         let _ = self.failures.send(Failure { path: path.to_owned(), reason: reason.to_string() });
+    }
+
+    /// Whether a file may be in the snapshot, as far as is to be decided before it is read.
+    fn admits(&self, path: &Path) -> bool {
+        let admitted = self.all_is_read || self.inspector.as_ref().is_none_or(|inspector| inspector.admits(path));
+        if !admitted {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    /// What is saved of a file.
+    fn content(&self, path: &Path, file: File) -> io::Result<Option<Content>> {
+        match &self.inspector {
+            Some(inspector) => inspector.read(path, file),
+            None => Ok(Some(Box::new(BufReader::with_capacity(BUFFER, file)))),
+        }
     }
 }
 
@@ -231,6 +237,9 @@ impl Walk {
         if let Some(problem) = problem {
             self.shared.failed(&path, format!("its extended attributes cannot be read: {problem}"));
         }
+        if data.is_file() && !self.shared.admits(&path) {
+            return None;
+        }
         let open = node.is_file().then(|| {
             self.shared.meter.files.fetch_add(1, Ordering::Relaxed);
             let (size, file) = (data.len(), platform::file_number(data));
@@ -304,6 +313,9 @@ impl Drop for Open {
     fn drop(&mut self) {
         if !self.opened && !self.shared.stop.wanted() {
             self.shared.counts.unchanged.fetch_add(1, Ordering::Relaxed);
+            if let Some(inspector) = &self.shared.inspector {
+                inspector.unchanged(&self.path);
+            }
         }
     }
 }
@@ -316,18 +328,21 @@ impl ReadSourceOpen for Open {
         if self.shared.stop.wanted() {
             return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
         }
-        let file = self.ready.take().map_or_else(|| self.open_as_walked(), Ok).map_err(|e| {
+        let file = self.ready.take().map_or_else(|| self.open_as_walked(), Ok);
+        let content = file.and_then(|file| self.shared.content(&self.path, file)).map_err(|e| {
             self.shared.failed(&self.path, &e);
             RusticError::with_source(ErrorKind::InputOutput, "cannot open a file", e)
         })?;
-        let tap = self.shared.tap.as_ref().and_then(|factory| factory.tap(&self.path, self.size));
+        let Some(content) = content else {
+            self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(RusticError::new(ErrorKind::InputOutput, "left out: the inspector refused it"));
+        };
         // Files that the kernel makes up as they are read have no size.
         let left = if self.size == 0 { u64::MAX } else { self.size };
         Ok(Reader {
-            file: BufReader::with_capacity(BUFFER, file).take(left),
+            content: content.take(left),
             size: self.size,
             path: std::mem::take(&mut self.path),
-            tap,
             told: false,
             shared: Arc::clone(&self.shared),
         })
@@ -355,10 +370,9 @@ impl Open {
 /// Reads one file, as long as it was when it was walked: what grows is saved as it was then.
 /// A read error drops the file from the snapshot, so it is told.
 pub(crate) struct Reader {
-    file: Take<BufReader<File>>,
+    content: Take<Content>,
     size: u64,
     path: PathBuf,
-    tap: Option<Box<dyn Tap>>,
     /// Whether it is known what became of it.
     told: bool,
     shared: Arc<Shared>,
@@ -367,11 +381,8 @@ pub(crate) struct Reader {
 impl Reader {
     fn ended(&mut self) {
         self.told = true;
-        if let Some(tap) = self.tap.take() {
-            tap.end();
-        }
-        if self.size > 0 && self.file.limit() > 0 {
-            let saved = self.size - self.file.limit();
+        if self.size > 0 && self.content.limit() > 0 {
+            let saved = self.size - self.content.limit();
             let why = format!("it became shorter while it was read; {saved} of its {} bytes are saved", self.size);
             self.shared.failed(&self.path, why);
         }
@@ -392,19 +403,14 @@ impl Read for Reader {
         if self.shared.stop.wanted() {
             return Err(io::Error::other("stopped"));
         }
-        match self.file.read(buffer) {
+        match self.content.read(buffer) {
             Ok(0) if !buffer.is_empty() => {
                 if !self.told {
                     self.ended();
                 }
                 Ok(0)
             }
-            Ok(read) => {
-                if let Some(tap) = &mut self.tap {
-                    tap.bytes(&buffer[..read]);
-                }
-                Ok(read)
-            }
+            Ok(read) => Ok(read),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
             Err(e) => {
                 self.told = true;

@@ -1,7 +1,7 @@
 //! How much of all files may be in memory at once, whatever the number of threads: each
 //! takes its share before it reads, and waits until there is one.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of files in memory at once; the largest that is read whole by default, and a little. A file that
 /// is larger by the caller's own limit is read all the same, while no other large one is.
@@ -20,23 +20,29 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// For one scan.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new() -> Arc<Self> {
         Self::of(IN_MEMORY)
     }
 
-    fn of(all: u64) -> Self {
-        Self { all, left: Mutex::new(all), freed: Condvar::new(), turn: Mutex::new(()) }
+    /// Of so many bytes.
+    pub(crate) fn of(all: u64) -> Arc<Self> {
+        Arc::new(Self { all, left: Mutex::new(all), freed: Condvar::new(), turn: Mutex::new(()) })
     }
 
     /// A share for a file of so many bytes. A thread holds one at a time.
-    pub(crate) fn share(&self, bytes: u64) -> Share<'_> {
-        let bytes = if bytes <= FREE_OF_CHARGE as u64 { 0 } else { bytes.min(self.all) };
+    pub(crate) fn share(self: &Arc<Self>, bytes: u64) -> Share {
+        self.all_of(if bytes <= FREE_OF_CHARGE as u64 { 0 } else { bytes })
+    }
+
+    /// A share for so many bytes, however few.
+    pub(crate) fn all_of(self: &Arc<Self>, bytes: u64) -> Share {
+        let bytes = bytes.min(self.all);
         if bytes > 0 {
             let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
             let enough = self.freed.wait_while(self.left(), |left| *left < bytes);
             *enough.unwrap_or_else(PoisonError::into_inner) -= bytes;
         }
-        Share { budget: self, bytes }
+        Share { budget: Arc::clone(self), bytes }
     }
 
     fn left(&self) -> MutexGuard<'_, u64> {
@@ -45,12 +51,12 @@ impl Budget {
 }
 
 /// What one file takes; given back when dropped.
-pub(crate) struct Share<'b> {
-    budget: &'b Budget,
+pub(crate) struct Share {
+    budget: Arc<Budget>,
     bytes: u64,
 }
 
-impl Drop for Share<'_> {
+impl Drop for Share {
     fn drop(&mut self) {
         if self.bytes > 0 {
             *self.budget.left() += self.bytes;

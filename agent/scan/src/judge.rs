@@ -1,8 +1,9 @@
 //! One thread's work: a file is opened, read, judged by the rules, opened up, and what lies
 //! in it judged in turn.
 
-use crate::budget::{Budget, FREE_OF_CHARGE};
+use crate::budget::{Budget, FREE_OF_CHARGE, Share};
 use crate::compiled::RuleSet;
+use crate::handed::Worst;
 use crate::identity::Identity;
 use crate::names::{Names, asks};
 use crate::platform;
@@ -18,7 +19,8 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A file that is read in windows is given up after this, pauses left out.
@@ -40,7 +42,7 @@ pub(crate) struct Shared<'s> {
     pub(crate) fresh: bool,
     pub(crate) unpack: Option<Limits>,
     pub(crate) whole_bytes: u64,
-    pub(crate) budget: Budget,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) seen: Mutex<HashSet<ContentKey>>,
     /// How often a slow rule was looked for.
     pub(crate) searches: AtomicUsize,
@@ -51,6 +53,45 @@ pub(crate) struct Shared<'s> {
 pub(crate) struct Task {
     pub(crate) path: PathBuf,
     pub(crate) opened: Result<Opened, Unread>,
+    pub(crate) content: Content,
+    /// Where its verdict is waited for.
+    pub(crate) reply: Option<SyncSender<Worst>>,
+}
+
+impl Task {
+    /// A file that nobody has read.
+    pub(crate) fn new(path: PathBuf, opened: Result<Opened, Unread>) -> Self {
+        Self { path, opened, content: Content::OnDisk, reply: None }
+    }
+}
+
+/// Where a file's content is.
+pub(crate) enum Content {
+    OnDisk,
+    /// Read already.
+    InMemory(Whole),
+}
+
+/// A file's content, and what it takes of the budget; clones are one.
+#[derive(Clone)]
+pub(crate) struct Whole(Arc<(Vec<u8>, Share)>);
+
+impl Whole {
+    pub(crate) fn new(bytes: Vec<u8>, share: Share) -> Self {
+        Self(Arc::new((bytes, share)))
+    }
+}
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.0
+    }
+}
+
+/// What came of a file.
+pub(crate) struct Judged {
+    pub(crate) worst: Worst,
+    pub(crate) took: Duration,
 }
 
 impl Shared<'_> {
@@ -98,14 +139,23 @@ impl<'s> Judge<'s> {
         Self { shared, thread, scanner: None, buffer: Vec::new(), slow: None, owners: HashMap::new() }
     }
 
-    /// Judges a file and says what became of it. Returns how long it took.
-    pub(crate) fn judge(&mut self, task: Task, alone: bool) -> Duration {
+    /// Judges a file and says what became of it.
+    pub(crate) fn judge(&mut self, task: Task, alone: bool) -> Judged {
         let (tally, started) = (&self.shared.tally, Instant::now());
-        tally.begins(self.thread, &task.path, alone);
-        match task.opened.and_then(|opened| self.judge_opened(&task.path, opened)) {
-            Ok(Some(outcome)) => tally.judged(&task.path, &outcome),
+        let Task { path, opened, content, reply } = task;
+        tally.begins(self.thread, &path, alone);
+        let mut worst = None;
+        match opened.and_then(|opened| self.judge_opened(&path, opened, content)) {
+            Ok(Some(outcome)) => {
+                worst = outcome.found.iter().flat_map(|found| &found.matches).map(|m| m.severity).max();
+                tally.judged(&path, &outcome);
+            }
             Ok(None) => {}
-            Err(why) => tally.unread(&task.path, &why),
+            Err(why) => tally.unread(&path, &why),
+        }
+        if let Some(reply) = reply {
+            // Who asked may have given up.
+            let _ = reply.try_send(worst);
         }
         // Before the next file's share is taken: what others may take must be free.
         if self.buffer.capacity() > FREE_OF_CHARGE + 1 {
@@ -113,11 +163,11 @@ impl<'s> Judge<'s> {
         }
         self.find_slow_rule();
         let took = started.elapsed();
-        tally.ends(self.thread, &task.path, took);
-        took
+        tally.ends(self.thread, &path, took);
+        Judged { worst, took }
     }
 
-    fn judge_opened(&mut self, path: &Path, opened: Opened) -> Result<Option<Outcome>, Unread> {
+    fn judge_opened(&mut self, path: &Path, opened: Opened, content: Content) -> Result<Option<Outcome>, Unread> {
         let shared = self.shared;
         let owner = match shared.asks_for_owner() {
             true => self.owners.entry(opened.owner).or_insert_with(|| platform::owner_name(opened.owner)).clone(),
@@ -128,31 +178,37 @@ impl<'s> Judge<'s> {
             return Ok(None);
         }
         let names = Names::of(path, &owner);
-        if opened.len > shared.whole_bytes {
-            self.judge_windows(path, opened, &names).map(Some)
-        } else {
-            self.judge_whole(path, opened, &names)
-        }
+        let outcome = match content {
+            Content::InMemory(whole) => self.judge_bytes(path, &opened, &names, whole.as_ref()),
+            Content::OnDisk if opened.len > shared.whole_bytes => self.judge_windows(path, opened, &names),
+            Content::OnDisk => self.judge_whole(path, opened, &names),
+        };
+        outcome.map(Some)
     }
 
-    fn judge_whole(&mut self, path: &Path, mut opened: Opened, names: &Names) -> Result<Option<Outcome>, Unread> {
-        let shared = self.shared;
-        let _share = shared.budget.share(opened.len);
+    fn judge_whole(&mut self, path: &Path, mut opened: Opened, names: &Names) -> Result<Outcome, Unread> {
+        let _share = self.shared.budget.share(opened.len);
         let mut bytes = std::mem::take(&mut self.buffer);
         opened.read_whole(&mut bytes)?;
-        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        let outcome = self.judge_bytes(path, &opened, names, &bytes)?;
+        self.buffer = bytes;
+        Ok(outcome)
+    }
+
+    fn judge_bytes(&mut self, path: &Path, opened: &Opened, names: &Names, bytes: &[u8]) -> Result<Outcome, Unread> {
+        let shared = self.shared;
+        let digest: [u8; 32] = Sha256::digest(bytes).into();
         let asked = names.asked(shared.names_in_use);
         let content = content_key(&digest, &asked);
         let copy = !shared.fresh && shared.verdicts.as_ref().is_some_and(|v| v.content_known(&content));
         let mut outcome = Outcome { bytes: bytes.len() as u64, ..Outcome::default() };
         if !copy {
             let file_hash = hex::encode(digest);
-            self.judge_object(path, "", names, &bytes, &file_hash, &mut outcome);
-            self.open_up(path, &mut Source::bytes(&bytes), &file_hash, names.owner(), &mut outcome)?;
+            self.judge_object(path, "", names, bytes, &file_hash, &mut outcome);
+            self.open_up(path, &mut Source::bytes(bytes), &file_hash, names.owner(), &mut outcome)?;
         }
-        self.keep(&opened, &asked, &outcome, Some(content));
-        self.buffer = bytes;
-        Ok(Some(outcome))
+        self.keep(opened, &asked, &outcome, Some(content));
+        Ok(outcome)
     }
 
     fn judge_windows(&mut self, path: &Path, mut opened: Opened, names: &Names) -> Result<Outcome, Unread> {

@@ -6,6 +6,7 @@
 
 mod budget;
 mod compiled;
+mod handed;
 mod identity;
 mod judge;
 mod label;
@@ -25,11 +26,12 @@ mod verdicts;
 mod walk;
 
 pub use compiled::{ReadSources, RuleSet, RulesError, RulesId};
+pub use handed::{Hand, Handed};
 pub use keepwatch_unpack::{INSIDE, Limits};
 pub use pace::Pace;
 pub use read::{DEFAULT_WHOLE_BYTES, Skip};
 pub use rules::{Check, CompileError, Problem, Rules, check, compile};
-pub use scan::{ScanOptions, scan};
+pub use scan::{Desk, ScanOptions, scan, scan_handed};
 pub use scanner::{Match, ScanError, Scanner};
 pub use severity::Severity;
 pub use slow::SlowRule;

@@ -5,7 +5,7 @@
 use crate::identity::Identity;
 use crate::platform;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -85,14 +85,24 @@ pub(crate) fn open(path: &Path) -> Result<Opened, Unread> {
         Err(error) => return Err(platform::skip_by_open_error(&error).map_or(Unread::Io(error), Unread::Skipped)),
     };
     let metadata = file.metadata()?;
-    if let Some(skip) = platform::skip_by_metadata(&metadata) {
-        return Err(Unread::Skipped(skip));
+    match platform::skip_by_metadata(&metadata) {
+        Some(skip) => Err(Unread::Skipped(skip)),
+        None => Ok(Opened::with(file, &metadata)),
     }
-    let (identity, owner) = (platform::identity(&file, &metadata), platform::owner(&metadata));
-    Ok(Opened { file, len: metadata.len(), identity, owner })
 }
 
 impl Opened {
+    /// One that somebody else has opened.
+    pub(crate) fn of(file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self::with(file, &metadata))
+    }
+
+    fn with(file: File, metadata: &Metadata) -> Self {
+        let (identity, owner) = (platform::identity(&file, metadata), platform::owner(metadata));
+        Self { file, len: metadata.len(), identity, owner }
+    }
+
     /// Lets the disk begin before the file's turn comes.
     pub(crate) fn read_ahead(&self) {
         if self.len > 0 {
@@ -105,6 +115,16 @@ impl Opened {
         fill(&mut self.file, self.len, buffer)?;
         let same = buffer.len() as u64 == self.len && self.file.metadata()?.len() == self.len;
         if same { Ok(()) } else { Err(Unread::Changed) }
+    }
+
+    /// Fills `buffer` with the content, as far as it reached when the file was opened; one that
+    /// has become shorter ends earlier.
+    pub(crate) fn read_as_far(&mut self, buffer: &mut Vec<u8>) -> Result<(), Unread> {
+        fill(&mut self.file, self.len, buffer)?;
+        let made_up = self.len == 0 && !buffer.is_empty();
+        buffer.truncate(usize::try_from(self.len).unwrap_or(usize::MAX));
+        // What the kernel makes up as it is read has no size.
+        if made_up { Err(Unread::Changed) } else { Ok(()) }
     }
 
     /// Shows all content in windows that overlap, each with its offset, until `show` says no.

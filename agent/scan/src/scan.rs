@@ -1,17 +1,21 @@
-//! A whole scan: one thread walks, each of the others reads and judges one file at a time.
+//! A whole scan: one thread walks, or somebody else hands files over; each of the others reads
+//! and judges one file at a time.
 
 use crate::budget::Budget;
 use crate::compiled::RuleSet;
+use crate::handed::{Hand, Worst};
 use crate::judge::{Judge, Shared, Task};
 use crate::pace::Pace;
+use crate::platform;
 use crate::read::open;
+use crate::severity::Severity;
 use crate::tally::{Observer, Summary, Tally};
 use crate::tuning::Tuning;
 use crate::verdicts::{CacheError, ContentKey, Verdicts};
 use crate::walk::{ExcludeError, Excludes, Step, walk};
 use keepwatch_unpack::Limits;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -61,8 +65,21 @@ pub fn scan(
     pace: &Pace,
     observer: &dyn Observer,
 ) -> Result<Summary, ExcludeError> {
-    let started = Instant::now();
     let excludes = Excludes::new(&options.excludes)?;
+    let ((), summary) = scan_handed(rules, options, pace, observer, |desk| desk.walk(options, &excludes))?;
+    Ok(summary)
+}
+
+/// Scans what `work` hands over at the desk, until it is done; what the options say of paths
+/// concerns [`scan`] alone. Everything handed over is judged by the time this returns.
+pub fn scan_handed<R>(
+    rules: &RuleSet,
+    options: &ScanOptions,
+    pace: &Pace,
+    observer: &dyn Observer,
+    work: impl FnOnce(&Desk<'_>) -> R,
+) -> Result<(R, Summary), ExcludeError> {
+    let started = Instant::now();
     let tuned = options.tuning.ready()?;
     let (verdicts, cache_problem) = match options.verdicts.as_deref().map(|path| open_verdicts(path, rules, options)) {
         Some(Ok(verdicts)) => (Some(verdicts), None),
@@ -85,20 +102,19 @@ pub fn scan(
         searches: AtomicUsize::new(0),
         tally: Tally::new(observer, pace),
     };
-    let mut done = set_aside(&shared, &options.condemned);
-    if judge_alone(&shared, &options.suspects, &mut done, pace) {
-        judge_all(&shared, options, &excludes, &done, threads, pace);
-    }
+    let mut before = set_aside(&shared, &options.condemned);
+    judge_alone(&shared, &options.suspects, &mut before, pace);
+    let done = at_desk(&shared, before, threads, pace, work);
     let Shared { verdicts, tally, .. } = shared;
     let met = tally.met();
     let mut summary = tally.into_summary();
     if let Some(verdicts) = verdicts {
-        let totals = (!summary.cancelled).then_some(met);
+        let totals = (!summary.cancelled && !options.paths.is_empty()).then_some(met);
         summary.cache_problem = verdicts.close(&what(options), totals).err().map(|e| e.to_string());
     }
     summary.cache_problem = summary.cache_problem.or(cache_problem);
     summary.duration = started.elapsed();
-    Ok(summary)
+    Ok((done, summary))
 }
 
 fn open_verdicts(path: &Path, rules: &RuleSet, options: &ScanOptions) -> Result<Verdicts, CacheError> {
@@ -115,7 +131,7 @@ fn what(options: &ScanOptions) -> ContentKey {
     what
 }
 
-fn set_aside(shared: &Shared<'_>, condemned: &[(PathBuf, String)]) -> HashSet<PathBuf> {
+fn set_aside(shared: &Shared<'_>, condemned: &[(PathBuf, String)]) -> HashMap<PathBuf, Worst> {
     for (path, why) in condemned {
         let identity = open(path).ok().and_then(|opened| opened.identity);
         if let Some((verdicts, identity)) = shared.verdicts.as_ref().zip(identity) {
@@ -124,47 +140,40 @@ fn set_aside(shared: &Shared<'_>, condemned: &[(PathBuf, String)]) -> HashSet<Pa
         }
         shared.tally.set_aside(path, why);
     }
-    condemned.iter().map(|(path, _)| path.clone()).collect()
+    condemned.iter().map(|(path, _)| (path.clone(), None)).collect()
 }
 
-/// Judges those that a scanner may have died on, while nothing else is being judged. Returns
-/// whether to go on.
-fn judge_alone(shared: &Shared<'_>, suspects: &[PathBuf], done: &mut HashSet<PathBuf>, pace: &Pace) -> bool {
-    let to_judge: Vec<&PathBuf> = suspects.iter().filter(|path| !done.contains(*path)).collect();
-    let to_the_end = std::thread::scope(|scope| {
+/// Judges those that a scanner may have died on, while nothing else is being judged.
+fn judge_alone(shared: &Shared<'_>, suspects: &[PathBuf], before: &mut HashMap<PathBuf, Worst>, pace: &Pace) {
+    let to_judge: Vec<&PathBuf> = suspects.iter().filter(|path| !before.contains_key(*path)).collect();
+    std::thread::scope(|scope| {
         let alone = || {
             let mut judge = Judge::new(shared, 0);
             for path in to_judge {
                 if !shared.tally.carry_on() {
-                    return false;
+                    return;
                 }
-                pace.rest(judge.judge(Task { path: path.clone(), opened: open(path) }, true));
+                let judged = judge.judge(Task::new(path.clone(), open(path)), true);
+                before.insert(path.clone(), judged.worst);
+                pace.rest(judged.took);
             }
-            true
         };
+        // Where no thread is to be had there will be none for the others, and that is told.
         let judging = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, alone);
-        judging.ok().and_then(|thread| thread.join().ok()).unwrap_or(true)
+        let _ = judging.map(|thread| thread.join());
     });
-    done.extend(suspects.iter().cloned());
-    to_the_end
 }
 
-fn judge_all(
+/// Has threads judge what comes to the desk while the work is done there.
+fn at_desk<R>(
     shared: &Shared<'_>,
-    options: &ScanOptions,
-    excludes: &Excludes,
-    done: &HashSet<PathBuf>,
+    before: HashMap<PathBuf, Worst>,
     threads: usize,
     pace: &Pace,
-) {
-    let over = AtomicBool::new(false);
+    work: impl FnOnce(&Desk<'_>) -> R,
+) -> R {
     std::thread::scope(|scope| {
-        let known = shared.verdicts.as_ref().and_then(|verdicts| verdicts.totals(&what(options)));
-        match known {
-            Some((files, bytes)) => shared.tally.expect(files, bytes),
-            None => drop(scope.spawn(|| count(shared, options, excludes, &over))),
-        }
-        let (send, receive) = sync_channel::<Task>(WALK_AHEAD);
+        let (queue, receive) = sync_channel::<Task>(WALK_AHEAD);
         let receive = Arc::new(Mutex::new(receive));
         let mut readers = 0;
         for thread in 0..threads {
@@ -173,41 +182,87 @@ fn judge_all(
             readers += usize::from(std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).is_ok());
         }
         if readers == 0 {
-            // No thread is to be had; this one is.
             shared.tally.failed(Path::new("/"), "no thread can be started; free some memory");
         }
         // With the last reader gone a send must fail rather than wait.
         drop(receive);
-        for root in &options.paths {
-            if !walk(root, excludes, &mut |step| pass_on(step, shared, done, &send) && shared.tally.carry_on()) {
-                break;
-            }
-        }
-        drop(send);
-        over.store(true, Ordering::Relaxed);
-    });
+        let desk = Desk { shared, queue, before, hands: Mutex::default() };
+        let done = work(&desk);
+        desk.hands.into_inner().unwrap_or_else(PoisonError::into_inner).iter().for_each(Hand::close);
+        done
+    })
 }
 
-/// What the walk met goes where it belongs. `false` when nobody takes files any more.
-fn pass_on(step: Step, shared: &Shared<'_>, done: &HashSet<PathBuf>, send: &SyncSender<Task>) -> bool {
-    match step {
-        Step::Skipped(path, why) => shared.tally.skipped(&path, why),
-        Step::Failed(path, why) => shared.tally.failed(&path, &why),
-        Step::File(path, _) if done.contains(&path) => {}
-        Step::File(path, identity) => {
-            // Who owns it is known only to readers; where rules ask for it they look it up.
-            let known = identity.filter(|_| !shared.asks_for_owner());
-            if known.is_some_and(|identity| shared.is_known(&path, &identity, "")) {
-                return true;
-            }
-            let opened = open(&path);
-            if let Ok(opened) = &opened {
-                opened.read_ahead();
-            }
-            return send.send(Task { path, opened }).is_ok();
-        }
+/// Where files are handed over while a scan is under way.
+pub struct Desk<'s> {
+    shared: &'s Shared<'s>,
+    queue: SyncSender<Task>,
+    before: HashMap<PathBuf, Worst>,
+    hands: Mutex<Vec<Hand>>,
+}
+
+impl Desk<'_> {
+    /// A hand that takes over what somebody reads. Files in which something matches that is at
+    /// least `refuse_from` are not given back; without one all are, and none is waited for.
+    pub fn hand(&self, refuse_from: Option<Severity>) -> Hand {
+        let hand = Hand::new(self.queue.clone(), self.shared.whole_bytes, self.before.clone(), refuse_from);
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner).push(hand.clone());
+        hand
     }
-    true
+
+    /// Has files read and judged, those left out that are as they were when they were judged
+    /// before. `false` when the scan is called off.
+    pub fn judge(&self, paths: impl Iterator<Item = PathBuf>) -> bool {
+        for path in paths {
+            let identity = std::fs::symlink_metadata(&path).ok().and_then(|m| platform::identity_on_the_way(&m));
+            if !self.pass_on(Step::File(path, identity)) || !self.shared.tally.carry_on() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Finds files for itself.
+    fn walk(&self, options: &ScanOptions, excludes: &Excludes) {
+        let shared = self.shared;
+        let known = shared.verdicts.as_ref().and_then(|verdicts| verdicts.totals(&what(options)));
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            match known {
+                Some((files, bytes)) => shared.tally.expect(files, bytes),
+                None => drop(scope.spawn(|| count(shared, options, excludes, &over))),
+            }
+            for root in &options.paths {
+                if !walk(root, excludes, &mut |step| self.pass_on(step) && shared.tally.carry_on()) {
+                    break;
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// What was met goes where it belongs. `false` when nobody takes files any more.
+    fn pass_on(&self, step: Step) -> bool {
+        let shared = self.shared;
+        match step {
+            Step::Skipped(path, why) => shared.tally.skipped(&path, why),
+            Step::Failed(path, why) => shared.tally.failed(&path, &why),
+            Step::File(path, _) if self.before.contains_key(&path) => {}
+            Step::File(path, identity) => {
+                // Who owns it is known only to readers; where rules ask for it they look it up.
+                let known = identity.filter(|_| !shared.asks_for_owner());
+                if known.is_some_and(|identity| shared.is_known(&path, &identity, "")) {
+                    return true;
+                }
+                let opened = open(&path);
+                if let Ok(opened) = &opened {
+                    opened.read_ahead();
+                }
+                return self.queue.send(Task::new(path, opened)).is_ok();
+            }
+        }
+        true
+    }
 }
 
 /// A reader's life: the next file, until there is none or the scan is called off.
@@ -218,7 +273,7 @@ fn read_all(judge: &mut Judge<'_>, queue: &Mutex<Receiver<Task>>, shared: &Share
         if !shared.tally.carry_on() {
             return;
         }
-        pace.rest(judge.judge(task, false));
+        pace.rest(judge.judge(task, false).took);
     }
 }
 

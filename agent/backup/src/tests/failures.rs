@@ -3,8 +3,9 @@
 use super::*;
 use crate::error::Error;
 use crate::source::{Open, Shared, Source};
-use crate::{Tap, TapFactory};
+use crate::{Content, Inspector};
 use rustic_core::{ReadSource, ReadSourceOpen};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::sync::{Arc, mpsc};
@@ -12,12 +13,12 @@ use std::sync::{Arc, mpsc};
 /// Removes a folder once the first file of the source is read: listed by then, not yet walked.
 struct Remover(PathBuf);
 
-impl TapFactory for Remover {
-    fn tap(&self, path: &Path, _: u64) -> Option<Box<dyn Tap>> {
+impl Inspector for Remover {
+    fn read(&self, path: &Path, file: File) -> std::io::Result<Option<Content>> {
         if path.ends_with("file 000") {
             fs::remove_dir_all(&self.0).unwrap();
         }
-        None
+        Ok(Some(Box::new(file)))
     }
 }
 
@@ -32,7 +33,7 @@ fn what_vanishes_or_cannot_be_read_is_named_and_the_rest_saved() {
     let mut options = stage.options();
     // Reading this one's start fails with an I/O error, on any Linux, for root too.
     options.paths.extend([PathBuf::from("/proc/self/mem"), stage.path("missing")]);
-    options.tap = Some(Arc::new(Remover(stage.source().join("zz last"))));
+    options.inspector = Some(Arc::new(Remover(stage.source().join("zz last"))));
     let ear = Ear::default();
     let report = stage.repository.backup(&options, &ear).unwrap();
     let mut named: Vec<_> = report.failures.iter().map(|failure| failure.path.clone()).collect();
@@ -62,7 +63,7 @@ fn walked(stage: &Stage) -> (Vec<Open>, mpsc::Receiver<Failure>) {
         failures: sender,
         counts: Arc::default(),
         all_is_read: false,
-        tap: None,
+        inspector: None,
     };
     let (roots, excludes) = (vec![stage.source()], globset::GlobSet::empty());
     let source = Source { roots, excludes, own: None, shared: Arc::new(shared) };
@@ -209,10 +210,10 @@ impl Observer for Impatient {
 /// Holds every reader until the run has been told to stop.
 struct Patient(Arc<crate::stop::Stop>);
 
-impl TapFactory for Patient {
-    fn tap(&self, _: &Path, _: u64) -> Option<Box<dyn Tap>> {
+impl Inspector for Patient {
+    fn read(&self, _: &Path, file: File) -> std::io::Result<Option<Content>> {
         self.0.wait(std::time::Duration::from_secs(60));
-        None
+        Ok(Some(Box::new(file)))
     }
 }
 
@@ -220,8 +221,8 @@ impl TapFactory for Patient {
 fn a_cancelled_backup_makes_no_snapshot_and_the_next_one_works() {
     let stage = Stage::new();
     fs::write(stage.source().join("file"), vec![1; 1_000_000]).unwrap();
-    let tap = Patient(Arc::clone(&stage.repository.stop));
-    let options = BackupOptions { tap: Some(Arc::new(tap)), ..stage.options() };
+    let patient = Patient(Arc::clone(&stage.repository.stop));
+    let options = BackupOptions { inspector: Some(Arc::new(patient)), ..stage.options() };
     assert!(matches!(stage.repository.backup(&options, &Impatient), Err(Error::Cancelled)));
     assert!(stage.repository.snapshots().unwrap().is_empty());
     let report = stage.backup();

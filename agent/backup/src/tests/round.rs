@@ -1,11 +1,12 @@
 //! What goes in comes out, from the older snapshot as from the newer.
 
 use super::*;
-use crate::{EntryKind, Error, Tap, TapFactory, exists};
+use crate::{Content, EntryKind, Error, Inspector, exists};
 use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 use std::ffi::OsStr;
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -211,41 +212,85 @@ fn a_restore_takes_what_was_chosen_and_overwrites_when_told() {
     assert!(!left.iter().any(|name| name.as_bytes().starts_with(b".keepwatch")), "{left:?}");
 }
 
-/// Counts the bytes that pass.
+/// Counts files and bytes, refuses by name, and notes what has not changed.
 #[derive(Default)]
-struct Counter(Mutex<(u64, u32)>);
+struct Counter {
+    read: Mutex<(u64, u32)>,
+    unchanged: Mutex<Vec<PathBuf>>,
+    refused: Mutex<Option<&'static str>>,
+}
 
-struct OneTap(Arc<Counter>);
-
-impl Tap for OneTap {
-    fn bytes(&mut self, chunk: &[u8]) {
-        self.0.0.lock().unwrap().0 += chunk.len() as u64;
-    }
-    fn end(self: Box<Self>) {
-        self.0.0.lock().unwrap().1 += 1;
+impl Counter {
+    fn refuses(&self, path: &Path) -> bool {
+        self.refused.lock().unwrap().is_some_and(|name| path.ends_with(name))
     }
 }
 
-struct Factory(Arc<Counter>);
-
-impl TapFactory for Factory {
-    fn tap(&self, _: &Path, _: u64) -> Option<Box<dyn Tap>> {
-        Some(Box::new(OneTap(Arc::clone(&self.0))))
+impl Inspector for Counter {
+    fn admits(&self, path: &Path) -> bool {
+        !self.refuses(path)
+    }
+    fn read(&self, path: &Path, mut file: File) -> std::io::Result<Option<Content>> {
+        if self.refuses(path) {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let mut read = self.read.lock().unwrap();
+        *read = (read.0 + content.len() as u64, read.1 + 1);
+        Ok(Some(Box::new(std::io::Cursor::new(content))))
+    }
+    fn unchanged(&self, path: &Path) {
+        self.unchanged.lock().unwrap().push(path.into());
     }
 }
 
 #[test]
-fn a_tap_sees_each_byte_once() {
+fn an_inspector_sees_each_file_once_and_what_it_gives_back_is_saved() {
     let stage = Stage::new();
     fs::write(stage.source().join("a"), vec![7; 2_000_000]).unwrap();
     fs::write(stage.source().join("b"), "").unwrap();
     let counter = Arc::new(Counter::default());
-    let options = BackupOptions { tap: Some(Arc::new(Factory(Arc::clone(&counter)))), ..stage.options() };
+    let options = BackupOptions { inspector: Some(counter.clone()), ..stage.options() };
     let ear = Ear::default();
     stage.repository.backup(&options, &ear).unwrap();
-    assert_eq!(*counter.0.lock().unwrap(), (2_000_000, 2));
+    assert_eq!(*counter.read.lock().unwrap(), (2_000_000, 2));
     let last = *ear.progress.lock().unwrap().last().unwrap();
     assert_eq!(last, Progress { files: 2, bytes: 2_000_000, total_bytes: 2_000_000 });
+    assert!(counter.unchanged.lock().unwrap().is_empty());
     stage.repository.backup(&options, &Silent).unwrap();
-    assert_eq!(*counter.0.lock().unwrap(), (2_000_000, 2));
+    assert_eq!(*counter.read.lock().unwrap(), (2_000_000, 2));
+    assert_eq!(*counter.unchanged.lock().unwrap(), ["a", "b"].map(|name| stage.source().join(name)));
+    assert_eq!(stage.restore("latest", "out").failures, []);
+    assert_eq!(fs::read(stage.restored("out").join("a")).unwrap(), vec![7; 2_000_000]);
+}
+
+#[test]
+fn what_an_inspector_refuses_is_left_out_read_or_not() {
+    let stage = Stage::new();
+    for name in ["a", "b", "c"] {
+        fs::write(stage.source().join(name), name).unwrap();
+    }
+    let counter = Arc::new(Counter::default());
+    let options = BackupOptions { inspector: Some(counter.clone()), ..stage.options() };
+    // While all is read, and once one that the snapshot before has is found out.
+    for (refused, files, unchanged) in [("a", 2, 0), ("b", 2, 1)] {
+        *counter.refused.lock().unwrap() = Some(refused);
+        let report = stage.repository.backup(&options, &Silent).unwrap();
+        assert_eq!((report.refused, report.failed), (1, 0), "{report:?}");
+        assert_eq!((report.snapshot.files, report.files_unchanged), (files, unchanged));
+        assert!(stage.repository.content_id("latest", &stage.source().join(refused)).is_err());
+    }
+}
+
+#[test]
+fn files_of_the_same_content_have_the_same_id_and_others_another() {
+    let stage = Stage::new();
+    for (name, content) in [("a", "same"), ("b", "same"), ("c", "other")] {
+        fs::write(stage.source().join(name), content).unwrap();
+    }
+    let snapshot = stage.backup().snapshot.id;
+    let [a, b, c] = ["a", "b", "c"].map(|n| stage.repository.content_id(&snapshot, &stage.source().join(n)).unwrap());
+    assert!(a == b && a != c && a.len() == 64, "{a} {b} {c}");
+    assert!(matches!(stage.repository.content_id(&snapshot, &stage.source()), Err(Error::NotAFile(_))));
 }

@@ -238,10 +238,10 @@ fn a_file_that_vanishes_or_changes_is_named() {
         tally: Tally::new(&heard, &pace),
     };
     let mut judge = Judge::new(&shared, 0);
-    judge.judge(Task { path: gone.clone(), opened: open(&gone) }, false);
+    judge.judge(Task::new(gone.clone(), open(&gone)), false);
     let opened = open(&shrunk);
     fs::File::options().write(true).open(&shrunk).unwrap().set_len(3).unwrap();
-    judge.judge(Task { path: shrunk.clone(), opened }, false);
+    judge.judge(Task::new(shrunk.clone(), opened), false);
 
     let failed = heard.failed.lock().unwrap();
     let named: Vec<_> = failed.iter().map(|(path, ..)| path.clone()).collect();

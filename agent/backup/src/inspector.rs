@@ -1,0 +1,24 @@
+//! Who wants to see each file that a backup saves, so that one read serves both.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// A file's content, from its beginning.
+pub type Content = Box<dyn Read + Send>;
+
+/// Sees each file of a backup once, from several threads at a time.
+pub trait Inspector: Send + Sync {
+    /// Whether a file may be in the snapshot. Asked of each before it is known whether it will
+    /// be read, but not where all will be.
+    fn admits(&self, _path: &Path) -> bool {
+        true
+    }
+
+    /// Takes over a file that is about to be saved, and gives back what to save: its content,
+    /// or `None` to leave it out.
+    fn read(&self, path: &Path, file: File) -> io::Result<Option<Content>>;
+
+    /// The snapshot before has this file as it is; it is not read.
+    fn unchanged(&self, _path: &Path) {}
+}
