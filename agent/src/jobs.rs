@@ -10,10 +10,10 @@ use crate::config::StateDir;
 use crate::identity::Identity;
 use crate::ledger::{Cause, Ledger, LedgerError, Standing, Turn};
 use crate::media::Media;
-use crate::places::expand;
+use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Order, RestoreOrder, Worker};
+use crate::worker::{BackupOrder, Order, RestoreOrder, ScanOrder, Worker};
 use account::{Account, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
@@ -22,7 +22,7 @@ use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, Progress, RestoreSpec};
 use keepwatch_proto::paths;
-use keepwatch_proto::policy::Policy;
+use keepwatch_proto::policy::{Policy, WhenInfected};
 use keepwatch_proto::schedule::Schedule;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -237,12 +237,14 @@ impl Jobs {
         Ok(job)
     }
 
-    /// Follows a child from its start to its end; where a scan's dies, the next one.
+    /// Follows a child from its start to its end; where a scanner dies, the next one.
     async fn oversee(&self, job: JobId, mut order: Order, wishes: &mut Wishes) -> Result<Ended, LedgerError> {
         let folder = self.state.scans();
         let mut account = Account::new(job, &self.ledger, &self.progress)?;
-        let mut deaths = Deaths::default();
-        if let Order::Scan(scan) = &mut order {
+        let (mut deaths, is_scan) = (Deaths::default(), matches!(order, Order::Scan(_)));
+        // What the dead were done with counts for a scan; a backup counts what is in its snapshot.
+        let count = |deaths: Deaths| if is_scan { deaths } else { Deaths::default() };
+        if let Some(scan) = order.scan() {
             deaths = Deaths::resumed(scans::take_left(&folder, job));
             scans::after(&deaths, scan);
         }
@@ -253,17 +255,23 @@ impl Jobs {
                     account.hear_out(said, wishes, leash, kill).await?;
                     worker.how_it_ended().await
                 }
-                Err(error) => return Ok(account.close(error.to_string(), &deaths)),
+                Err(error) => return Ok(account.close(error.to_string(), &count(deaths))),
             };
-            let (Order::Scan(scan), false) = (&mut order, account.is_over()) else {
+            let (true, false) = (order.scan().is_some(), account.is_over()) else {
                 let again = "try again, and report it if it happens again";
-                return Ok(account.close(format!("the worker process died: {how}; {again}"), &deaths));
+                return Ok(account.close(format!("the worker process died: {how}; {again}"), &count(deaths)));
             };
             tracing::warn!(%job, how, "the scanner died");
-            if let Err(why) = deaths.one_more(scans::take_left(&folder, job), &how) {
-                return Ok(account.close(why, &deaths));
+            match (deaths.one_more(scans::take_left(&folder, job), &how), &mut order) {
+                (Ok(()), Order::Backup(backup)) => backup.saved = account.so_far().cloned(),
+                (Ok(()), _) => {}
+                // What cannot be scanned is to be saved all the same.
+                (Err(why), Order::Backup(backup)) if account.so_far().is_none() => {
+                    (backup.scan, backup.unscanned) = (None, why);
+                }
+                (Err(why), _) => return Ok(account.close(why, &count(deaths))),
             }
-            scans::after(&deaths, scan);
+            order.scan().into_iter().for_each(|scan| scans::after(&deaths, scan));
         }
     }
 
@@ -277,20 +285,25 @@ impl Jobs {
                             .into(),
                     );
                 };
-                let desired = self.ledger.desired().map_err(|e| e.to_string())?;
-                let policy = desired.map(|desired| desired.policy.scan).unwrap_or_default();
                 let (places, folder) = (expand(&paths)?, self.state.scans());
+                let policy = self.policy()?.scan;
                 Order::Scan(scans::order(job, places, excludes, max_file_bytes, &policy, bundle, folder))
             }
             JobSpec::Backup { paths, excludes } => {
                 let places = expand(&paths)?;
-                Order::Backup(BackupOrder {
+                let policy = self.policy()?;
+                let (scan, unscanned) = self.scan_of_backup(job, &policy);
+                Order::Backup(Box::new(BackupOrder {
                     storage: self.repository(self.identity.host),
                     password: self.identity.repository_password.clone(),
                     host: crate::enroll::facts(&self.state, "").name,
                     paths: places.paths,
                     excludes: excludes.into_iter().chain(places.excludes).collect(),
-                })
+                    scan,
+                    leave_out: policy.backup.infected == WhenInfected::LeaveOut,
+                    unscanned,
+                    saved: None,
+                }))
             }
             JobSpec::Restore(spec) => {
                 let (host, password) = self.source(&spec)?;
@@ -300,6 +313,23 @@ impl Jobs {
                 Order::Restore(RestoreOrder { storage: self.repository(host), password, spec, roots, new_folder })
             }
         })
+    }
+
+    fn policy(&self) -> Result<Policy, String> {
+        let desired = self.ledger.desired().map_err(|e| e.to_string())?;
+        Ok(desired.map(|desired| desired.policy).unwrap_or_default())
+    }
+
+    /// How what a backup saves is scanned, or why it is not though the policy asks for it.
+    fn scan_of_backup(&self, job: JobId, policy: &Policy) -> (Option<ScanOrder>, String) {
+        if !policy.backup.scan {
+            return (None, String::new());
+        }
+        let Some(bundle) = self.bundle.borrow().clone() else {
+            return (None, "no signatures are here yet; import some with 'keepwatch signatures import'".into());
+        };
+        let (nowhere, scan, folder) = (Places::default(), &policy.scan, self.state.scans());
+        (Some(scans::order(job, nowhere, vec![], scan.max_file_bytes, scan, bundle, folder)), String::new())
     }
 
     fn repository(&self, host: HostId) -> Storage {

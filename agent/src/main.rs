@@ -15,6 +15,7 @@ mod jobs;
 mod ledger;
 mod link;
 mod media;
+mod one_read;
 mod places;
 mod platform;
 mod run;
@@ -78,8 +79,9 @@ enum Command {
     /// Scan files and folders now, without a controller. Ends with 0: clean, 1: something was
     /// found, 2: not everything could be inspected.
     Scan(standalone::ScanArgs),
-    /// Back up into a repository in a folder, without a controller. Prints the snapshot's id.
-    /// Ends with 3 when some files are not in the snapshot.
+    /// Back up into a repository in a folder, without a controller; with rules, what is read is
+    /// scanned by the same read. Prints the snapshot's id. Ends with 3 when some files are not
+    /// in the snapshot, with 4 when all are and something was found or not inspected.
     Backup(standalone::BackupArgs),
     /// Restore from a repository in a folder, without a controller. Paths come to lie below
     /// the target as they are in the snapshot.

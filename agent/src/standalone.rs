@@ -1,39 +1,24 @@
 //! Scan, back up and restore without a controller: on a PC that has none, in a script, or
 //! years later when all that is left is a repository.
 
+mod backup;
 mod gauge;
 mod scan;
 
+pub(crate) use backup::{BackupArgs, backup};
 pub(crate) use scan::{ScanArgs, scan};
 
 use clap::Args;
 use gauge::Gauge;
 use indicatif::HumanBytes;
-use keepwatch_backup::{BackupOptions, LookAhead, Observer, Progress, Repository, RestoreOptions, Storage, exists};
-use keepwatch_proto::clock::Clock;
+use keepwatch_backup::{Observer, Progress, Repository, RestoreOptions, Storage};
 use keepwatch_proto::paths;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A backup or restore that is not whole.
 const PARTIAL: u8 = 3;
-
-/// What to back up, and where to.
-#[derive(Args)]
-pub(crate) struct BackupArgs {
-    /// Files and folders to back up.
-    #[arg(required = true, value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// Make the repository if there is none yet.
-    #[arg(long)]
-    init: bool,
-    /// Leave out what matches; may be given several times.
-    #[arg(long, value_name = "GLOB")]
-    exclude: Vec<String>,
-    #[command(flatten)]
-    repository: RepositoryArgs,
-}
 
 /// What to restore, and where to.
 #[derive(Args)]
@@ -114,39 +99,6 @@ impl Observer for Gauge {
     fn cancelled(&self) -> bool {
         false
     }
-}
-
-/// Backs up now.
-pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
-    let (storage, password) = (args.repository.storage(), args.repository.password()?);
-    let options = BackupOptions {
-        paths: args.paths,
-        excludes: args.exclude,
-        host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        time: Clock::from_environment().now(),
-        ..BackupOptions::default()
-    };
-    let _ahead = LookAhead::begin(&options);
-    let repository = if args.init && !exists(&storage)? {
-        Repository::init(&storage, &password)?
-    } else {
-        Repository::open(&storage, &password)?
-    };
-    let gauge = Gauge::new("backing up");
-    let report = repository.backup(&options, &gauge)?;
-    gauge.finish();
-    eprintln!(
-        "{} files ({}) in the snapshot: {} new, {} changed, {} unchanged; {} added to the repository, {} failed",
-        report.snapshot.files,
-        HumanBytes(report.bytes),
-        report.files_new,
-        report.files_changed,
-        report.files_unchanged,
-        HumanBytes(report.bytes_added),
-        report.failed
-    );
-    writeln!(io::stdout(), "{}", report.snapshot.id)?;
-    Ok(whole_or_partial(report.failed))
 }
 
 /// Restores now.

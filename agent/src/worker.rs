@@ -12,6 +12,7 @@ use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES};
 use keepwatch_proto::paths::harmless;
+use keepwatch_proto::verdict::NAMED_INFECTED;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -29,6 +30,8 @@ const LONGEST_TEXT: usize = 8 << 10;
 const LONGEST_PATH: usize = 16 << 10;
 /// Bytes of all failures that one end names, so that it fits a message.
 const ALL_FAILURES: usize = 256 << 10;
+/// Bytes of all infected files that a verdict names.
+const ALL_INFECTED: usize = 128 << 10;
 /// Most metadata of one rule.
 const MOST_METADATA: usize = 64;
 
@@ -42,6 +45,8 @@ pub(crate) enum Said {
     Detection(Detection),
     /// Something that should have been read or written and was not.
     Failure(Failure),
+    /// How the job ends if nothing more is heard: what it is for is done.
+    SoFar(Ended),
     /// The job is over.
     Ended(Ended),
     /// A bundle was judged.
@@ -208,14 +213,27 @@ pub(crate) fn bounded(said: Said) -> Said {
         Said::Failure(f) => {
             Said::Failure(Failure { path: shortened(f.path, LONGEST_PATH), reason: shortened(f.reason, LONGEST_TEXT) })
         }
-        Said::Ended(mut ended) => {
-            ended.message = shortened(ended.message, LONGEST_TEXT);
-            ended.failures.clear();
-            Said::Ended(ended)
-        }
+        Said::Ended(ended) => Said::Ended(bounded_end(ended)),
+        Said::SoFar(ended) => Said::SoFar(bounded_end(ended)),
         Said::Judged(Judgement::Bad(reason)) => Said::Judged(Judgement::Bad(shortened(reason, LONGEST_TEXT))),
         other => other,
     }
+}
+
+fn bounded_end(mut ended: Ended) -> Ended {
+    ended.message = shortened(ended.message, LONGEST_TEXT);
+    ended.failures.clear();
+    if let Some(verdict) = ended.snapshot.as_mut().and_then(|snapshot| snapshot.verdict.as_mut()) {
+        let mut left = ALL_INFECTED;
+        verdict.files.truncate(NAMED_INFECTED);
+        verdict.files.retain(|file| {
+            let bytes = file.path.len() + file.content.len() + file.rules.iter().map(String::len).sum::<usize>();
+            let fits = bytes <= left;
+            left -= if fits { bytes } else { 0 };
+            fits
+        });
+    }
+    ended
 }
 
 fn shortened(mut text: String, longest: usize) -> String {

@@ -1,6 +1,7 @@
 //! One unit of work on one host: what is asked, the states it goes through, how it ended.
 
 use crate::ids::{HostId, JobId};
+use crate::verdict::Verdict;
 use crate::{WireError, wire::agent as wire};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,9 @@ pub struct Snapshot {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What the scan that went with it says.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
 }
 
 /// How a job ended.
@@ -365,7 +369,8 @@ impl From<wire::Failure> for Failure {
 
 impl From<Snapshot> for wire::Snapshot {
     fn from(s: Snapshot) -> Self {
-        Self { id: s.id, time: s.time.timestamp_millis(), paths: s.paths, files: s.files, bytes: s.bytes }
+        let verdict = s.verdict.map(Into::into);
+        Self { id: s.id, time: s.time.timestamp_millis(), paths: s.paths, files: s.files, bytes: s.bytes, verdict }
     }
 }
 
@@ -376,7 +381,8 @@ impl TryFrom<wire::Snapshot> for Snapshot {
             return Err(WireError::bad("snapshot.id", "is not 64 hexadecimal digits"));
         }
         let time = DateTime::from_timestamp_millis(s.time).ok_or(WireError::bad("snapshot.time", "is no time"))?;
-        Ok(Self { id: s.id, time, paths: s.paths, files: s.files, bytes: s.bytes })
+        let verdict = s.verdict.map(TryInto::try_into).transpose()?;
+        Ok(Self { id: s.id, time, paths: s.paths, files: s.files, bytes: s.bytes, verdict })
     }
 }
 

@@ -14,6 +14,7 @@ pub mod pin;
 pub mod policy;
 pub mod schedule;
 pub mod token;
+pub mod verdict;
 
 /// Types of the wire, generated. They stop at the doors: everything else uses the nouns.
 pub mod wire {

@@ -1,8 +1,10 @@
 //! What a group's hosts must do. It travels with its schedule, so a PC that cannot reach
 //! the controller still scans and backs up on time.
 
+mod backup;
 mod scan;
 
+pub use backup::{BackupPolicy, WhenInfected};
 pub use scan::{Allowed, ScanPolicy};
 
 use crate::schedule::{Schedule, ScheduleError};
@@ -43,45 +45,9 @@ pub struct Policy {
     pub backup: BackupPolicy,
 }
 
-/// When and what to back up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackupPolicy {
-    /// 5-field cron expression; empty: only when asked.
-    pub schedule: String,
-    /// Folders and files; `@users` stands for every user's folder.
-    pub paths: Vec<String>,
-    /// Globs that are left out.
-    pub excludes: Vec<String>,
-}
-
 impl Default for Policy {
     fn default() -> Self {
         Self { time_zone: "Asia/Shanghai".into(), scan: ScanPolicy::default(), backup: BackupPolicy::default() }
-    }
-}
-
-/// What comes back by itself and nobody misses.
-const CACHES: [&str; 10] = [
-    "**/.cache/**",
-    "**/AppData/Local/Temp/**",
-    "**/AppData/Local/Microsoft/Windows/INetCache/**",
-    "**/AppData/Local/*/*/User Data/*/Cache/**",
-    "**/.local/share/Trash/**",
-    "**/$RECYCLE.BIN/**",
-    "**/Thumbs.db",
-    "**/node_modules/**",
-    "**/~$*",
-    "**/*.tmp",
-];
-
-impl Default for BackupPolicy {
-    fn default() -> Self {
-        Self {
-            schedule: "40 12 * * wed".into(),
-            paths: vec![USERS.into()],
-            excludes: CACHES.iter().map(ToString::to_string).collect(),
-        }
     }
 }
 
@@ -163,15 +129,7 @@ impl Policy {
 impl From<Policy> for wire::Policy {
     fn from(policy: Policy) -> Self {
         let Policy { time_zone, scan, backup } = policy;
-        Self {
-            time_zone,
-            scan: Some(scan.into()),
-            backup: Some(wire::BackupPolicy {
-                schedule: backup.schedule,
-                paths: backup.paths,
-                excludes: backup.excludes,
-            }),
-        }
+        Self { time_zone, scan: Some(scan.into()), backup: Some(backup.into()) }
     }
 }
 
@@ -180,11 +138,7 @@ impl TryFrom<wire::Policy> for Policy {
     fn try_from(policy: wire::Policy) -> Result<Self, WireError> {
         let scan = policy.scan.ok_or(WireError::missing("policy.scan"))?;
         let backup = policy.backup.ok_or(WireError::missing("policy.backup"))?;
-        let policy = Self {
-            time_zone: policy.time_zone,
-            scan: scan.try_into()?,
-            backup: BackupPolicy { schedule: backup.schedule, paths: backup.paths, excludes: backup.excludes },
-        };
+        let policy = Self { time_zone: policy.time_zone, scan: scan.try_into()?, backup: backup.try_into()? };
         policy.check().map_err(|e| WireError::bad("policy", e.to_string()))?;
         Ok(policy)
     }

@@ -149,7 +149,7 @@ impl Hand {
     }
 
     fn is_fine(&self, worst: Worst) -> bool {
-        !worst.zip(self.0.refuse_from).is_some_and(|(worst, from)| worst >= from)
+        worst.zip(self.0.refuse_from).is_none_or(|(worst, from)| worst < from)
     }
 
     /// A file that is given back to be read from the disk.

@@ -34,6 +34,8 @@ pub(super) struct Account<'a> {
     progress: &'a mpsc::Sender<Progress>,
     named: Named,
     end: Option<Ended>,
+    /// How it ends where a child dies that has done what the job is for.
+    so_far: Option<Ended>,
     last: Option<Progress>,
     called_off: bool,
     found: HashSet<[u8; 16]>,
@@ -59,12 +61,27 @@ impl<'a> Account<'a> {
         progress: &'a mpsc::Sender<Progress>,
     ) -> Result<Self, LedgerError> {
         let found = ledger.found_by(job)?.iter().take(REMEMBERED).map(key).collect();
-        Ok(Self { job, ledger, progress, named: Named::default(), end: None, last: None, called_off: false, found })
+        Ok(Self {
+            job,
+            ledger,
+            progress,
+            named: Named::default(),
+            end: None,
+            so_far: None,
+            last: None,
+            called_off: false,
+            found,
+        })
     }
 
-    /// Whether nothing more is to come: a child has said how it ended, or it was called off.
+    /// Whether nothing more is to come: a child has said how it ends, or it was called off.
     pub(super) fn is_over(&self) -> bool {
         self.end.is_some() || self.called_off
+    }
+
+    /// How it ends if no child comes further.
+    pub(super) fn so_far(&self) -> Option<&Ended> {
+        self.so_far.as_ref()
     }
 
     /// Hears a child until it says no more. One that is to wait is told so; one that is called
@@ -109,6 +126,7 @@ impl<'a> Account<'a> {
                 }
                 Said::Detection(_) => {}
                 Said::Failure(failure) => self.named.add(failure),
+                Said::SoFar(ended) => self.so_far = Some(ended),
                 Said::Ended(ended) => self.end = Some(ended),
                 Said::Judged(_) => {}
             }
@@ -134,7 +152,7 @@ impl<'a> Account<'a> {
 
     /// How the job ended; where no child has said, this is why.
     pub(super) fn close(self, why: String, deaths: &Deaths) -> Ended {
-        let mut ended = match self.end {
+        let mut ended = match self.end.or(self.so_far) {
             // Also where it was called off: it was done before that came.
             Some(ended) => ended,
             None => {

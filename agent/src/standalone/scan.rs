@@ -68,7 +68,7 @@ impl ScanArgs {
 
 /// What earlier scans have left.
 #[derive(Args)]
-struct CacheArgs {
+pub(super) struct CacheArgs {
     /// Folder for compiled rules and verdicts; one of the user's own unless given.
     #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
     cache: Option<PathBuf>,
@@ -77,12 +77,12 @@ struct CacheArgs {
     no_cache: bool,
     /// Judge every file anew, also those that have not changed.
     #[arg(long)]
-    fresh: bool,
+    pub(super) fresh: bool,
 }
 
 impl CacheArgs {
     /// The folder, made if there is none. Without one a scan only takes longer.
-    fn folder(&self) -> Option<PathBuf> {
+    pub(super) fn folder(&self) -> Option<PathBuf> {
         if self.no_cache {
             return None;
         }
@@ -115,9 +115,9 @@ pub(crate) fn scan(args: ScanArgs) -> Result<ExitCode, StandaloneError> {
         fresh: args.cache.fresh,
         ..ScanOptions::default()
     };
-    let heard = Heard { gauge: Gauge::new("scanning"), json: args.output == Output::Json };
+    let how = if args.output == Output::Json { How::Json } else { How::Lines };
+    let heard = Told { gauge: Gauge::new("scanning"), how };
     let summary = keepwatch_scan::scan(&rules, &options, &Pace::new(args.cpu), &heard)?;
-    heard.gauge.finish();
     heard.end(&summary);
     Ok(match &summary {
         s if s.detected > 0 => ExitCode::from(FOUND),
@@ -128,15 +128,31 @@ pub(crate) fn scan(args: ScanArgs) -> Result<ExitCode, StandaloneError> {
 
 /// What the engine says: for people as lines, for programs as one JSON object a line, as it
 /// comes, so that a scan of any length holds nothing back.
-struct Heard {
+pub(super) struct Told {
     gauge: Gauge,
-    json: bool,
+    how: How,
 }
 
-impl Heard {
+/// Where what is found goes, and how.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// To stdout, for people.
+    Lines,
+    /// To stdout, for programs.
+    Json,
+    /// To stderr: stdout is for something else.
+    Aside,
+}
+
+impl Told {
+    /// Tells all of it on stderr.
+    pub(super) fn aside(gauge: Gauge) -> Self {
+        Self { gauge, how: How::Aside }
+    }
+
     fn uninspected(&self, path: &Path, inside: &str, reason: &str) {
         let path = object(path, inside);
-        if self.json {
+        if self.how == How::Json {
             self.tell(&json!({ "type": "not_inspected", "path": path, "reason": reason }));
         } else {
             self.gauge.say(&format!("not inspected: {path}: {reason}"));
@@ -147,14 +163,16 @@ impl Heard {
         self.gauge.print_json(&object.to_string());
     }
 
-    fn end(self, summary: &Summary) {
+    /// Tells how it ended.
+    pub(super) fn end(self, summary: &Summary) {
+        self.gauge.finish();
         let Summary { files, bytes, clean, detected, unchanged, skipped, unread, failed, unopened, .. } = *summary;
         if let Some(problem) = &summary.cache_problem {
             eprintln!("{problem}");
         }
         let seconds = summary.duration.as_secs_f64();
         let per_second = (bytes as f64 / seconds.max(0.001)) as u64;
-        if self.json {
+        if self.how == How::Json {
             let slowest = summary.slowest.iter();
             let slowest: Vec<_> = slowest
                 .map(|(path, took)| json!({ "path": paths::of_path(path), "seconds": took.as_secs_f64() }))
@@ -192,11 +210,11 @@ impl Heard {
     }
 }
 
-impl Observer for Heard {
+impl Observer for Told {
     fn detected(&self, found: &Found) {
         let path = object(&found.file, &found.inside);
         for matched in &found.matches {
-            if self.json {
+            if self.how == How::Json {
                 let metadata: serde_json::Map<String, Value> =
                     matched.metadata.iter().map(|(k, v)| (k.clone(), v.clone().into())).collect();
                 self.tell(&json!({
@@ -205,7 +223,8 @@ impl Observer for Heard {
                     "size": found.size, "sha256": found.sha256,
                 }));
             } else {
-                self.gauge.print(&format!("{:<8} {}  {path}", matched.severity.as_str(), matched.rule));
+                let line = format!("{:<8} {}  {path}", matched.severity.as_str(), matched.rule);
+                if self.how == How::Aside { self.gauge.say(&line) } else { self.gauge.print(&line) }
             }
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let speaker = Speaker::new(io::stdout());
     let last = match order {
         Order::Scan(order) => Said::Ended(scan::run(order, &speaker, tell, heard)),
-        Order::Backup(order) => Said::Ended(backup::run(order, &speaker)),
+        Order::Backup(order) => Said::Ended(backup::run(*order, &speaker, tell, heard)),
         Order::Restore(order) => Said::Ended(restore::run(order, &speaker)),
         Order::Bundle(order) => Said::Judged(bundle::run(&order)),
     };

@@ -3,6 +3,7 @@
 mod ending;
 mod saying;
 
+pub(super) use ending::in_words;
 pub(crate) use saying::object;
 
 use super::Speaker;
@@ -35,24 +36,40 @@ pub(super) fn run(
     if order.paths.is_empty() {
         return Ended::failed("none of the places to scan exists on this PC now; name others in the policy");
     }
-    // Without it a worker that dies costs the scan, and nothing else.
-    let at_work = AtWork::begin(&at_work::file(&order.folder), order.job);
-    let at_work = at_work.inspect_err(|error| tracing::warn!("it cannot be written what is judged: {error}")).ok();
-    let pace = Pace::new(order.cpu_percent);
-    let observer = Saying::new(speaker, order.job, order.bundle.version, at_work);
-    let (courtesy, options) = (order.courtesy, options(order));
-    let summary = std::thread::scope(|scope| {
-        let (pace, observer) = (&pace, &observer);
-        scope.spawn(move || courtesy::watch(courtesy, pace, &heard, |phase| observer.waits(phase)));
-        let summary = keepwatch_scan::scan(&rules, &options, pace, observer);
-        // It listens, unless it has gone before.
-        let _ = tell.send(Heard::Over);
-        summary
+    let summary = attended(order, "", speaker, tell, heard, |options, pace, observer| {
+        keepwatch_scan::scan(&rules, options, pace, observer)
     });
     match summary {
         Ok(summary) => ended(&summary),
         Err(error) => Ended::failed(error.to_string()),
     }
+}
+
+/// Scans as the order says, while it is written down what is judged, and while somebody
+/// listens to the parent and looks whether to wait. What could not be inspected is named with
+/// `prefix` before the reason.
+pub(super) fn attended<W: Write + Send, R>(
+    order: ScanOrder,
+    prefix: &'static str,
+    speaker: &Speaker<W>,
+    tell: Sender<Heard>,
+    heard: Receiver<Heard>,
+    scan: impl FnOnce(&ScanOptions, &Pace, &Saying<'_, W>) -> R,
+) -> R {
+    // Without it a worker that dies costs the scan, and nothing else.
+    let at_work = AtWork::begin(&at_work::file(&order.folder), order.job);
+    let at_work = at_work.inspect_err(|error| tracing::warn!("it cannot be written what is judged: {error}")).ok();
+    let pace = Pace::new(order.cpu_percent);
+    let observer = Saying::new(speaker, order.job, order.bundle.version, prefix, at_work);
+    let (courtesy, options) = (order.courtesy, options(order));
+    std::thread::scope(|scope| {
+        let (pace, observer) = (&pace, &observer);
+        scope.spawn(move || courtesy::watch(courtesy, pace, &heard, |phase| observer.waits(phase)));
+        let done = scan(&options, pace, observer);
+        // It listens, unless it has gone before.
+        let _ = tell.send(Heard::Over);
+        done
+    })
 }
 
 fn options(order: ScanOrder) -> ScanOptions {
@@ -83,7 +100,7 @@ fn threads(wanted: usize) -> usize {
 
 /// The bundle's rules. Its file was verified when it was put in place, under this hash: while
 /// what was compiled of it is at hand, it need not be read.
-fn load(order: &ScanOrder) -> Result<RuleSet, String> {
+pub(super) fn load(order: &ScanOrder) -> Result<RuleSet, String> {
     let again = "the signatures in use cannot be loaded; import a new version with 'keepwatch signatures import'";
     let file = order.bundle_file.clone();
     let read = move || {

@@ -4,7 +4,7 @@
 use keepwatch_backup::Storage;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::ids::JobId;
-use keepwatch_proto::job::RestoreSpec;
+use keepwatch_proto::job::{Ended, RestoreSpec};
 use keepwatch_scan::Tuning;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub(crate) enum Order {
     /// Scan with a bundle.
     Scan(ScanOrder),
     /// Back up into the host's repository.
-    Backup(BackupOrder),
+    Backup(Box<BackupOrder>),
     /// Bring files back.
     Restore(RestoreOrder),
     /// Fetch a bundle and judge it.
@@ -41,6 +41,17 @@ impl Order {
         match self {
             Self::Scan(_) => 768 << 20,
             Self::Backup(_) | Self::Restore(_) | Self::Bundle(_) => 2 << 30,
+        }
+    }
+}
+
+impl Order {
+    /// The scan in it.
+    pub(crate) fn scan(&mut self) -> Option<&mut ScanOrder> {
+        match self {
+            Self::Scan(scan) => Some(scan),
+            Self::Backup(backup) => backup.scan.as_mut(),
+            Self::Restore(_) | Self::Bundle(_) => None,
         }
     }
 }
@@ -89,6 +100,14 @@ pub(crate) struct BackupOrder {
     pub(crate) host: String,
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) excludes: Vec<String>,
+    /// How what is saved is scanned; the backup's places and excludes count.
+    pub(crate) scan: Option<ScanOrder>,
+    /// Whether infected files are not saved.
+    pub(crate) leave_out: bool,
+    /// Why nothing is scanned though the policy asks for it.
+    pub(crate) unscanned: String,
+    /// How it ended but for the scan, where an earlier worker came that far.
+    pub(crate) saved: Option<Ended>,
 }
 
 /// Bring files back.

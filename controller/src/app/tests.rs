@@ -66,8 +66,14 @@ fn administrator() -> Actor {
 /// What a scheduled backup with one detection reports, from sequence 1 on.
 fn story(app: &App, job: JobId) -> Vec<Event> {
     let spec = JobSpec::Backup { paths: vec!["/home".into()], excludes: vec![] };
-    let snapshot =
-        Snapshot { id: "ab".repeat(32), time: app.clock.now(), paths: vec!["/home".into()], files: 1, bytes: 2 };
+    let snapshot = Snapshot {
+        id: "ab".repeat(32),
+        time: app.clock.now(),
+        paths: vec!["/home".into()],
+        files: 1,
+        bytes: 2,
+        verdict: None,
+    };
     let detection = Detection {
         job,
         rule: "EICAR".into(),

@@ -92,6 +92,7 @@ pub(super) fn snapshot(s: store::snapshots::SnapshotRow) -> wire::Snapshot {
         bytes: count(s.bytes),
         partial: s.partial != 0,
         job: s.job,
+        verdict: s.verdict.0.map(Into::into),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Conn, Json, StoreError, json, signed};
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::Snapshot;
+use keepwatch_proto::verdict::Verdict;
 use sqlx::FromRow;
 
 /// One snapshot.
@@ -25,6 +26,9 @@ pub struct SnapshotRow {
     pub partial: i64,
     /// The backup that made it.
     pub job: String,
+    /// What the scan that went with it says.
+    #[sqlx(try_from = "String")]
+    pub verdict: Json<Option<Verdict>>,
 }
 
 /// Adds one.
@@ -37,8 +41,8 @@ pub async fn insert(
     s: &Snapshot,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, place) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, \
+        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, verdict, place) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
          (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO NOTHING",
     )
     .bind(host.to_string())
@@ -50,6 +54,7 @@ pub async fn insert(
     .bind(signed(s.bytes))
     .bind(i64::from(partial))
     .bind(job.to_string())
+    .bind(json(&s.verdict)?)
     .execute(conn)
     .await?;
     Ok(())

@@ -150,3 +150,26 @@ fn a_scan_that_staff_pause_waits_also_over_a_restart_until_they_resume_it() {
     let refused = staff.run(["jobs", "pause", &id]);
     assert!(refused.code != 0 && refused.err.contains("this job has ended already"), "{}", refused.err);
 }
+
+#[test]
+fn a_file_that_kills_the_scanner_is_saved_all_the_same() {
+    let (_controller, staff, agent, files) = scene();
+    let host = agent.host();
+    staff.set_paths(&[&files]);
+    staff.run(["backup", &host]).ok();
+    let first = at_the_slow_one(&agent, None);
+    kill(first);
+    kill(at_the_slow_one(&agent, Some(first)));
+
+    let job = staff.ended(&host, "backup");
+    assert_eq!((&job["state"], &job["tally"]["files"]), (&"succeeded".into(), &41.into()), "{job}");
+    let reason = job["failures"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("saved, but not inspected: the scanner died on it (killed by SIGKILL"), "{reason}");
+    let snapshots = staff.json(&["snapshots", &host]);
+    assert_eq!((snapshots.as_array().unwrap().len(), snapshots[0]["files"].as_u64()), (1, Some(41)), "{snapshots}");
+    assert_eq!(
+        (&snapshots[0]["verdict"], snapshots[0]["infected"].as_array().unwrap().len()),
+        (&"infected".into(), 20)
+    );
+    assert_eq!(detections(&staff), 20);
+}

@@ -7,6 +7,7 @@ mod enrolment;
 mod faults;
 mod interop;
 mod isolation;
+mod one_read;
 mod page;
 mod postgres;
 mod scan;

@@ -21,7 +21,7 @@ pub(super) fn ended(summary: &Summary) -> Ended {
 }
 
 /// What the numbers do not say; nothing where there is nothing to say.
-fn in_words(summary: &Summary, uninspected: u64) -> String {
+pub(in crate::work) fn in_words(summary: &Summary, uninspected: u64) -> String {
     let counts = [
         (uninspected, "files, folders or parts of files were not inspected; they are named, each with its reason"),
         (summary.set_aside, "of them are set aside, since the scanner died on them before"),

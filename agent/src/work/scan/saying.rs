@@ -12,18 +12,26 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 /// Passes it on.
-pub(super) struct Saying<'a, W> {
+pub(in crate::work) struct Saying<'a, W> {
     speaker: &'a Speaker<W>,
     job: JobId,
     bundle: u64,
+    /// Stands before the reason why something was not inspected.
+    prefix: &'static str,
     at_work: Option<AtWork>,
     last: Mutex<Progress>,
 }
 
 impl<'a, W: Write + Send> Saying<'a, W> {
     /// For a job, and the version of the bundle that judges.
-    pub(super) fn new(speaker: &'a Speaker<W>, job: JobId, bundle: u64, at_work: Option<AtWork>) -> Self {
-        Self { speaker, job, bundle, at_work, last: Mutex::default() }
+    pub(super) fn new(
+        speaker: &'a Speaker<W>,
+        job: JobId,
+        bundle: u64,
+        prefix: &'static str,
+        at_work: Option<AtWork>,
+    ) -> Self {
+        Self { speaker, job, bundle, prefix, at_work, last: Mutex::default() }
     }
 
     /// The scan waits, for this reason.
@@ -64,12 +72,12 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
 
     fn skipped(&self, path: &Path, reason: Skip) {
         if reason.leaves_content_unread() {
-            self.speaker.failed(&paths::of_path(path), &reason.to_string());
+            self.speaker.failed(&paths::of_path(path), &format!("{}{reason}", self.prefix));
         }
     }
 
     fn failed(&self, path: &Path, inside: &str, reason: &str) {
-        self.speaker.failed(&object(path, inside), reason);
+        self.speaker.failed(&object(path, inside), &format!("{}{reason}", self.prefix));
     }
 
     fn progress(&self, progress: Progress) {

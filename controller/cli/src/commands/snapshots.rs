@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome};
 use crate::output::Row;
 use crate::show;
 use chrono::{DateTime, Utc};
+use keepwatch_proto::verdict::{Infected, Verdict};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
 
@@ -28,18 +29,48 @@ struct SnapshotView {
     bytes: u64,
     partial: bool,
     job: Option<String>,
+    /// `clean`, `infected`, `unjudged`; absent where nothing was scanned.
+    verdict: Option<&'static str>,
+    infected: Vec<InfectedView>,
+    #[serde(skip)]
+    in_words: String,
+}
+
+#[derive(Debug, Serialize)]
+struct InfectedView {
+    path: String,
+    rules: Vec<String>,
+    content: String,
 }
 
 impl From<wire::Snapshot> for SnapshotView {
     fn from(snapshot: wire::Snapshot) -> Self {
-        let wire::Snapshot { id, time, received, paths, files, bytes, partial, job } = snapshot;
+        let wire::Snapshot { id, time, received, paths, files, bytes, partial, job, verdict } = snapshot;
         let (time, received) = (show::time(time), show::time(received));
-        Self { id, time, received, paths, files, bytes, partial, job: show::some(job) }
+        // What a newer controller says and this cannot read is no verdict.
+        let verdict = verdict.and_then(|verdict| Verdict::try_from(verdict).ok());
+        let files_infected = verdict.iter().flat_map(|verdict| verdict.files.iter().cloned());
+        Self {
+            id,
+            time,
+            received,
+            paths,
+            files,
+            bytes,
+            partial,
+            job: show::some(job),
+            verdict: verdict.as_ref().map(Verdict::word),
+            infected: files_infected
+                .map(|Infected { path, rules, content }| InfectedView { path, rules, content })
+                .collect(),
+            in_words: in_words(verdict.as_ref()),
+        }
     }
 }
 
 impl Row for SnapshotView {
-    const HEADER: &'static [&'static str] = &["ID", "TIME", "RECEIVED", "FILES", "SIZE", "COMPLETE", "PATHS"];
+    const HEADER: &'static [&'static str] =
+        &["ID", "TIME", "RECEIVED", "FILES", "SIZE", "COMPLETE", "SCANNED", "PATHS"];
     fn cells(&self) -> Vec<String> {
         vec![
             short(&self.id),
@@ -48,8 +79,19 @@ impl Row for SnapshotView {
             self.files.to_string(),
             show::size(self.bytes),
             show::yes(!self.partial),
+            self.in_words.clone(),
             self.paths.join(", "),
         ]
+    }
+}
+
+/// What a verdict says, for people.
+fn in_words(verdict: Option<&Verdict>) -> String {
+    match verdict {
+        None => "no".into(),
+        Some(Verdict { infected: n @ 1.., .. }) => format!("{n} infected"),
+        Some(Verdict { unjudged: n @ 1.., .. }) => format!("all but {n}"),
+        Some(_) => "clean".into(),
     }
 }
 
@@ -85,8 +127,24 @@ mod tests {
             serde_json::to_value(view).unwrap(),
             json!({
                 "id": "ab".repeat(32), "time": "1970-01-01T00:00:01Z", "received": null, "paths": [],
-                "files": 2, "bytes": 3, "partial": true, "job": null
+                "files": 2, "bytes": 3, "partial": true, "job": null,
+                "verdict": null, "infected": []
             })
         );
+    }
+
+    #[test]
+    fn what_the_scan_said_is_there_in_a_word_and_by_file() {
+        let file = Infected { path: "/a".into(), rules: vec!["EICAR".into()], content: "cd".repeat(32) };
+        for (infected, unjudged, files, word, cell) in [
+            (0, 0, vec![], "clean", "clean"),
+            (0, 2, vec![], "unjudged", "all but 2"),
+            (1, 2, vec![file], "infected", "1 infected"),
+        ] {
+            let verdict = Verdict { infected, unjudged, files, ..Verdict::default() };
+            let view = SnapshotView::from(wire::Snapshot { verdict: Some(verdict.into()), ..Default::default() });
+            assert_eq!((view.verdict, view.cells()[6].as_str()), (Some(word), cell));
+            assert_eq!(view.infected.len() as u64, infected);
+        }
     }
 }

@@ -218,6 +218,19 @@ snapshot-of = Snapshot of { $host }
 snapshot-made = Made
 snapshot-size = Size
 snapshot-partial = Incomplete: some files could not be read
+snapshot-clean = Scanned: nothing was found
+snapshot-infected = { $n ->
+    [one] { $n } file in it is infected
+   *[other] { $n } files in it are infected
+  }
+snapshot-unjudged = { $n ->
+    [one] Scanned; { $n } file could not be inspected to its end
+   *[other] Scanned; { $n } files could not be inspected to their end
+  }
+snapshot-unscanned = Not scanned when it was made
+snapshot-infected-files = Infected files in this snapshot
+snapshot-infected-help = Leave these out when you restore, or take them from a snapshot made before.
+snapshot-infected-more = and { $n } more
 snapshot-top = Top
 snapshot-folder = Folders of the path
 snapshot-name = Name

@@ -2,6 +2,7 @@
 
 use super::detections::Detection;
 use super::fleet::signatures;
+use super::snapshot::Said;
 use super::{Frame, Page, Teller, back_with, show};
 use crate::app::App;
 use crate::app::hosts::HostView;
@@ -104,6 +105,7 @@ struct Snapshot {
     files: String,
     size: String,
     partial: bool,
+    verdict: Option<Said>,
 }
 
 /// The page.
@@ -263,6 +265,7 @@ fn snapshot(teller: Teller, row: SnapshotRow) -> Snapshot {
         files: teller.language.count("count-files", unsigned(row.files)),
         size: size(unsigned(row.bytes)),
         partial: row.partial != 0,
+        verdict: Said::of(teller, row.verdict.0.as_ref()),
         id: row.id,
     }
 }

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use keepwatch_backup::EntryKind;
 use keepwatch_proto::paths;
+use keepwatch_proto::verdict::Verdict;
 use serde::Deserialize;
 use std::sync::Arc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -35,11 +36,39 @@ struct Snapshot {
     files: String,
     size: String,
     partial: bool,
+    verdict: Option<Said>,
+    infected: Vec<Infected>,
+    infected_more: String,
     crumbs: Vec<Crumb>,
     entries: Vec<Entry>,
     more: String,
     list_line: String,
     restore_line: String,
+}
+
+/// What the scan that went with the backup says.
+pub(super) struct Said {
+    /// `clean`, `infected` or `unjudged`.
+    pub(super) word: &'static str,
+    pub(super) text: String,
+}
+
+impl Said {
+    pub(super) fn of(teller: Teller, verdict: Option<&Verdict>) -> Option<Self> {
+        let verdict = verdict?;
+        let word = verdict.word();
+        let text = match word {
+            "infected" => teller.language.count("snapshot-infected", verdict.infected),
+            "unjudged" => teller.language.count("snapshot-unjudged", verdict.unjudged),
+            _ => teller.language.say("snapshot-clean"),
+        };
+        Some(Self { word, text })
+    }
+}
+
+struct Infected {
+    path: String,
+    rules: String,
 }
 
 /// A folder on the way to the one shown.
@@ -90,6 +119,14 @@ pub async fn page(
         files: teller.language.count("count-files", unsigned(row.files)),
         size: size(unsigned(row.bytes)),
         partial: row.partial != 0,
+        verdict: Said::of(teller, row.verdict.0.as_ref()),
+        infected: infected(row.verdict.0.as_ref()),
+        infected_more: match &row.verdict.0 {
+            Some(verdict) if verdict.infected > verdict.files.len() as u64 => {
+                teller.language.count("snapshot-infected-more", verdict.infected - verdict.files.len() as u64)
+            }
+            _ => String::new(),
+        },
         crumbs: crumbs(&path),
         entries: found.into_iter().map(|f| entry(teller, f)).collect(),
         more: match cut {
@@ -104,6 +141,11 @@ pub async fn page(
         host: id,
         id: row.id,
     })
+}
+
+fn infected(verdict: Option<&Verdict>) -> Vec<Infected> {
+    let files = verdict.into_iter().flat_map(|verdict| &verdict.files);
+    files.map(|file| Infected { path: plain(&file.path), rules: plain(&file.rules.join(", ")) }).collect()
 }
 
 /// What is in the folder, folders first, and whether there is more.

@@ -1,0 +1,134 @@
+//! What backups do by themselves.
+
+use super::USERS;
+use crate::{WireError, wire::agent as wire};
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+/// When and what to back up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupPolicy {
+    /// 5-field cron expression; empty: only when asked.
+    pub schedule: String,
+    /// Folders and files; `@users` stands for every user's folder.
+    pub paths: Vec<String>,
+    /// Globs that are left out.
+    pub excludes: Vec<String>,
+    /// Whether what is saved is scanned, by the same read.
+    pub scan: bool,
+    /// What becomes of a file in which something suspicious or worse matches.
+    pub infected: WhenInfected,
+}
+
+/// What becomes of an infected file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenInfected {
+    /// It is saved, and the snapshot says so: a rule may be wrong.
+    #[default]
+    Keep,
+    /// It is not saved.
+    LeaveOut,
+}
+
+impl WhenInfected {
+    /// The word for it, as the policy has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::LeaveOut => "leave_out",
+        }
+    }
+}
+
+impl FromStr for WhenInfected {
+    type Err = WireError;
+    fn from_str(word: &str) -> Result<Self, WireError> {
+        [Self::Keep, Self::LeaveOut]
+            .into_iter()
+            .find(|when| when.word() == word)
+            .ok_or_else(|| WireError::bad("policy.backup.infected", "is neither keep nor leave_out"))
+    }
+}
+
+/// What comes back by itself and nobody misses.
+const CACHES: [&str; 10] = [
+    "**/.cache/**",
+    "**/AppData/Local/Temp/**",
+    "**/AppData/Local/Microsoft/Windows/INetCache/**",
+    "**/AppData/Local/*/*/User Data/*/Cache/**",
+    "**/.local/share/Trash/**",
+    "**/$RECYCLE.BIN/**",
+    "**/Thumbs.db",
+    "**/node_modules/**",
+    "**/~$*",
+    "**/*.tmp",
+];
+
+impl Default for BackupPolicy {
+    fn default() -> Self {
+        Self {
+            schedule: "40 12 * * wed".into(),
+            paths: vec![USERS.into()],
+            excludes: CACHES.iter().map(ToString::to_string).collect(),
+            scan: true,
+            infected: WhenInfected::Keep,
+        }
+    }
+}
+
+impl From<BackupPolicy> for wire::BackupPolicy {
+    fn from(backup: BackupPolicy) -> Self {
+        Self {
+            schedule: backup.schedule,
+            paths: backup.paths,
+            excludes: backup.excludes,
+            scan: Some(backup.scan),
+            infected: Some(backup.infected.word().into()),
+        }
+    }
+}
+
+impl TryFrom<wire::BackupPolicy> for BackupPolicy {
+    type Error = WireError;
+    fn try_from(backup: wire::BackupPolicy) -> Result<Self, WireError> {
+        // What a controller of another age does not say is as it is by default.
+        let default = Self::default();
+        Ok(Self {
+            schedule: backup.schedule,
+            paths: backup.paths,
+            excludes: backup.excludes,
+            scan: backup.scan.unwrap_or(default.scan),
+            infected: backup.infected.map_or(Ok(default.infected), |word| word.parse())?,
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    #[test]
+    fn every_field_survives_yaml_json_and_wire() {
+        let yaml =
+            "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out}";
+        let policy = Policy::from_yaml(yaml).unwrap();
+        assert_eq!((policy.backup.scan, policy.backup.infected), (false, WhenInfected::LeaveOut));
+        assert_eq!(Policy::from_yaml(&policy.to_yaml().unwrap()).unwrap(), policy);
+        assert_eq!(serde_json::from_str::<Policy>(&serde_json::to_string(&policy).unwrap()).unwrap(), policy);
+        assert_eq!(Policy::try_from(wire::Policy::from(policy.clone())).unwrap(), policy);
+    }
+
+    #[test]
+    fn what_an_older_controller_does_not_say_is_as_by_default_and_nonsense_is_refused() {
+        let default = BackupPolicy::default();
+        let (schedule, paths, excludes) = (default.schedule.clone(), default.paths.clone(), default.excludes.clone());
+        let old = wire::BackupPolicy { schedule, paths, excludes, ..wire::BackupPolicy::default() };
+        assert_eq!(BackupPolicy::try_from(old.clone()).unwrap(), default);
+        assert!(BackupPolicy::try_from(wire::BackupPolicy { infected: Some("burn".into()), ..old }).is_err());
+        assert!(Policy::from_yaml("backup: {infected: burn}").is_err());
+    }
+}

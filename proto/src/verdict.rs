@@ -1,0 +1,97 @@
+//! What the scan that went with a backup says of the snapshot.
+
+use crate::{WireError, wire::agent as wire};
+use serde::{Deserialize, Serialize};
+
+/// How many infected files of a snapshot are named; the verdict counts them all.
+pub const NAMED_INFECTED: usize = 200;
+
+/// What is known of a snapshot's files. There is none where nothing was scanned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Version of the bundle that judged; 0: rules from files.
+    pub bundle: u64,
+    /// Files in it in which something suspicious or worse matched.
+    pub infected: u64,
+    /// Files in it that were not inspected to their end.
+    pub unjudged: u64,
+    /// Files that are not in it, since something matched and the policy keeps such files out.
+    pub left_out: u64,
+    /// The first of the infected, at most [`NAMED_INFECTED`].
+    pub files: Vec<Infected>,
+}
+
+/// One infected file of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Infected {
+    /// As the snapshot has it.
+    pub path: String,
+    /// The rules that matched in it.
+    pub rules: Vec<String>,
+    /// Which content it has: the SHA-256 of its blobs' ids in their order, hexadecimal. The
+    /// same content has the same one in every snapshot of the repository.
+    pub content: String,
+}
+
+impl Verdict {
+    /// `infected`, `unjudged` (not all of it was inspected) or `clean`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self { infected: 1.., .. } => "infected",
+            Self { unjudged: 1.., .. } => "unjudged",
+            _ => "clean",
+        }
+    }
+}
+
+impl From<Verdict> for wire::Verdict {
+    fn from(v: Verdict) -> Self {
+        let files = v.files.into_iter().map(Into::into).collect();
+        Self { bundle: v.bundle, infected: v.infected, unjudged: v.unjudged, left_out: v.left_out, files }
+    }
+}
+
+impl TryFrom<wire::Verdict> for Verdict {
+    type Error = WireError;
+    fn try_from(v: wire::Verdict) -> Result<Self, WireError> {
+        if v.files.len() > NAMED_INFECTED {
+            return Err(WireError::bad("snapshot.verdict.files", "are too many"));
+        }
+        let files = v.files.into_iter().map(Into::into).collect();
+        Ok(Self { bundle: v.bundle, infected: v.infected, unjudged: v.unjudged, left_out: v.left_out, files })
+    }
+}
+
+impl From<Infected> for wire::Infected {
+    fn from(Infected { path, rules, content }: Infected) -> Self {
+        Self { path, rules, content }
+    }
+}
+
+impl From<wire::Infected> for Infected {
+    fn from(wire::Infected { path, rules, content }: wire::Infected) -> Self {
+        Self { path, rules, content }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_says_the_worst_of_it() {
+        let with = |infected, unjudged, left_out| Verdict { infected, unjudged, left_out, ..Verdict::default() }.word();
+        assert_eq!([with(0, 0, 9), with(0, 1, 0), with(1, 1, 1)], ["clean", "unjudged", "infected"]);
+    }
+
+    #[test]
+    fn it_survives_the_wire_within_its_bound() {
+        let file = Infected { path: "/a".into(), rules: vec!["EICAR".into()], content: "ab".repeat(32) };
+        let verdict = Verdict { bundle: 7, infected: 1, unjudged: 2, left_out: 3, files: vec![file; NAMED_INFECTED] };
+        let mut wire = wire::Verdict::from(verdict.clone());
+        assert_eq!(Verdict::try_from(wire.clone()).unwrap(), verdict);
+        wire.files.push(wire.files[0].clone());
+        assert!(Verdict::try_from(wire).is_err());
+    }
+}
