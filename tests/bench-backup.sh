@@ -3,18 +3,20 @@
 # repository each, caches dropped before each run, ours and theirs in turn, medians. Prints a
 # table; ends with 1 where a target is missed.
 #
-#   tests/bench-backup.sh [--install-peers] [--mib 1536] [--rounds 3] [--only abcd]
+#   tests/bench-backup.sh [--install-peers] [--mib 1536] [--rounds 3] [--only abcde]
 #
 # KEEPWATCH_AGENT     the agent to measure (else a release build of this checkout)
 # KEEPWATCH_EXAMPLES  folder with office_folder (else built too)
+# KEEPWATCH_RULES     folder with real YARA rules for (e) (else ../shared/rules/reversinglabs)
 # KEEPWATCH_BENCH     folder to work in (else keepwatch/bench in the user's cache folder)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-all=abcd
-peers="rustic-rs@0.11.2 rustic"
+all=abcde
+peers="rustic-rs@0.11.2 rustic
+yara-x-cli@1.22.1 yr"
 source "$here/tests/bench-common.sh"
 [ $install = no ] || install_peers restic
-say_missing restic rustic
+say_missing restic rustic yr
 build_what_is_missing office_folder
 write_office
 
@@ -98,5 +100,35 @@ if wants c; then
 fi
 if wants d; then
     row "(d) peak memory of a first backup, MiB" "$(mebibytes "$(peak a_ours)")" "" "$(mebibytes "$(peak a_ours)")" 200
+fi
+# Rules are compiled before, for both; archives stay closed, since yr opens none.
+if wants e; then
+    rules=${KEEPWATCH_RULES:-$here/../shared/rules/reversinglabs}
+    both="(e) one read for backup and scan, against restic, then yr"
+    if [ ! -d "$rules" ] || ! command -v restic >/dev/null || ! command -v yr >/dev/null; then
+        absent "$both" "restic, yr or rules in $rules"
+    else
+        one_read() {
+            timed "$agent" backup --repository "$repositories/ours" --password-file "$password" --init --no-unpack \
+                --rules "$rules" --cache "$work/cache-one-read" --fresh "$1"
+        }
+        # The first run compiles.
+        echo nothing >"$work/nothing" && new ours && one_read "$work/nothing" >/dev/null
+        yr compile -o "$work/one-read.yarc" "$rules" >/dev/null 2>&1
+        e_ours() { new ours && drop && one_read "$office"; }
+        e_theirs() {
+            new restic && drop
+            { backup restic "$office" && timed yr scan -C -r -f -p "$threads" "$work/one-read.yarc" "$office"; } |
+                awk '{ s += $1; p = $2 > p ? $2 : p; r += $3 } END { printf "%.3f %d %d\n", s, p, r }'
+        }
+        in_turn warm e_ours e_theirs
+        in_seconds "$both" e_ours e_theirs 0.90
+        bytes=$(find "$office" -type f -printf '%s\n' | awk '{ s += $1 } END { print s }')
+        read=$(($(column 3 "$work/e_ours" | largest) * 512))
+        row "    read from the disk, against the folder's bytes, MiB" "$(mebibytes $((read / 1024)))" \
+            "$(mebibytes $((bytes / 1024)))" "$(ratio "$read" "$bytes")" 1.05
+        row "    peak memory, MiB" "$(mebibytes "$(peak e_ours)")" "$(mebibytes "$(peak e_theirs)")" \
+            "$(mebibytes "$(peak e_ours)")" ""
+    fi
 fi
 what_came_of_it

@@ -36,6 +36,9 @@ pub(crate) struct BackupArgs {
     /// Do not save files in which something suspicious or worse matches.
     #[arg(long, requires = "rules")]
     leave_out_infected: bool,
+    /// Leave archives, documents and mail closed when scanning.
+    #[arg(long)]
+    no_unpack: bool,
     #[command(flatten)]
     cache: CacheArgs,
 }
@@ -74,7 +77,7 @@ pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
     let options_of_scan = ScanOptions {
         whole_bytes: DEFAULT_WHOLE_BYTES,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        unpack: Some(Limits::default()),
+        unpack: (!args.no_unpack).then(Limits::default),
         verdicts: cache.map(|folder| folder.join("verdicts")),
         fresh: args.cache.fresh,
         ..ScanOptions::default()

@@ -2,7 +2,7 @@
 //! status; people read the text in the agent's error.
 
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_RANGE;
+use axum::http::header::{CONTENT_RANGE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use std::io::{self, ErrorKind};
 
@@ -45,6 +45,18 @@ pub enum RepositoryError {
     /// No room.
     #[error("the controller's storage is full")]
     Full,
+    /// As much as the host may store.
+    #[error("this host's quota of {} GiB is used up; ask IT staff to raise backup.quota_gib in its policy", .0 >> 30)]
+    Quota(u64),
+    /// As much as the hosts of one policy may store together.
+    #[error("the {} GiB that this host's group may store are used up; ask IT staff to raise backup.group_quota_gib", .0 >> 30)]
+    GroupQuota(u64),
+    /// More objects than any honest host has.
+    #[error("a host may store at most {0} objects")]
+    TooMany(u64),
+    /// Too many uploads at once.
+    #[error("too many uploads at once; send it again in a while")]
+    Busy,
     /// The disk.
     #[error("the controller's storage failed: {0}")]
     Disk(io::Error),
@@ -70,7 +82,8 @@ impl RepositoryError {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Full | Self::Quota(_) | Self::GroupQuota(_) | Self::TooMany(_) => StatusCode::INSUFFICIENT_STORAGE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Disk(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -83,6 +96,7 @@ impl IntoResponse for RepositoryError {
         }
         let text = self.to_string() + "\n";
         match self {
+            Self::Busy => (self.status(), [(RETRY_AFTER, "2")], text).into_response(),
             Self::Range(size) => (self.status(), [(CONTENT_RANGE, format!("bytes */{size}"))], text).into_response(),
             _ => (self.status(), text).into_response(),
         }

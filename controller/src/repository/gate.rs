@@ -1,0 +1,135 @@
+//! How much a host may store, and at once: a PC that was taken over can fill what is its own,
+//! and keep nobody else from storing.
+
+use super::RepositoryError;
+use super::store::{FolderStore, Kind, Object, Usage};
+use keepwatch_proto::ids::HostId;
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Uploads of one host at once; our agents send three objects side by side, restic five.
+const UPLOADS_OF_HOST: usize = 16;
+/// Uploads of all hosts at once.
+const UPLOADS: usize = 512;
+/// Objects of one host: 16 TiB in packs of 16 MiB.
+const OBJECTS: u64 = 1_000_000;
+/// Beyond its quota a host may store so many bytes of what is no data, for a backup that just
+/// fits to come to its end.
+const BEYOND: u64 = 256 << 20;
+/// For so long the answer to how much a host may store holds.
+const ANSWER_HOLDS: Duration = Duration::from_secs(30);
+
+/// How much a host may store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Room {
+    /// In bytes; `None`: as much as there is room for.
+    pub own: Option<u64>,
+    /// In bytes, of these hosts together.
+    pub together: Option<(u64, Vec<HostId>)>,
+}
+
+/// Says how much a host may store.
+pub type RoomOf = Arc<dyn Fn(HostId) -> Pin<Box<dyn Future<Output = Room> + Send>> + Send + Sync>;
+
+/// Stands before the storage.
+pub(super) struct Gate {
+    store: Arc<FolderStore>,
+    room_of: RoomOf,
+    uploads: Arc<Semaphore>,
+    hosts: Mutex<HashMap<HostId, Host>>,
+}
+
+struct Host {
+    uploads: Arc<Semaphore>,
+    /// Of uploads under way.
+    reserved: u64,
+    room: Option<(Instant, Room)>,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self { uploads: Arc::new(Semaphore::new(UPLOADS_OF_HOST)), reserved: 0, room: None }
+    }
+}
+
+/// Leave for one upload, while it lasts.
+pub(super) struct Pass {
+    gate: Arc<Gate>,
+    host: HostId,
+    bytes: u64,
+    _permits: [OwnedSemaphorePermit; 2],
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let Some(host) = self.gate.hosts().get_mut(&self.host) {
+            host.reserved = host.reserved.saturating_sub(self.bytes);
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn new(store: Arc<FolderStore>, room_of: RoomOf) -> Arc<Self> {
+        Arc::new(Self { store, room_of, uploads: Arc::new(Semaphore::new(UPLOADS)), hosts: Mutex::default() })
+    }
+
+    /// Lets an upload in, or says why not. `length` is what was announced.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        host: HostId,
+        object: Object,
+        length: Option<u64>,
+    ) -> Result<Pass, RepositoryError> {
+        let own = Arc::clone(&self.hosts().entry(host).or_default().uploads);
+        let busy = |_| RepositoryError::Busy;
+        let permits = [own.try_acquire_owned().map_err(busy)?, self.uploads.clone().try_acquire_owned().map_err(busy)?];
+        let room = self.room(host).await;
+        let usages = self.usages(host, &room).await?;
+        let bytes = Usage::cost(length.unwrap_or(object.limit()));
+        let beyond = if matches!(object, Object::Named(Kind::Data, _)) { 0 } else { BEYOND };
+        let mut hosts = self.hosts();
+        let reserved = |of: &HostId| hosts.get(of).map_or(0, |host| host.reserved);
+        let usage = |of: &HostId| usages.get(of).copied().unwrap_or_default();
+        if usage(&host).objects >= OBJECTS {
+            return Err(RepositoryError::TooMany(OBJECTS));
+        }
+        let wanted = |of: &[HostId]| of.iter().map(|of| usage(of).bytes + reserved(of)).sum::<u64>() + bytes;
+        let fits = |of: &[HostId], most: u64| wanted(of) <= most.saturating_add(beyond);
+        let refused = match &room {
+            Room { own: Some(most), .. } if !fits(&[host], *most) => Some(RepositoryError::Quota(*most)),
+            Room { together: Some((most, all)), .. } if !fits(all, *most) => Some(RepositoryError::GroupQuota(*most)),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        hosts.entry(host).or_default().reserved += bytes;
+        Ok(Pass { gate: Arc::clone(self), host, bytes, _permits: permits })
+    }
+
+    async fn room(&self, host: HostId) -> Room {
+        let known = self.hosts().get(&host).and_then(|host| host.room.clone());
+        if let Some((_, room)) = known.filter(|(since, _)| since.elapsed() < ANSWER_HOLDS) {
+            return room;
+        }
+        let room = (self.room_of)(host).await;
+        self.hosts().entry(host).or_default().room = Some((Instant::now(), room.clone()));
+        room
+    }
+
+    /// What all of those have stored whom it concerns.
+    async fn usages(&self, host: HostId, room: &Room) -> Result<HashMap<HostId, Usage>, RepositoryError> {
+        let mut all: Vec<HostId> = room.together.iter().flat_map(|(_, all)| all.iter().copied()).collect();
+        all.push(host);
+        let store = Arc::clone(&self.store);
+        let measured = tokio::task::spawn_blocking(move || all.into_iter().map(|of| (of, store.usage(of))).collect());
+        measured.await.map_err(|e| RepositoryError::Disk(std::io::Error::other(e)))
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<HostId, Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
