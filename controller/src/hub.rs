@@ -74,6 +74,11 @@ impl Hub {
         Registration { hub: self.clone(), host, number, poke, replaced }
     }
 
+    /// How many hosts hold a stream.
+    pub fn connected(&self) -> usize {
+        self.inner().streams.len()
+    }
+
     /// Done when the host's connections must end. Every connection of a host holds one.
     pub fn leash(&self, host: HostId) -> CancellationToken {
         self.inner().connections.entry(host).or_default().clone()

@@ -5,6 +5,7 @@ mod config;
 mod door;
 mod hub;
 mod keys;
+mod metrics;
 mod plan;
 mod repository;
 mod rpc;
@@ -63,6 +64,10 @@ struct ServeOptions {
     /// Address of the staff door [default: controller.toml's, 0.0.0.0:8443]
     #[arg(long)]
     staff: Option<String>,
+    /// Show metrics for Prometheus at http://ADDR/metrics, without encryption and to anybody who
+    /// reaches it: an address of this machine only, such as 127.0.0.1:9469
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<String>,
     /// Use this database [default: the one that 'init' was given, or the embedded one]
     #[arg(long, env = "KEEPWATCH_DATABASE", hide_env_values = true)]
     database: Option<String>,

@@ -8,11 +8,11 @@ use crate::hub::Hub;
 use crate::keys::ca::Ca;
 use crate::keys::escrow::{self, Escrow};
 use crate::keys::signing::Signing;
-use crate::repository::FolderStore;
+use crate::repository::{FolderStore, Meters};
 use crate::rpc::AgentDoor;
 use crate::staff::Origin;
 use crate::store::Store;
-use crate::{InitOptions, ServeOptions, staff, web};
+use crate::{InitOptions, ServeOptions, metrics, staff, web};
 use anyhow::Context;
 use axum::{Extension, Router};
 use keepwatch_proto::clock::Clock;
@@ -88,8 +88,18 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let agent_door = format!("https://{name}:{}", agents.local_addr()?.port());
     let app = Arc::new(assemble(&folder, &config, agent_door, &database, ca, clock).await?);
     app.demand_first_user().await?;
+    let watched = match &options.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     // Scripts and tests wait for this line, and read the ports from it.
-    tracing::info!(agents = %agents.local_addr()?, staff = %staff_door.local_addr()?, "serving");
+    let at = watched.as_ref().and_then(|listener| listener.local_addr().ok()).map(|at| at.to_string());
+    tracing::info!(
+        agents = %agents.local_addr()?,
+        staff = %staff_door.local_addr()?,
+        metrics = at.as_deref().unwrap_or("off"),
+        "serving"
+    );
 
     let shutdown = CancellationToken::new();
     let agent_door = AgentDoor::new(&app);
@@ -105,6 +115,11 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     tokio::join!(
         door::serve(agents, app.ca.agent_tls()?, admit_agent, shutdown.clone()),
         door::serve(staff_door, app.ca.staff_tls()?, admit_staff, shutdown.clone()),
+        async {
+            if let Some(listener) = watched {
+                metrics::serve(listener, app.clone(), shutdown.clone()).await;
+            }
+        },
         async {
             platform::told_to_stop().await;
             tracing::info!("stopping");
@@ -137,6 +152,7 @@ async fn assemble(
         escrow: Escrow::open(&folder.keys())?,
         signing: Signing::new(&folder.keys(), &folder.signatures()),
         repositories: Arc::new(FolderStore::open(repositories)?),
+        meters: Meters::default(),
         signatures: folder.signatures(),
         attempts: Attempts::default(),
         verifying: Semaphore::new(VERIFYING),

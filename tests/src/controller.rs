@@ -14,6 +14,7 @@ pub struct Controller {
     password: String,
     agents: u16,
     staff: u16,
+    metrics: u16,
     database: Option<String>,
     process: Option<Process>,
 }
@@ -36,7 +37,8 @@ impl Controller {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let told = String::from_utf8(made.stdout).expect("init speaks UTF-8");
         let (fingerprint, password) = (word_after(&told, "CA fingerprint"), word_after(&told, "one-time password"));
-        let mut controller = Self { folder, fingerprint, password, agents: 0, staff: 0, database, process: None };
+        let mut controller =
+            Self { folder, fingerprint, password, agents: 0, staff: 0, metrics: 0, database, process: None };
         controller.restart();
         controller
     }
@@ -50,6 +52,8 @@ impl Controller {
             &format!("127.0.0.1:{}", self.agents),
             "--staff",
             &format!("127.0.0.1:{}", self.staff),
+            "--metrics",
+            &format!("127.0.0.1:{}", self.metrics),
         ]);
         command.env(CLOCK_FILE, self.clock_file()).env("NO_COLOR", "1");
         if let Some(database) = &self.database {
@@ -63,6 +67,7 @@ impl Controller {
             process.log().lines().find(|l| l.contains("serving")).map(str::to_owned)
         });
         (self.agents, self.staff) = (port(&line, "agents="), port(&line, "staff="));
+        self.metrics = port(&line.replace('"', ""), "metrics=");
         self.process = Some(process);
     }
 
@@ -94,6 +99,11 @@ impl Controller {
     /// The staff door.
     pub fn staff_door(&self) -> String {
         format!("https://localhost:{}", self.staff)
+    }
+
+    /// What it shows to Prometheus.
+    pub fn metrics(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics)
     }
 
     /// Its CA's certificate.

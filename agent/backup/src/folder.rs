@@ -132,7 +132,9 @@ impl Objects for Folder {
 
 fn disk(what: &str, path: &Path, error: &io::Error) -> StorageError {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageError::Full(path.display().to_string()),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            StorageError::Full { what: path.display().to_string(), why: error.to_string() }
+        }
         _ => StorageError::Disk { what: what.to_owned(), why: error.to_string() },
     }
 }

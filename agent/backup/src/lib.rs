@@ -29,6 +29,7 @@ mod stop;
 mod storage;
 #[cfg(all(test, unix))]
 mod tests;
+mod throttle;
 mod tls;
 mod tree;
 
@@ -40,3 +41,4 @@ pub use observer::{Failure, Observer, Progress, Silent};
 pub use repository::{Repository, Snapshot, exists};
 pub use restore::{RestoreOptions, RestoreReport};
 pub use storage::{Service, Storage, StorageError};
+pub use throttle::Throttle;

@@ -5,6 +5,7 @@
 use crate::folder::Folder;
 use crate::service::Client;
 use crate::stop::Stop;
+use crate::throttle::Throttle;
 use bytes::Bytes;
 use rustic_core::{BytesList, FileType, Id};
 use serde::{Deserialize, Serialize};
@@ -55,17 +56,20 @@ pub struct Service {
     /// How long to keep trying while the service cannot be reached or is overloaded.
     #[serde(default = "default_patience")]
     pub patience: Duration,
+    /// How fast bytes may go.
+    #[serde(skip)]
+    pub throttle: Throttle,
 }
 
 impl Service {
-    /// The service at `url`, with the usual patience of 15 minutes.
+    /// The service at `url`, with the usual patience of some hours: lines are cut for as long.
     pub fn new(url: String, ca_pem: String, certificate_pem: String, key_pem: String) -> Self {
-        Self { url, ca_pem, certificate_pem, key_pem, patience: default_patience() }
+        Self { url, ca_pem, certificate_pem, key_pem, patience: default_patience(), throttle: Throttle::default() }
     }
 }
 
 fn default_patience() -> Duration {
-    Duration::from_secs(15 * 60)
+    Duration::from_secs(4 * 3600)
 }
 
 impl fmt::Debug for Service {
@@ -93,8 +97,13 @@ pub enum StorageError {
     #[error("{0} is larger than the repository service accepts. Raise its object limit")]
     TooLarge(String),
     /// No room left.
-    #[error("the storage of {0} is full. Free space there or apply retention, then back up again")]
-    Full(String),
+    #[error("there is no room for {what}: {why}. Make room, then back up again: what was sent by now is kept")]
+    Full {
+        /// What was to be stored.
+        what: String,
+        /// What the system or the service said.
+        why: String,
+    },
     /// The service could not be reached, or stayed broken, for as long as patience lasted.
     #[error("gave up on {what} after {tries} tries: {why}. Check the network and that the controller runs")]
     Unreachable {

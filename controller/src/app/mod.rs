@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod policies;
 pub mod reports;
 pub mod restores;
+pub mod rooms;
 pub mod signatures;
 pub mod snapshots;
 pub mod tokens;
@@ -26,7 +27,7 @@ use crate::keys::KeyError;
 use crate::keys::ca::Ca;
 use crate::keys::escrow::Escrow;
 use crate::keys::signing::Signing;
-use crate::repository::FolderStore;
+use crate::repository::{FolderStore, Meters};
 use crate::store::{Store, StoreError};
 use keepwatch_proto::clock::Clock;
 use std::path::PathBuf;
@@ -48,6 +49,8 @@ pub struct App {
     pub signing: Signing,
     /// Where the hosts' repositories are.
     pub repositories: Arc<FolderStore>,
+    /// What the repository service counts.
+    pub meters: Meters,
     /// Folder of the signed bundles.
     pub signatures: PathBuf,
     /// Failed log-ins of late.

@@ -62,6 +62,11 @@ impl Policies {
         None
     }
 
+    /// The group whose policy a group's hosts follow; `None`: the product's default.
+    pub fn origin(&self, group: &str) -> Option<&str> {
+        self.nearest(group).map(|(row, _)| row.group_name.as_str())
+    }
+
     /// What a group's hosts must do.
     pub fn of(&self, group: &str) -> Policy {
         self.nearest(group).map(|(_, policy)| policy.clone()).unwrap_or_default()

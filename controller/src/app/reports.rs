@@ -29,7 +29,7 @@ impl App {
         let mut fleet = FleetView::default();
         let hosts = self.hosts(actor).await?;
         let (ids, repositories) = (hosts.iter().map(|h| h.row.id).collect::<Vec<_>>(), self.repositories.clone());
-        let used = tokio::task::spawn_blocking(move || ids.into_iter().map(|id| repositories.bytes_used(id)).sum());
+        let used = tokio::task::spawn_blocking(move || ids.into_iter().map(|id| repositories.usage(id).bytes).sum());
         fleet.repository_bytes = used.await.map_err(|e| AppError::Repository(e.to_string()))?;
         for host in hosts {
             fleet.open_detections += host.open_detections;

@@ -30,6 +30,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         escrow: Escrow::open(&folder.keys()).unwrap(),
         signing: Signing::new(&folder.keys(), &folder.signatures()),
         repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
+        meters: Default::default(),
         signatures: folder.signatures(),
         attempts: Attempts::default(),
         verifying: tokio::sync::Semaphore::new(super::users::VERIFYING),

@@ -1,6 +1,7 @@
 //! Why the repository service refuses, and the status it says so with. Agents read the
 //! status; people read the text in the agent's error.
 
+use super::meters::Outcome;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_RANGE, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
@@ -94,11 +95,13 @@ impl IntoResponse for RepositoryError {
         if let Self::Disk(error) = &self {
             tracing::error!(%error, "the repository storage failed");
         }
-        let text = self.to_string() + "\n";
-        match self {
+        let (text, outcome) = (self.to_string() + "\n", Outcome(self.word()));
+        let mut answer = match self {
             Self::Busy => (self.status(), [(RETRY_AFTER, "2")], text).into_response(),
             Self::Range(size) => (self.status(), [(CONTENT_RANGE, format!("bytes */{size}"))], text).into_response(),
             _ => (self.status(), text).into_response(),
-        }
+        };
+        answer.extensions_mut().insert(outcome);
+        answer
     }
 }

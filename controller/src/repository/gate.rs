@@ -2,7 +2,8 @@
 //! and keep nobody else from storing.
 
 use super::RepositoryError;
-use super::store::{FolderStore, Kind, Object, Usage};
+use super::object::{Kind, Object};
+use super::store::{FolderStore, Usage};
 use keepwatch_proto::ids::HostId;
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -31,8 +32,8 @@ pub struct Room {
     pub together: Option<(u64, Vec<HostId>)>,
 }
 
-/// Says how much a host may store.
-pub type RoomOf = Arc<dyn Fn(HostId) -> Pin<Box<dyn Future<Output = Room> + Send>> + Send + Sync>;
+/// Says how much a host may store, where that is to be known.
+pub type RoomOf = Arc<dyn Fn(HostId) -> Pin<Box<dyn Future<Output = Option<Room>> + Send>> + Send + Sync>;
 
 /// Stands before the storage.
 pub(super) struct Gate {
@@ -86,7 +87,7 @@ impl Gate {
         let own = Arc::clone(&self.hosts().entry(host).or_default().uploads);
         let busy = |_| RepositoryError::Busy;
         let permits = [own.try_acquire_owned().map_err(busy)?, self.uploads.clone().try_acquire_owned().map_err(busy)?];
-        let room = self.room(host).await;
+        let room = self.room(host).await.ok_or(RepositoryError::Busy)?;
         let usages = self.usages(host, &room).await?;
         let bytes = Usage::cost(length.unwrap_or(object.limit()));
         let beyond = if matches!(object, Object::Named(Kind::Data, _)) { 0 } else { BEYOND };
@@ -110,14 +111,14 @@ impl Gate {
         Ok(Pass { gate: Arc::clone(self), host, bytes, _permits: permits })
     }
 
-    async fn room(&self, host: HostId) -> Room {
+    async fn room(&self, host: HostId) -> Option<Room> {
         let known = self.hosts().get(&host).and_then(|host| host.room.clone());
         if let Some((_, room)) = known.filter(|(since, _)| since.elapsed() < ANSWER_HOLDS) {
-            return room;
+            return Some(room);
         }
-        let room = (self.room_of)(host).await;
+        let room = (self.room_of)(host).await?;
         self.hosts().entry(host).or_default().room = Some((Instant::now(), room.clone()));
-        room
+        Some(room)
     }
 
     /// What all of those have stored whom it concerns.

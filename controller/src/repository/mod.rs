@@ -3,27 +3,36 @@
 //! through it what is stored, locks excepted. Stock restic opens a host's folder as it lies.
 
 mod error;
+mod gate;
+mod incoming;
+mod meters;
+mod object;
 mod range;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use error::RepositoryError;
+pub use gate::{Room, RoomOf};
+pub use meters::Meters;
 pub use store::FolderStore;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{ACCEPT, ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router, middleware};
+use gate::Gate;
 use keepwatch_proto::ids::HostId;
+use meters::Stored;
+use object::{Kind, Object};
 use serde::Deserialize;
 use std::pin::Pin;
 use std::sync::Arc;
-use store::{Kind, Object};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::sync::Semaphore;
 use tokio_util::io::ReaderStream;
 
 const LIST_V1: &str = "application/vnd.x.restic.rest.v1";
@@ -41,10 +50,16 @@ pub type MayRead = Arc<dyn Fn(HostId, HostId) -> Pin<Box<dyn Future<Output = boo
 struct Service {
     store: Arc<FolderStore>,
     may_read: MayRead,
+    gate: Arc<Gate>,
+    /// Each takes the memory of a list of all objects.
+    listing: Arc<Semaphore>,
 }
 
+/// Listings under way at once.
+const LISTINGS: usize = 4;
+
 /// The service's routes, all below `/repositories/{host}/`.
-pub fn router(store: Arc<FolderStore>, may_read: MayRead) -> Router {
+pub fn router(store: Arc<FolderStore>, may_read: MayRead, room_of: RoomOf, meters: Meters) -> Router {
     let config = get(read_config).post(write_config).delete(remove_config);
     let object = get(read_object).post(write_object).delete(remove_object);
     Router::new()
@@ -52,7 +67,13 @@ pub fn router(store: Arc<FolderStore>, may_read: MayRead) -> Router {
         .route("/repositories/{host}/config", config)
         .route("/repositories/{host}/{kind}/", get(list))
         .route("/repositories/{host}/{kind}/{id}", object)
-        .with_state(Service { store, may_read })
+        .layer(middleware::from_fn_with_state(meters, meters::count))
+        .with_state(Service {
+            gate: Gate::new(Arc::clone(&store), room_of),
+            store,
+            may_read,
+            listing: Arc::new(Semaphore::new(LISTINGS)),
+        })
 }
 
 type Answer = Result<Response, RepositoryError>;
@@ -157,7 +178,9 @@ async fn remove_object(State(service): State<Service>, Path((host, kind, id)): O
 
 async fn list(State(service): State<Service>, Path((host, kind)): Path<(String, String)>, request: Request) -> Answer {
     let host = service.admit(&host, Sender::of(&request)).await?;
-    let items = service.store.list(host, Kind::named(&kind)?).await?;
+    let kind = Kind::named(&kind)?;
+    let _turn = service.listing.acquire().await.map_err(|_| RepositoryError::Busy)?;
+    let items = service.store.list(host, kind).await?;
     let sizes = request.headers().get_all(ACCEPT).iter().any(|accept| accept == LIST_V2);
     let (version, body) = if sizes {
         (LIST_V2, serde_json::to_vec(&items))
@@ -195,6 +218,8 @@ async fn write(service: &Service, host: HostId, object: Object, request: Request
     if announced.is_some_and(|length| length > object.limit()) {
         return Err(RepositoryError::TooLarge(object.limit()));
     }
-    service.store.write(host, object, request.into_body()).await?;
-    Ok(StatusCode::OK.into_response())
+    let pass = service.gate.admit(host, object, announced).await?;
+    let length = service.store.write(host, object, request.into_body()).await?;
+    drop(pass);
+    Ok((Extension(Stored(length)), StatusCode::OK).into_response())
 }

@@ -3,94 +3,20 @@
 //! file's time is the time of its receipt, which a PC cannot choose.
 
 use super::RepositoryError;
+use super::incoming::{Incoming, place, place_config, receive, sync};
+use super::object::{Kind, Object, hash_of};
 use axum::body::Body;
-use futures_util::StreamExt;
 use keepwatch_proto::ids::HostId;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tempfile::{NamedTempFile, TempPath};
-use tokio::io::AsyncWriteExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::spawn_blocking;
 
-/// Largest object: packs have 16 MiB from us, up to 128 MiB from restic.
-const MAX_OBJECT: u64 = 256 << 20;
-/// A config has about 200 bytes.
-const MAX_CONFIG: u64 = 64 << 10;
-/// A sender that says nothing for so long has gone.
-const SILENCE: Duration = Duration::from_secs(120);
-/// Where uploads wait until they are whole: beside the repositories, so that a rename
-/// takes them there. No host's id looks like this.
-const INCOMING: &str = ".incoming";
-
-/// A kind of objects, named as its folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Data,
-    Index,
-    Keys,
-    Locks,
-    Snapshots,
-}
-
-impl Kind {
-    const ALL: [Self; 5] = [Self::Data, Self::Index, Self::Keys, Self::Locks, Self::Snapshots];
-
-    fn folder(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Index => "index",
-            Self::Keys => "keys",
-            Self::Locks => "locks",
-            Self::Snapshots => "snapshots",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Result<Self, RepositoryError> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.folder() == name)
-            .ok_or(RepositoryError::Unclear("no such kind of object"))
-    }
-}
-
-/// An object's SHA-256.
-pub(super) type Hash = [u8; 32];
-
-/// An object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Object {
-    Config,
-    Named(Kind, Hash),
-}
-
-impl Object {
-    pub(super) fn named(kind: &str, id: &str) -> Result<Self, RepositoryError> {
-        let hash =
-            hash_of(id).ok_or(RepositoryError::Unclear("an object's name is 64 lower-case hexadecimal digits"))?;
-        Ok(Self::Named(Kind::named(kind)?, hash))
-    }
-
-    pub(super) fn limit(self) -> u64 {
-        match self {
-            Self::Config => MAX_CONFIG,
-            Self::Named(..) => MAX_OBJECT,
-        }
-    }
-}
-
-/// Only the one spelling: the text becomes a file's name.
-fn hash_of(name: &str) -> Option<Hash> {
-    let mut hash = Hash::default();
-    hex::decode_to_slice(name, &mut hash).ok()?;
-    (hex::encode(hash) == name).then_some(hash)
-}
-
+/// What a file takes at least, and in steps of which.
+const BLOCK: u64 = 4096;
 /// One line of a listing.
 #[derive(Debug, Serialize)]
 pub(super) struct Item {
@@ -98,24 +24,42 @@ pub(super) struct Item {
     pub(super) size: u64,
 }
 
+/// What a host has stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// As the disk counts them: small objects take more than they have.
+    pub bytes: u64,
+    /// How many.
+    pub objects: u64,
+}
+
+impl Usage {
+    /// What an object of this length takes.
+    pub(super) fn cost(length: u64) -> u64 {
+        length.next_multiple_of(BLOCK)
+    }
+
+    fn add(&mut self, length: u64) {
+        self.bytes += Self::cost(length);
+        self.objects += 1;
+    }
+}
+
 /// All hosts' repositories.
 #[derive(Debug)]
 pub struct FolderStore {
     root: PathBuf,
-    /// Bytes of each host's objects, once somebody has asked for them.
-    used: Mutex<HashMap<HostId, u64>>,
+    incoming: Arc<Incoming>,
+    /// Of each host, once somebody has asked for it.
+    used: Mutex<HashMap<HostId, Usage>>,
 }
 
 impl FolderStore {
     /// The repositories below `root`, which is made if need be. Removes what uploads left
     /// behind when the controller last ended.
     pub fn open(root: PathBuf) -> io::Result<Self> {
-        let incoming = root.join(INCOMING);
-        match fs::remove_dir_all(&incoming) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
-            _ => fs::create_dir_all(&incoming)?,
-        }
-        Ok(Self { root, used: Mutex::default() })
+        let incoming = Arc::new(Incoming::open(&root)?);
+        Ok(Self { root, incoming, used: Mutex::default() })
     }
 
     /// A host's repository, for the engine and for restic.
@@ -123,35 +67,34 @@ impl FolderStore {
         self.root.join(host.to_string())
     }
 
-    /// Bytes of all objects of a host. Walks its folder the first time: call it where
-    /// blocking is allowed.
-    pub fn bytes_used(&self, host: HostId) -> u64 {
+    /// What a host has stored. Walks its folder the first time: call it where blocking is
+    /// allowed.
+    pub fn usage(&self, host: HostId) -> Usage {
         let known = self.used().get(&host).copied();
         known.unwrap_or_else(|| {
-            let bytes = self.measure(host);
-            self.used().insert(host, bytes);
-            bytes
+            let usage = self.measure(host);
+            *self.used().entry(host).or_insert(usage)
         })
     }
 
-    fn used(&self) -> MutexGuard<'_, HashMap<HostId, u64>> {
+    fn used(&self) -> MutexGuard<'_, HashMap<HostId, Usage>> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn measure(&self, host: HostId) -> u64 {
+    fn measure(&self, host: HostId) -> Usage {
         let mut folders = vec![self.folder(host)];
-        let mut bytes = 0;
+        let mut usage = Usage::default();
         while let Some(folder) = folders.pop() {
             // What retention removes meanwhile is not used any more.
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 match entry.metadata() {
                     Ok(data) if data.is_dir() => folders.push(entry.path()),
-                    Ok(data) => bytes += data.len(),
+                    Ok(data) => usage.add(data.len()),
                     Err(_) => {}
                 }
             }
         }
-        bytes
+        usage
     }
 
     fn path(&self, host: HostId, object: Object) -> PathBuf {
@@ -218,17 +161,17 @@ impl FolderStore {
         .await
     }
 
-    /// Stores an object for good, or not at all. The same object again is success.
-    pub(super) async fn write(&self, host: HostId, object: Object, body: Body) -> Result<(), RepositoryError> {
+    /// Stores an object for good, or not at all, and says its length. The same object again is
+    /// success.
+    pub(super) async fn write(&self, host: HostId, object: Object, body: Body) -> Result<u64, RepositoryError> {
         if !tokio::fs::try_exists(self.folder(host)).await? {
             return Err(RepositoryError::NotFound);
         }
-        let incoming = self.root.join(INCOMING);
-        let (file, temporary) = blocking(move || Ok(NamedTempFile::new_in(incoming)?.into_parts())).await?;
+        let incoming = Arc::clone(&self.incoming);
+        let (file, temporary) = blocking(move || incoming.file()).await?;
         let (hash, length) = receive(file, body, object.limit()).await?;
         let (path, keys) = (self.path(host, object), self.folder(host).join(Kind::Keys.folder()));
-        let new = !self.has(host, object).await?;
-        blocking(move || match object {
+        let new = blocking(move || match object {
             // Without a key it would be a repository that nobody can open, for good.
             Object::Config if fs::read_dir(keys)?.next().is_none() => {
                 Err(RepositoryError::Unclear("a repository's key comes before its config"))
@@ -239,9 +182,9 @@ impl FolderStore {
         })
         .await?;
         if let Some(used) = self.used().get_mut(&host).filter(|_| new) {
-            *used += length;
+            used.add(length);
         }
-        Ok(())
+        Ok(length)
     }
 
     /// Removes an object. What may be removed is decided above.
@@ -256,59 +199,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RepositoryError> + Send + 'static,
 ) -> Result<T, RepositoryError> {
     spawn_blocking(work).await.map_err(|e| RepositoryError::Disk(io::Error::other(e)))?
-}
-
-/// Writes the body to the file and onto the disk; answers with its hash and length.
-async fn receive(file: File, body: Body, limit: u64) -> Result<(Hash, u64), RepositoryError> {
-    let (mut file, mut body) = (tokio::fs::File::from_std(file), body.into_data_stream());
-    let (mut hasher, mut length) = (Sha256::new(), 0);
-    while let Some(chunk) = tokio::time::timeout(SILENCE, body.next()).await.map_err(|_| RepositoryError::BrokenOff)? {
-        let chunk = chunk.map_err(|_| RepositoryError::BrokenOff)?;
-        length += chunk.len() as u64;
-        if length > limit {
-            return Err(RepositoryError::TooLarge(limit));
-        }
-        hasher.update(&chunk);
-        file.write_all(&chunk).await?;
-    }
-    // Errors of the writes before show here at the latest.
-    file.flush().await?;
-    file.sync_all().await?;
-    Ok((hasher.finalize().into(), length))
-}
-
-/// Gives a received object its name. One that is there already has this content too, by its
-/// name; where the disk has spoilt it, it is replaced by the good one.
-fn place(temporary: TempPath, path: &Path, hash: Hash) -> Result<(), RepositoryError> {
-    match stored_hash(path) {
-        Ok(stored) if stored == hash => return Ok(()),
-        Ok(_) => tracing::warn!(path = %path.display(), "replaced a damaged object by a good copy"),
-        Err(e) if e.kind() == ErrorKind::NotFound => {}
-        Err(e) => return Err(e.into()),
-    }
-    temporary.persist(path).map_err(|e| e.error)?;
-    Ok(sync(path.parent().unwrap_or(path))?)
-}
-
-/// A config comes once: whoever replaces it takes the repository from its owner.
-fn place_config(temporary: TempPath, path: &Path, hash: Hash) -> Result<(), RepositoryError> {
-    match temporary.persist_noclobber(path) {
-        Ok(()) => Ok(sync(path.parent().unwrap_or(path))?),
-        Err(e) if e.error.kind() == ErrorKind::AlreadyExists && stored_hash(path)? == hash => Ok(()),
-        Err(e) if e.error.kind() == ErrorKind::AlreadyExists => Err(RepositoryError::Exists),
-        Err(e) => Err(e.error.into()),
-    }
-}
-
-fn stored_hash(path: &Path) -> io::Result<Hash> {
-    let (mut file, mut hasher) = (File::open(path)?, Sha256::new());
-    let mut buffer = vec![0; 128 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize().into()),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
 }
 
 /// Adds the objects that lie in a folder.
@@ -327,9 +217,4 @@ fn collect(folder: &Path, items: &mut Vec<Item>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Makes names in a folder durable.
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -1,6 +1,7 @@
 //! The service as hosts, honest and not, see it.
 #![allow(clippy::unwrap_used)]
 
+use super::store::Usage;
 use super::*;
 use http_body_util::BodyExt;
 use keepwatch_proto::clock::Clock;
@@ -14,6 +15,7 @@ struct Fixture {
     root: TempDir,
     router: Router,
     store: Arc<FolderStore>,
+    meters: Meters,
     host: HostId,
     other: HostId,
 }
@@ -21,12 +23,24 @@ struct Fixture {
 impl Fixture {
     /// A repository for `host`; `other` may read it when `granted`.
     async fn new(granted: bool) -> Self {
+        Self::with_room(granted, |_, _| Room::default()).await
+    }
+
+    /// One with as much room as is said, for the first host and the other.
+    async fn with_room(granted: bool, room: impl Fn(HostId, HostId) -> Room) -> Self {
         let root = tempfile::tempdir().unwrap();
         let store = Arc::new(FolderStore::open(root.path().to_owned()).unwrap());
         let (host, other) = (HostId::new(&Clock::system()), HostId::new(&Clock::system()));
         let grants: MayRead =
             Arc::new(move |reader, owner| Box::pin(async move { granted && (reader, owner) == (other, host) }));
-        let fixture = Self { root, router: router(store.clone(), grants), store, host, other };
+        let room = room(host, other);
+        let room_of: RoomOf = Arc::new(move |_| {
+            let room = room.clone();
+            Box::pin(async move { Some(room) })
+        });
+        let meters = Meters::default();
+        let router = router(store.clone(), grants, room_of, meters.clone());
+        let fixture = Self { root, router, store, meters, host, other };
         assert_eq!(fixture.ask(Method::POST, "?create=true", &[], "").await.0, 200);
         fixture
     }
@@ -81,12 +95,16 @@ async fn an_object_is_kept_read_in_parts_and_listed() {
     let listed = fixture.ask(Method::GET, "data/", &[("accept", LIST_V2)], "").await;
     assert_eq!(listed, (200, format!(r#"[{{"name":"{name}","size":7}}]"#)));
     assert_eq!(fixture.ask(Method::GET, &format!("index/{name}"), &[], "").await.0, 404);
-    assert_eq!(fixture.store.bytes_used(fixture.host), 7);
+    assert_eq!(fixture.store.usage(fixture.host), Usage { bytes: 4096, objects: 1 });
     // Again is success, and heals what the disk has spoilt.
     let stored = fixture.folder().join("data").join(&name[..2]).join(&name);
     fs::write(&stored, "damage").unwrap();
+    let received = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options().write(true).open(&stored).unwrap().set_modified(received).unwrap();
     assert_eq!(fixture.ask(Method::POST, &path, &[], "content").await.0, 200);
-    assert_eq!(fs::read(stored).unwrap(), b"content");
+    assert_eq!(fs::read(&stored).unwrap(), b"content");
+    assert_eq!(fs::metadata(&stored).unwrap().modified().unwrap(), received, "it was received when the first one was");
+    assert_eq!(fixture.store.usage(fixture.host).objects, 1);
 }
 
 #[tokio::test]
@@ -101,12 +119,26 @@ async fn what_arrives_wrong_leaves_nothing() {
     assert_eq!(fixture.ask(Method::POST, "config", &[], Body::from_stream(endless)).await.0, 413);
     let broken = futures_util::stream::iter([Ok(bytes::Bytes::from("con")), Err(std::io::Error::other("gone"))]);
     assert_eq!(fixture.ask(Method::POST, &path, &[], Body::from_stream(broken)).await.0, 408);
-    assert_eq!(fixture.store.bytes_used(fixture.host), 0);
-    assert_eq!(fs::read_dir(fixture.root.path().join(".incoming")).unwrap().count(), 0);
-    // And what a crash leaves is gone after the next start.
-    fs::write(fixture.root.path().join(".incoming/left"), "x").unwrap();
+    assert_eq!(fixture.store.usage(fixture.host), Usage::default());
+    let incoming = fixture.root.path().join(".incoming");
+    // A folder, and its lock.
+    let folders =
+        || fs::read_dir(&incoming).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect::<Vec<_>>();
+    let [own] = &folders()[..] else { panic!("{:?}", folders()) };
+    assert_eq!(fs::read_dir(own).unwrap().count(), 0);
+    // What a crash leaves is gone after the next start; what a controller that lives has not finished, is not.
+    fs::create_dir(incoming.join("crashed")).unwrap();
+    fs::write(incoming.join("crashed/left"), "x").unwrap();
+    fs::write(incoming.join("crashed.lock"), "").unwrap();
+    fs::write(own.join("under way"), "x").unwrap();
+    let second = FolderStore::open(fixture.root.path().to_owned()).unwrap();
+    assert!(
+        own.join("under way").exists() && !incoming.join("crashed").exists() && !incoming.join("crashed.lock").exists()
+    );
+    assert_eq!(folders().len(), 2);
+    drop(second);
     FolderStore::open(fixture.root.path().to_owned()).unwrap();
-    assert_eq!(fs::read_dir(fixture.root.path().join(".incoming")).unwrap().count(), 0);
+    assert_eq!(folders().len(), 2);
 }
 
 #[tokio::test]
@@ -209,5 +241,75 @@ async fn only_the_protocols_names_are_names() {
             fixture.send(Some(fixture.host), Method::GET, &format!("/repositories/{host}/config"), &[], "").await.0;
         assert!(matches!(status, 403 | 404), "{host}: {status}");
     }
-    assert_eq!(fixture.store.bytes_used(fixture.host), 0);
+    assert_eq!(fixture.store.usage(fixture.host), Usage::default());
+}
+
+#[tokio::test]
+async fn a_quota_holds_for_a_host_and_for_those_that_share_it_and_a_backup_may_come_to_its_end() {
+    let content = |n: usize| format!("{n}{}", "x".repeat(10_000));
+    let own = |_: HostId, _: HostId| Room { own: Some(3 * 12_288), together: None };
+    let shared = |host, other| Room { own: None, together: Some((3 * 12_288, vec![host, other])) };
+    let rooms: [(Fixture, &str); 2] =
+        [(Fixture::with_room(false, own).await, "quota"), (Fixture::with_room(false, shared).await, "group-quota")];
+    for (fixture, word) in rooms {
+        let other = format!("/repositories/{}/", fixture.other);
+        fixture.send(Some(fixture.other), Method::POST, &format!("{other}?create=true"), &[], "").await;
+        let post = |who: HostId, kind: &'static str, n: usize| {
+            let path = format!("/repositories/{who}/{kind}/{}", hash(&content(n)));
+            let length = content(n).len().to_string();
+            let fixture = &fixture;
+            async move { fixture.send(Some(who), Method::POST, &path, &[("content-length", &length)], content(n)).await }
+        };
+        for n in 0..3 {
+            assert_eq!(post(fixture.host, "data", n).await.0, 200, "{word} {n}");
+        }
+        let (status, text) = post(fixture.host, "data", 3).await;
+        assert!(status == 507 && text.contains("quota"), "{word}: {status} {text}");
+        assert_eq!(post(fixture.host, "data", 1).await.0, 507, "{word}: not even what is there");
+        assert_eq!(post(fixture.host, "snapshots", 4).await.0, 200, "{word}");
+        let others = post(fixture.other, "data", 5).await.0;
+        assert_eq!(others, if word == "quota" { 200 } else { 507 }, "{word}");
+        assert!(fixture.meters.count("post", word) >= 2);
+        assert_eq!(fixture.store.usage(fixture.host).objects, 4);
+    }
+}
+
+#[tokio::test]
+async fn one_host_cannot_take_all_places_and_a_failed_upload_gives_its_back() {
+    let fixture = Arc::new(Fixture::new(false).await);
+    let path = format!("data/{}", hash("content"));
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let (send, receive) = tokio::sync::mpsc::channel::<Result<bytes::Bytes, std::io::Error>>(1);
+        let body = Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(receive));
+        let (uploading, path) = (Arc::clone(&fixture), path.clone());
+        let upload = tokio::spawn(async move { uploading.ask(Method::POST, &path, &[], body).await.0 });
+        // Twice what fits into the channel: the upload reads.
+        send.send(Ok("x".into())).await.unwrap();
+        send.send(Ok("x".into())).await.unwrap();
+        held.push((send, upload));
+    }
+    let (status, text) = fixture.ask(Method::POST, &path, &[], "content").await;
+    assert!(status == 503 && text.contains("too many uploads"), "{status} {text}");
+    for (send, upload) in held {
+        drop(send);
+        assert_eq!(upload.await.unwrap(), 400);
+    }
+    assert_eq!(fixture.ask(Method::POST, &path, &[], "content").await.0, 200);
+    assert_eq!((fixture.meters.count("post", "busy"), fixture.meters.count("post", "corrupt")), (1, 16));
+}
+
+#[tokio::test]
+async fn the_same_object_from_two_sides_at_once_counts_once() {
+    let fixture = Arc::new(Fixture::new(false).await);
+    fixture.store.usage(fixture.host);
+    let path = format!("data/{}", hash("content"));
+    let uploads = (0..8).map(|_| {
+        let (fixture, path) = (Arc::clone(&fixture), path.clone());
+        tokio::spawn(async move { fixture.ask(Method::POST, &path, &[], "content").await.0 })
+    });
+    for upload in uploads.collect::<Vec<_>>() {
+        assert_eq!(upload.await.unwrap(), 200);
+    }
+    assert_eq!(fixture.store.usage(fixture.host), Usage { bytes: 4096, objects: 1 });
 }

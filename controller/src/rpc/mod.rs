@@ -13,11 +13,13 @@ use crate::repository::{self, HostIdentity};
 use axum::http::StatusCode;
 use axum::{Extension, Router};
 use keepwatch_proto::MAX_MESSAGE;
+use keepwatch_proto::ids::HostId;
 use keepwatch_proto::pin::Fingerprint;
 use keepwatch_proto::wire::agent::enrolment_server::EnrolmentServer;
 use keepwatch_proto::wire::agent::link_server::LinkServer;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::{Code, Status};
@@ -26,6 +28,8 @@ use tonic::{Code, Status};
 const MAX_ENROLMENT: usize = 64 << 10;
 /// Connections without a certificate at once; the rest are closed, and come again.
 const STRANGERS: usize = 256;
+/// Connections of one host at once, likewise: its agent has three, a restic five.
+const CONNECTIONS: usize = 32;
 
 /// What the door leads to.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ pub struct AgentDoor {
     hosts: Router,
     refused: Router,
     room: Arc<Semaphore>,
+    /// Of each host that is or was connected.
+    places: Arc<Mutex<HashMap<HostId, Arc<Semaphore>>>>,
 }
 
 impl AgentDoor {
@@ -54,6 +60,7 @@ impl AgentDoor {
             hosts,
             refused: Router::new().fallback(refused),
             room: Arc::new(Semaphore::new(STRANGERS)),
+            places: Arc::default(),
         }
     }
 
@@ -64,21 +71,35 @@ impl AgentDoor {
             return Some(Admission { router: self.strangers, leash: CancellationToken::new(), permit: Some(permit) });
         };
         let host = host_of(&certificate)?;
+        let Some(permit) = self.place(host) else {
+            tracing::warn!(%host, address = %caller.address, "closed a connection: this host has too many");
+            return None;
+        };
         // Taken before the look at the database: whoever is revoked in between is cut by it.
         let leash = self.app.hub.leash(host);
         match self.app.authenticate(host, &Fingerprint::of(&certificate).to_string()).await {
             Ok(true) => {
-                Some(Admission { router: self.hosts.layer(Extension(HostIdentity(host))), leash, permit: None })
+                let router = self.hosts.layer(Extension(HostIdentity(host)));
+                Some(Admission { router, leash, permit: Some(permit) })
             }
             Ok(false) => {
                 tracing::warn!(%host, address = %caller.address, "a revoked or replaced certificate was shown");
-                Some(Admission { router: self.refused, leash, permit: None })
+                Some(Admission { router: self.refused, leash, permit: Some(permit) })
             }
             Err(error) => {
                 tracing::error!(%error, "a host could not be looked up");
                 None
             }
         }
+    }
+}
+
+impl AgentDoor {
+    /// A host's place for one more connection, if it has one.
+    fn place(&self, host: HostId) -> Option<OwnedSemaphorePermit> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = places.entry(host).or_insert_with(|| Arc::new(Semaphore::new(CONNECTIONS)));
+        place.clone().try_acquire_owned().ok()
     }
 }
 
@@ -108,12 +129,17 @@ pub fn status(error: &AppError) -> Status {
 }
 
 fn repository_service(app: &Arc<App>) -> Router {
-    let grants = app.clone();
+    let (grants, rooms) = (app.clone(), app.clone());
     repository::router(
         app.repositories.clone(),
         Arc::new(move |reader, owner| {
             let app = grants.clone();
             Box::pin(async move { app.may_read(reader, owner).await })
         }),
+        Arc::new(move |host| {
+            let app = rooms.clone();
+            Box::pin(async move { app.room(host).await })
+        }),
+        app.meters.clone(),
     )
 }

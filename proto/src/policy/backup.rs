@@ -19,6 +19,10 @@ pub struct BackupPolicy {
     pub scan: bool,
     /// What becomes of a file in which something suspicious or worse matches.
     pub infected: WhenInfected,
+    /// How much one host may store, in GiB; 0: as much as there is room for.
+    pub quota_gib: u32,
+    /// How much all hosts that follow this policy may store together, likewise.
+    pub group_quota_gib: u32,
 }
 
 /// What becomes of an infected file.
@@ -74,6 +78,8 @@ impl Default for BackupPolicy {
             excludes: CACHES.iter().map(ToString::to_string).collect(),
             scan: true,
             infected: WhenInfected::Keep,
+            quota_gib: 0,
+            group_quota_gib: 0,
         }
     }
 }
@@ -86,6 +92,8 @@ impl From<BackupPolicy> for wire::BackupPolicy {
             excludes: backup.excludes,
             scan: Some(backup.scan),
             infected: Some(backup.infected.word().into()),
+            quota_gib: backup.quota_gib,
+            group_quota_gib: backup.group_quota_gib,
         }
     }
 }
@@ -101,6 +109,8 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
             excludes: backup.excludes,
             scan: backup.scan.unwrap_or(default.scan),
             infected: backup.infected.map_or(Ok(default.infected), |word| word.parse())?,
+            quota_gib: backup.quota_gib,
+            group_quota_gib: backup.group_quota_gib,
         })
     }
 }
@@ -113,8 +123,7 @@ mod tests {
 
     #[test]
     fn every_field_survives_yaml_json_and_wire() {
-        let yaml =
-            "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out}";
+        let yaml = "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out, quota_gib: 5, group_quota_gib: 500}";
         let policy = Policy::from_yaml(yaml).unwrap();
         assert_eq!((policy.backup.scan, policy.backup.infected), (false, WhenInfected::LeaveOut));
         assert_eq!(Policy::from_yaml(&policy.to_yaml().unwrap()).unwrap(), policy);

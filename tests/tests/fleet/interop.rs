@@ -81,3 +81,40 @@ fn without_a_controller_a_backup_is_one_that_restic_reads() {
     assert!(restic(&repository, &password_file, &["snapshots"]).contains(&id[..8]));
     restic(&repository, &password_file, &["check", "--read-data"]);
 }
+
+#[test]
+fn stock_restic_backs_up_through_the_service_as_a_host_and_both_go_on_with_each_others_snapshots() {
+    let (controller, staff, agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk());
+    plant(&disk);
+    staff.set_paths(&[&disk]);
+    staff.run(["backup", &host, "--watch"]).ok();
+    let file = |name: &str, content: &str| {
+        let path = agent.restored().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let password = file("password.txt", staff.json(&["recovery-kit", &host])["password"].as_str().unwrap());
+    let (identity, ca) = (file("identity.pem", &agent.stolen_identity()), file("ca.pem", &controller.ca_pem()));
+    let url = format!("rest:{}/repositories/{host}/", controller.agent_door());
+    let by_rest = |words: &[&str]| {
+        let at = ["--repo", &url, "--password-file", &password, "--cacert", &ca, "--tls-client-cert", &identity];
+        let output = Command::new("restic").args(at).arg("--no-cache").args(words).output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), said)
+    };
+    // Ten backups, theirs and ours in turn.
+    for n in 0..5 {
+        fs::write(disk.join(format!("new {n}")), format!("{n}").repeat(n * 100_000 + 1)).unwrap();
+        let (done, said) = by_rest(&["backup", disk.to_str().unwrap()]);
+        assert!(done && (n > 0 || said.contains("files")), "{said}");
+        staff.run(["backup", &host, "--watch"]).ok();
+    }
+    let (clean, said) = by_rest(&["check", "--read-data"]);
+    assert!(clean && said.contains("no errors were found"), "{said}");
+    let (listed, said) = by_rest(&["snapshots"]);
+    assert!(listed && said.contains("11 snapshots"), "{said}");
+    let target = agent.restored().join("by restic");
+    assert!(by_rest(&["restore", "latest", "--target", target.to_str().unwrap()]).0);
+    assert_same(&describe(&disk), &describe(&target.join(disk.strip_prefix("/").unwrap())));
+}

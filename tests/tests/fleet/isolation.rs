@@ -72,6 +72,22 @@ fn a_host_reaches_its_own_repository_and_can_only_add_to_it() {
         assert!(status.is_client_error(), "{odd}: {status}");
     }
 
+    // Each refusal is counted.
+    let shown = reqwest::blocking::get(controller.metrics()).unwrap().text().unwrap();
+    let count = |method: &str, outcome: &str| -> u64 {
+        let line = format!("keepwatch_repository_requests_total{{method=\"{method}\",outcome=\"{outcome}\"}} ");
+        shown.lines().find_map(|l| l.strip_prefix(&line)?.parse().ok()).unwrap_or(0)
+    };
+    assert_eq!(
+        (count("get", "foreign"), count("head", "foreign"), count("delete", "append-only")),
+        (5, 1, 2),
+        "{shown}"
+    );
+    assert_eq!((count("post", "foreign"), count("post", "exists"), count("post", "corrupt")), (2, 2, 1), "{shown}");
+    assert!(
+        shown.contains("keepwatch_hosts_connected 2") && shown.contains("keepwatch_repository_received_bytes_total ")
+    );
+
     // A stranger reaches enrolment, and nothing else.
     let stranger = client(&controller, None);
     for path in [format!("/repositories/{host_b}/config"), "/signatures/metadata/1.root.json".into()] {
@@ -84,4 +100,61 @@ fn a_host_reaches_its_own_repository_and_can_only_add_to_it() {
     until("the cut has reached the old connections", || {
         ask(&as_a, Method::GET, &host_a, "config", b"").is_ok_and(|status| status == StatusCode::FORBIDDEN)
     });
+}
+
+#[test]
+fn a_host_that_attacks_with_its_own_key_fills_its_quota_and_nothing_else() {
+    let (controller, staff, agent) = fleet();
+    let host = agent.host();
+    fs::write(agent.disk().join("letter.txt"), "saved before").unwrap();
+    let paths = serde_json::to_string(&[&agent.disk()]).unwrap();
+    staff.set_policy(&format!("scan: {{schedule: ''}}\nbackup: {{schedule: '', paths: {paths}, quota_gib: 1}}\n"));
+    staff.run(["backup", &host, "--watch"]).ok();
+    let (attacker, url) =
+        (client(&controller, Some(&agent)), format!("{}/repositories/{host}", controller.agent_door()));
+    let post = |content: &[u8]| {
+        let name = hex::encode(Sha256::digest(content));
+        attacker.post(format!("{url}/data/{name}")).body(content.to_vec()).send().unwrap().status()
+    };
+
+    // Large objects until the quota, and not one more.
+    let large = |n: u8| {
+        let mut content = vec![n; 200 << 20];
+        content[0] = !n;
+        content
+    };
+    let stored = (0..8).take_while(|n| post(&large(*n)) == StatusCode::OK).count();
+    assert_eq!(stored, 5, "of 200 MiB each, within 1 GiB");
+    assert_eq!(post(&large(99)), StatusCode::INSUFFICIENT_STORAGE);
+    // One whose end never comes is cut off at its limit, and one that announces more is not begun.
+    let endless = reqwest::blocking::Body::new(std::io::repeat(7));
+    let name = "ab".repeat(32);
+    let refused = attacker.post(format!("{url}/index/{name}")).body(endless).send();
+    assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status() == StatusCode::PAYLOAD_TOO_LARGE));
+    let kept = attacker.get(format!("{url}/index/{name}")).send().unwrap().status();
+    assert_eq!(kept, StatusCode::NOT_FOUND);
+
+    // Another host does not notice, and what was saved before is there.
+    let other = Agent::started(&controller, &staff);
+    fs::write(other.disk().join("letter.txt"), "another's").unwrap();
+    let paths = serde_json::to_string(&[&agent.disk(), &other.disk()]).unwrap();
+    staff.set_policy(&format!("scan: {{schedule: ''}}\nbackup: {{schedule: '', paths: {paths}, quota_gib: 1}}\n"));
+    staff.run(["backup", &other.host(), "--watch"]).ok();
+    staff.run(["restore", &host, "latest", "--watch"]).ok();
+    // Its own next backup says what stands in the way.
+    fs::write(agent.disk().join("more"), noise(40 << 20)).unwrap();
+    staff.run(["backup", &host, "--watch"]);
+    let job = staff.ended(&host, "backup");
+    let message = job["message"].as_str().unwrap();
+    assert!(job["state"] == "failed" && message.contains("this host's quota of 1 GiB is used up"), "{job}");
+}
+
+/// Bytes that do not compress.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as u8
+    };
+    (0..length).map(|_| next()).collect()
 }

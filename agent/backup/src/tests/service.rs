@@ -75,7 +75,7 @@ fn what_will_not_pass_is_said_at_once() {
     );
     assert!(matches!(write(&["404 Not Found\r\nContent-Length: 0\r\n\r\n"]), Err(StorageError::Missing(_))));
     assert!(matches!(write(&["413 Too Large\r\nContent-Length: 0\r\n\r\n"]), Err(StorageError::TooLarge(_))));
-    assert!(matches!(write(&["507 Full\r\nContent-Length: 0\r\n\r\n"]), Err(StorageError::Full(_))));
+    assert!(matches!(write(&["507 Full\r\nContent-Length: 0\r\n\r\n"]), Err(StorageError::Full { .. })));
     assert!(matches!(write(&["400 Bad Request\r\nContent-Length: 0\r\n\r\n"]), Err(StorageError::Wrong { .. })));
     write(&["drop", "200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]).unwrap();
 }
