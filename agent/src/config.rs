@@ -49,6 +49,11 @@ impl StateDir {
         self.0.join("scans")
     }
 
+    /// Copies of what each backup reads of the repository, encrypted as they are there.
+    pub(crate) fn repository_cache(&self) -> PathBuf {
+        self.0.join("repository-cache")
+    }
+
     /// Held by the agent that runs on this folder.
     pub(crate) fn lock(&self) -> PathBuf {
         self.0.join("lock")

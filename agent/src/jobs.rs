@@ -294,7 +294,7 @@ impl Jobs {
                 let policy = self.policy()?;
                 let (scan, unscanned) = self.scan_of_backup(job, &policy);
                 Order::Backup(Box::new(BackupOrder {
-                    storage: self.repository(self.identity.host),
+                    storage: self.own_repository(),
                     password: self.identity.repository_password.clone(),
                     host: crate::enroll::facts(&self.state, "").name,
                     paths: places.paths,
@@ -310,7 +310,12 @@ impl Jobs {
                 let id = job.to_string();
                 let new_folder = format!("restored-{}-{}", self.clock.now().format("%Y%m%d"), &id[id.len() - 8..]);
                 let roots = self.restore_roots.clone();
-                Order::Restore(RestoreOrder { storage: self.repository(host), password, spec, roots, new_folder })
+                let storage = if host == self.identity.host {
+                    self.own_repository()
+                } else {
+                    Storage::Service(self.repository(host))
+                };
+                Order::Restore(RestoreOrder { storage, password, spec, roots, new_folder })
             }
         })
     }
@@ -332,10 +337,15 @@ impl Jobs {
         (Some(scans::order(job, nowhere, vec![], scan.max_file_bytes, scan, bundle, folder)), String::new())
     }
 
-    fn repository(&self, host: HostId) -> Storage {
+    fn repository(&self, host: HostId) -> Service {
         let url = format!("{}/repositories/{host}/", self.controller);
         let Identity { ca, certificate, key, .. } = &*self.identity;
-        Storage::Service(Service::new(url, ca.clone(), certificate.clone(), key.clone()))
+        Service::new(url, ca.clone(), certificate.clone(), key.clone())
+    }
+
+    /// This host's, with copies of what every backup reads.
+    fn own_repository(&self) -> Storage {
+        Storage::Service(Service { cache: Some(self.state.repository_cache()), ..self.repository(self.identity.host) })
     }
 
     /// Whose repository a restore reads, and what opens it.

@@ -68,6 +68,8 @@ pub struct BackupReport {
     pub failed: u64,
     /// The first ten thousand of them by name.
     pub failures: Vec<Failure>,
+    /// Packs that the repository should have and has not: older snapshots may not be whole.
+    pub missing_packs: u64,
 }
 
 impl Repository {
@@ -92,7 +94,7 @@ impl Repository {
         let how = self.how(&parents);
         shared.all_is_read = parents.is_empty();
         let source = Source { roots, excludes, own: self.own_folder(), shared: Arc::new(shared) };
-        let indexed = self.run(|| self.again()?.to_indexed_ids())?;
+        let (indexed, missing_packs) = self.index_for_backup()?;
         let (outcome, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
                 let outcome = indexed.archive(&how, &source, snapshot, &labels);
@@ -106,7 +108,7 @@ impl Repository {
         self.forget_index();
         let saved = outcome.map_err(|panic| crashed(&*panic))?;
         let saved = saved.map_err(|e| failure(&self.guard, &self.storage, &e))?;
-        Ok(report(&saved, &counts, failures))
+        Ok(BackupReport { missing_packs, ..report(&saved, &counts, failures) })
     }
 
     fn how(&self, parents: &[Snapshot]) -> rustic_core::BackupOptions {
@@ -249,6 +251,7 @@ fn report(saved: &SnapshotFile, counts: &Counts, failures: Failures) -> BackupRe
         bytes_added: summary.data_added_packed,
         failed: failures.count,
         failures: failures.named,
+        missing_packs: 0,
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod folder;
 mod globs;
 mod guard;
+mod index;
 mod inspector;
 mod meter;
 mod observer;

@@ -17,6 +17,7 @@ use rustic_core::{
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Packs wait in memory until they are full, several at a time.
@@ -118,7 +119,7 @@ impl Repository {
     ) -> Result<Self> {
         let (stop, meter) = (Arc::<Stop>::default(), Arc::<Meter>::default());
         let guard = Arc::new(Guard::new(storage.open(Arc::clone(&stop))?, Arc::clone(&stop)));
-        let opened = contained(|| closed(&guard, &meter).and_then(open))?;
+        let opened = contained(|| closed(&guard, &meter, storage.cache()).and_then(open))?;
         let inner = opened.map_err(|e| failure(&guard, storage, &e))?;
         Ok(Self { inner, storage: storage.clone(), guard, stop, meter, index: Mutex::default() })
     }
@@ -166,7 +167,7 @@ impl Repository {
 
     /// One more of the same, to be consumed by what needs the index. The key is known.
     pub(crate) fn again(&self) -> RusticResult<rustic_core::Repository<OpenStatus>> {
-        closed(&self.guard, &self.meter)?.open(&Credentials::Masterkey(self.inner.key()))
+        closed(&self.guard, &self.meter, self.storage.cache())?.open(&Credentials::Masterkey(self.inner.key()))
     }
 
     /// The repository with its index.
@@ -205,11 +206,13 @@ impl Repository {
     }
 }
 
-fn closed(guard: &Arc<Guard>, meter: &Arc<Meter>) -> RusticResult<rustic_core::Repository<()>> {
+fn closed(guard: &Arc<Guard>, meter: &Arc<Meter>, cache: Option<&Path>) -> RusticResult<rustic_core::Repository<()>> {
     let backends = RepositoryBackends::new(Arc::clone(guard) as _, None);
     let mut options = RepositoryOptions::default();
-    // A cache is a second copy that can go stale or be tampered with; what we read is small.
-    options.no_cache = true;
+    // Index, snapshots and folders as they are stored, encrypted and authenticated: on a thin
+    // line each backup would fetch them anew.
+    options.no_cache = cache.is_none();
+    options.cache_dir = cache.map(Path::to_owned);
     rustic_core::Repository::new_with_progress(&options, &backends, Bars(Arc::clone(meter)))
 }
 

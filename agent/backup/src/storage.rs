@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rustic_core::{BytesList, FileType, Id};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,14 @@ impl Storage {
         match self {
             Self::Folder(path) => path.display().to_string(),
             Self::Service(service) => service.url.clone(),
+        }
+    }
+
+    /// Where copies of what is read again and again lie, if anywhere.
+    pub(crate) fn cache(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Service(service) => service.cache.as_deref(),
         }
     }
 
@@ -56,6 +64,9 @@ pub struct Service {
     /// How long to keep trying while the service cannot be reached or is overloaded.
     #[serde(default = "default_patience")]
     pub patience: Duration,
+    /// A private folder for copies of what is read again and again.
+    #[serde(default)]
+    pub cache: Option<PathBuf>,
     /// How fast bytes may go.
     #[serde(skip)]
     pub throttle: Throttle,
@@ -64,7 +75,15 @@ pub struct Service {
 impl Service {
     /// The service at `url`, with the usual patience of some hours: lines are cut for as long.
     pub fn new(url: String, ca_pem: String, certificate_pem: String, key_pem: String) -> Self {
-        Self { url, ca_pem, certificate_pem, key_pem, patience: default_patience(), throttle: Throttle::default() }
+        Self {
+            url,
+            ca_pem,
+            certificate_pem,
+            key_pem,
+            patience: default_patience(),
+            cache: None,
+            throttle: Throttle::default(),
+        }
     }
 }
 

@@ -116,6 +116,14 @@ fn ended(report: BackupReport, verdict: Option<Verdict>, also: Vec<String>) -> E
         stored: report.bytes_added,
         ..Tally::default()
     };
+    let mut also = also;
+    if report.missing_packs > 0 {
+        also.push(format!(
+            "{} packs are missing from the repository, so older snapshots may not be whole; what was in them and is \
+             still on this PC was sent again",
+            report.missing_packs
+        ));
+    }
     let outcome = if report.failed == 0 { JobState::Succeeded } else { JobState::Partial };
     let message = in_all(&tally, verdict.as_ref(), also);
     let keepwatch_backup::Snapshot { id, time, paths, files, bytes, .. } = report.snapshot;

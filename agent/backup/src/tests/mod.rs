@@ -3,6 +3,7 @@
 
 mod failures;
 mod hostile;
+mod index;
 mod restic;
 mod round;
 mod service;

@@ -16,6 +16,12 @@ fn restic(repository: &Path, arguments: &[&str]) -> Option<String> {
     Some(text)
 }
 
+/// Has restic read all of it, where it is installed.
+pub(super) fn check(stage: &Stage) {
+    let checked = restic(&stage.path("repository"), &["check", "--read-data"]);
+    assert!(checked.as_ref().is_none_or(|said| said.contains("no errors were found")), "{checked:?}");
+}
+
 #[test]
 fn restic_checks_and_restores_what_we_wrote() {
     let stage = Stage::new();
