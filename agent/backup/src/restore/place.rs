@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
-/// Runs of zeros at least this long become holes.
+/// Blocks of so many bytes become holes where they hold only zeros, as most file systems have them.
 const HOLE: usize = 4096;
 
 /// Something is there already, and nobody said to replace it.
@@ -74,7 +74,7 @@ pub(crate) fn file(
     let mut length = 0;
     for id in node.content.iter().flatten() {
         let content = tree::blob(repository, BlobId::from(**id), BlobType::Data)?;
-        write_sparse(&mut file, &content).map_err(|e| e.to_string())?;
+        write_sparse(&mut file, length, &content).map_err(|e| e.to_string())?;
         length += content.len() as u64;
         chunk(content.len() as u64)?;
     }
@@ -120,18 +120,25 @@ pub(crate) fn incomplete(problem: io::Error) -> String {
     format!("restored, but not its owner, mode, attributes or times: {problem}")
 }
 
-/// Writes on, leaving holes where there are only zeros. The length is set at the end.
-fn write_sparse(file: &mut File, mut content: &[u8]) -> io::Result<()> {
-    while !content.is_empty() {
-        let zeros = content.chunks_exact(HOLE).take_while(|block| is_zero(block)).count() * HOLE;
-        if zeros > 0 {
-            file.seek(SeekFrom::Current(i64::try_from(zeros).map_err(io::Error::other)?))?;
-            content = &content[zeros..];
+/// Writes on at `at`, leaving holes where whole blocks of the file have only zeros. The length
+/// is set at the end.
+fn write_sparse(file: &mut File, at: u64, content: &[u8]) -> io::Result<()> {
+    // Chunks begin anywhere in a block: what of it a chunk has is told by the next one's start.
+    let first = (HOLE - (at % HOLE as u64) as usize).min(content.len());
+    let (head, rest) = content.split_at(first);
+    let mut blocks = std::iter::once(head).chain(rest.chunks(HOLE)).filter(|block| !block.is_empty()).peekable();
+    let mut done = 0;
+    while let Some(block) = blocks.next() {
+        let (zero, begin) = (is_zero(block), done);
+        done += block.len();
+        while let Some(more) = blocks.next_if(|next| is_zero(next) == zero) {
+            done += more.len();
         }
-        let filled = content.chunks(HOLE).take_while(|block| block.len() < HOLE || !is_zero(block));
-        let filled = filled.map(<[u8]>::len).sum();
-        file.write_all(&content[..filled])?;
-        content = &content[filled..];
+        if zero {
+            file.seek(SeekFrom::Current(i64::try_from(done - begin).map_err(io::Error::other)?))?;
+        } else {
+            file.write_all(&content[begin..done])?;
+        }
     }
     Ok(())
 }
@@ -154,11 +161,32 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("f");
             let mut file = File::create(&path).unwrap();
-            for part in content.chunks(7000) {
-                write_sparse(&mut file, part).unwrap();
+            for (n, part) in content.chunks(7000).enumerate() {
+                write_sparse(&mut file, n as u64 * 7000, part).unwrap();
             }
             file.set_len(content.len() as u64).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), content);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_hole_comes_back_as_large_as_it_was_wherever_chunks_begin() {
+        use std::os::unix::fs::MetadataExt;
+        let mut content = vec![0; 1 << 20];
+        (content[10], content[512 * 1024]) = (1, 1);
+        let folder = tempfile::tempdir().unwrap();
+        for chunk in [4096, 7001, 100_000] {
+            let path = folder.path().join("f");
+            let mut file = File::create(&path).unwrap();
+            for (n, part) in content.chunks(chunk).enumerate() {
+                write_sparse(&mut file, (n * chunk) as u64, part).unwrap();
+            }
+            file.set_len(content.len() as u64).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+            // Two blocks, where the file system has blocks of that size.
+            let taken = file.metadata().unwrap().blocks() * 512;
+            assert!(taken <= 2 * 4096, "{chunk}: {taken}");
         }
     }
 }
