@@ -2,6 +2,7 @@
 //! to the PC, and nothing that comes over the wire can change it.
 
 use crate::platform;
+use crate::worker::Hooks;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -76,6 +77,9 @@ pub(crate) struct Config {
     /// How the link behaves.
     #[serde(default)]
     pub(crate) link: LinkConfig,
+    /// What this PC's administrator wants done around backups.
+    #[serde(default)]
+    pub(crate) backup: Hooks,
 }
 
 /// How the link behaves.

@@ -13,7 +13,7 @@ use crate::media::Media;
 use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Order, RestoreOrder, ScanOrder, Worker};
+use crate::worker::{BackupOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, Worker};
 use account::{Account, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
@@ -46,7 +46,7 @@ pub(crate) enum Step {
     Drop(JobId, &'static str),
     /// Staff called off what runs.
     Stop(JobId),
-    /// Staff want a scan that runs to wait, or to go on.
+    /// Staff want a scan or backup that runs to wait, or to go on.
     Hold(JobId, bool),
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc
                 (true, true) => steps.push(Step::Stop(job.id)),
                 (true, false) => {}
             }
-        } else if running && matches!(job.spec, JobSpec::Scan { .. }) {
+        } else if running && !matches!(job.spec, JobSpec::Restore(_)) {
             steps.push(Step::Hold(job.id, job.pause));
         } else if !known && !job.pause && busy.insert(lane(job.spec.kind())) {
             steps.push(Step::Begin(job.id, job.spec.clone()));
@@ -127,6 +127,8 @@ pub(crate) struct Jobs {
     pub(crate) identity: Arc<Identity>,
     pub(crate) controller: String,
     pub(crate) restore_roots: Vec<PathBuf>,
+    /// Of the PC's own file.
+    pub(crate) hooks: Hooks,
     pub(crate) state: StateDir,
     pub(crate) bundle: watch::Receiver<Option<InUse>>,
     pub(crate) progress: mpsc::Sender<Progress>,
@@ -300,6 +302,15 @@ impl Jobs {
                     paths: places.paths,
                     excludes: excludes.into_iter().chain(places.excludes).collect(),
                     scan,
+                    max_file_bytes: policy.backup.max_file_bytes,
+                    one_file_system: policy.backup.one_file_system,
+                    courtesy: Courtesy {
+                        on_battery: policy.backup.pause_on_battery,
+                        when_busy: policy.backup.pause_when_busy,
+                    },
+                    bandwidth: policy.backup.bandwidth,
+                    time_zone: policy.time_zone,
+                    hooks: self.hooks.clone(),
                     leave_out: policy.backup.infected == WhenInfected::LeaveOut,
                     unscanned,
                     saved: None,

@@ -55,6 +55,7 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
         identity: identity.clone(),
         controller: address.url.clone(),
         restore_roots: config.roots(state),
+        hooks: config.backup.clone(),
         state: state.clone(),
         bundle: bundle.clone(),
         progress,

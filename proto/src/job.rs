@@ -18,7 +18,7 @@ pub struct Job {
     pub spec: JobSpec,
     /// Staff no longer want it.
     pub cancel: bool,
-    /// Staff want it to wait; scans only.
+    /// Staff want it to wait; scans and backups.
     pub pause: bool,
 }
 

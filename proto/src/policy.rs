@@ -2,9 +2,11 @@
 //! the controller still scans and backs up on time.
 
 mod backup;
+mod bandwidth;
 mod scan;
 
 pub use backup::{BackupPolicy, WhenInfected};
+pub use bandwidth::{Bandwidth, bytes_per_second};
 pub use scan::{Allowed, ScanPolicy};
 
 use crate::schedule::{Schedule, ScheduleError};
@@ -108,6 +110,7 @@ impl Policy {
                 return Err(PolicyError::NoPaths(paths_field));
             }
         }
+        bandwidth::check(&self.backup.bandwidth)?;
         self.scan.check()
     }
 

@@ -33,6 +33,10 @@ pub struct BackupOptions {
     /// Globs over the full path; one without `/` matches a name anywhere. An excluded
     /// folder is left out whole. Roots themselves are never excluded.
     pub excludes: Vec<String>,
+    /// Larger files are left out, in bytes; 0: none is. Roots themselves never are.
+    pub max_file_bytes: u64,
+    /// Whether other file systems below a root are left out; their mount points are saved.
+    pub one_file_system: bool,
     /// The host's name in the snapshot; with the paths it finds the snapshot to compare with.
     pub host: String,
     /// The snapshot's time. The engine has no clock.
@@ -54,8 +58,8 @@ pub struct BackupReport {
     pub files_changed: u64,
     /// Files taken over unread.
     pub files_unchanged: u64,
-    /// Files and folders left out on purpose: by a pattern, as a cache, or since they lie on a
-    /// file system that is none of this PC's disks.
+    /// Files and folders left out on purpose: by a pattern or their size, as a cache, or since
+    /// they lie on another file system.
     /// A folder counts once, with all that is in it.
     pub left_out: u64,
     /// Files left out since the inspector refused them.
@@ -93,7 +97,9 @@ impl Repository {
         let parents = parents(self.snapshots()?, &labels, options);
         let how = self.how(&parents);
         shared.all_is_read = parents.is_empty();
-        let source = Source { roots, excludes, own: self.own_folder(), shared: Arc::new(shared) };
+        let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
+        let own = self.own_folder();
+        let source = Source { roots, excludes, max_file_bytes, one_file_system, own, shared: Arc::new(shared) };
         let (indexed, missing_packs) = self.index_for_backup()?;
         let (outcome, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
@@ -204,7 +210,8 @@ impl LookAhead {
         };
         let (_, roots) = roots(&options.paths, &shared);
         let excludes = globs::set(&options.excludes).unwrap_or_default();
-        let source = Source { roots, excludes, own: None, shared: Arc::new(shared) };
+        let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
+        let source = Source { roots, excludes, max_file_bytes, one_file_system, own: None, shared: Arc::new(shared) };
         let look = move || drop(source.size());
         Self { stop, thread: thread::Builder::new().name("look-ahead".into()).spawn(look).ok() }
     }

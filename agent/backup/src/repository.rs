@@ -124,6 +124,11 @@ impl Repository {
         Ok(Self { inner, storage: storage.clone(), guard, stop, meter, index: Mutex::default() })
     }
 
+    /// Has a backup wait before it reads on, or lets it go on; from another thread.
+    pub fn hold(&self, held: bool) {
+        self.stop.hold(held);
+    }
+
     /// All snapshots, oldest first. One that cannot be read is left out and logged: a PC
     /// that was taken over must not be able to hide its older, good ones behind it.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>> {

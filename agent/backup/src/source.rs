@@ -74,6 +74,10 @@ impl Shared {
 pub(crate) struct Source {
     pub(crate) roots: Vec<PathBuf>,
     pub(crate) excludes: GlobSet,
+    /// Larger files are left out; 0: none is.
+    pub(crate) max_file_bytes: u64,
+    /// Whether other file systems below a root are left out.
+    pub(crate) one_file_system: bool,
     /// The repository's own folder: saving it would never end.
     pub(crate) own: Option<PathBuf>,
     pub(crate) shared: Arc<Shared>,
@@ -103,6 +107,9 @@ impl ReadSource for Source {
             counts: true,
             shared: Arc::clone(&self.shared),
             excludes: self.excludes.clone(),
+            max_file_bytes: self.max_file_bytes,
+            one_file_system: self.one_file_system,
+            home: 0,
             own: self.own.clone(),
             roots: self.roots.iter().cloned().collect(),
             ancestors: VecDeque::new(),
@@ -121,6 +128,10 @@ pub(crate) struct Walk {
     counts: bool,
     shared: Arc<Shared>,
     excludes: GlobSet,
+    max_file_bytes: u64,
+    one_file_system: bool,
+    /// The device of the root that is walked.
+    home: u64,
     own: Option<PathBuf>,
     roots: VecDeque<PathBuf>,
     ancestors: VecDeque<PathBuf>,
@@ -168,6 +179,7 @@ impl Walk {
         self.ancestors.extend(new.into_iter().rev());
         let device = fs::metadata(root).map(|data| platform::device(&data));
         if let Ok(device) = device {
+            self.home = device;
             // Who names a root in /proc, or on a share, means it.
             self.foreign.insert(device, false);
         }
@@ -193,6 +205,10 @@ impl Walk {
                     self.count_left_out();
                     self.skip_folder();
                 }
+                if data.is_file() && !is_root && self.max_file_bytes > 0 && data.len() > self.max_file_bytes {
+                    self.count_left_out();
+                    return Step::Skipped;
+                }
                 Step::Entry(path.to_owned(), data, is_root)
             }
             Err(e) => {
@@ -212,6 +228,9 @@ impl Walk {
     }
 
     fn is_foreign(&mut self, path: &Path, data: &Metadata) -> bool {
+        if self.one_file_system && platform::device(data) != self.home {
+            return true;
+        }
         *self.foreign.entry(platform::device(data)).or_insert_with(|| platform::is_foreign(path))
     }
 
@@ -325,7 +344,7 @@ impl ReadSourceOpen for Open {
 
     fn open(mut self) -> RusticResult<Reader> {
         self.opened = true;
-        if self.shared.stop.wanted() {
+        if !self.shared.stop.go_on() {
             return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
         }
         let file = self.ready.take().map_or_else(|| self.open_as_walked(), Ok);
@@ -400,7 +419,7 @@ impl Drop for Reader {
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.shared.stop.wanted() {
+        if !self.shared.stop.go_on() {
             return Err(io::Error::other("stopped"));
         }
         match self.content.read(buffer) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     wanted: AtomicBool,
+    held: AtomicBool,
     lock: Mutex<()>,
     changed: Condvar,
 }
@@ -27,6 +28,23 @@ impl Stop {
         self.changed.notify_all();
     }
 
+    /// Has reading wait, or go on.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Waits while reading is to wait; says whether work goes on.
+    pub(crate) fn go_on(&self) -> bool {
+        if self.held.load(Ordering::SeqCst) && !self.wanted() {
+            let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            let held = |(): &mut ()| self.held.load(Ordering::SeqCst) && !self.wanted();
+            drop(self.changed.wait_while(guard, held).unwrap_or_else(PoisonError::into_inner));
+        }
+        !self.wanted()
+    }
+
     /// Forgets an earlier wish, at the start of a run.
     pub(crate) fn reset(&self) {
         self.wanted.store(false, Ordering::SeqCst);
@@ -37,5 +55,31 @@ impl Stop {
         let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.changed.wait_timeout_while(guard, time, |()| !self.wanted());
         drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn what_is_held_goes_on_when_it_may_and_ends_when_it_should() {
+        for (release, goes_on) in [((|stop| stop.hold(false)) as fn(&Stop), true), (Stop::ask, false)] {
+            let stop = &Stop::default();
+            stop.hold(true);
+            std::thread::scope(|scope| {
+                let (asks, asked) = channel();
+                let waiting = scope.spawn(move || {
+                    asks.send(()).unwrap();
+                    stop.go_on()
+                });
+                asked.recv().unwrap();
+                release(stop);
+                assert_eq!(waiting.join().unwrap(), goes_on);
+            });
+        }
+        assert!(Stop::default().go_on());
     }
 }

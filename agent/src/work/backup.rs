@@ -1,7 +1,8 @@
 //! Backs up into the host's own repository, making it the first time, and scans what it reads.
 
 use super::Speaker;
-use super::courtesy::Heard;
+use super::courtesy::{Heard, while_watched};
+use super::hooks;
 use super::scan::{attended, in_words, load};
 use crate::one_read::{self, Scan};
 use crate::worker::{BackupOrder, Said};
@@ -9,19 +10,25 @@ use keepwatch_backup::{BackupOptions, BackupReport, Error, LookAhead, Observer, 
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::job::{Ended, JobState, Snapshot, Tally};
 use keepwatch_proto::paths;
+use keepwatch_proto::policy::bytes_per_second;
 use keepwatch_proto::verdict::Verdict;
-use keepwatch_scan::ScanOptions;
+use keepwatch_scan::{Pace, ScanOptions};
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+/// How often is looked what the policy limits the line to.
+const LOOK_AT_LIMITS: Duration = Duration::from_secs(5);
 /// Stands before the reason why a file that is in the snapshot was not scanned.
 const UNINSPECTED: &str = "saved, but not inspected: ";
 
-/// Backs up, from opening the repository to how it ended.
-pub(super) fn run(
-    order: BackupOrder,
-    speaker: &Speaker<impl Write + Send>,
+/// Backs up, from opening the repository to how it ended. What the parent says meanwhile is
+/// heard.
+pub(super) fn run<W: Write + Send>(
+    mut order: BackupOrder,
+    speaker: &Speaker<W>,
     tell: Sender<Heard>,
     heard: Receiver<Heard>,
 ) -> Ended {
@@ -29,20 +36,56 @@ pub(super) fn run(
     if order.paths.is_empty() {
         return Ended::failed("none of the folders to back up exists on this PC; name others in the policy");
     }
+    let hooks = std::mem::take(&mut order.hooks);
+    hooks::around(&hooks, || opened(order, speaker, tell, heard))
+}
+
+fn opened<W: Write + Send>(
+    mut order: BackupOrder,
+    speaker: &Speaker<W>,
+    tell: Sender<Heard>,
+    heard: Receiver<Heard>,
+) -> Ended {
     let options = BackupOptions {
-        paths: order.paths,
-        excludes: order.excludes,
-        host: order.host,
+        paths: std::mem::take(&mut order.paths),
+        excludes: std::mem::take(&mut order.excludes),
+        max_file_bytes: order.max_file_bytes,
+        one_file_system: order.one_file_system,
+        host: std::mem::take(&mut order.host),
         time: Clock::from_environment().now(),
         ..BackupOptions::default()
     };
+    limit(&order);
     let ahead = LookAhead::begin(&options);
     let repository = match open(&order.storage, &order.password) {
         Ok(repository) => repository,
         Err(error) => return Ended::failed(error.to_string()),
     };
     drop(ahead);
-    let watcher = Saying { speaker, phase: "backing up" };
+    let watcher = Saying::new(speaker, "backing up");
+    let pace = Pace::new(order.scan.as_ref().map_or(100, |scan| scan.cpu_percent));
+    let hold = |held| {
+        repository.hold(held);
+        if held { pace.pause() } else { pace.resume() }
+    };
+    while_watched(
+        order.courtesy,
+        tell,
+        heard,
+        hold,
+        |why| watcher.waits(why),
+        || back_up(order, options, &repository, speaker, &watcher, &pace),
+    )
+}
+
+fn back_up<W: Write + Send>(
+    order: BackupOrder,
+    options: BackupOptions,
+    repository: &Repository,
+    speaker: &Speaker<W>,
+    watcher: &Saying<'_, W>,
+    pace: &Pace,
+) -> Ended {
     // Files must be saved also where they cannot be scanned.
     let (scan, unscanned) = match order.scan.map(|scan| load(&scan).map(|rules| (scan, rules))) {
         Some(Ok(ready)) => (Some(ready), order.unscanned),
@@ -50,22 +93,23 @@ pub(super) fn run(
         None => (None, order.unscanned),
     };
     let Some((scan, rules)) = scan else {
-        return match repository.backup(&options, &watcher) {
+        return match repository.backup(&options, watcher) {
             Ok(report) => ended(report, None, vec![in_full("it was not scanned: ", unscanned)]),
             Err(error) => Ended::failed(error.to_string()),
         };
     };
     let (bundle, leave_out) = (scan.bundle.version, order.leave_out);
+    let rules = &rules;
     if let Some(saved) = order.saved {
         let places = ScanOptions { paths: options.paths, excludes: options.excludes, ..ScanOptions::default() };
-        return attended(scan, UNINSPECTED, speaker, tell, heard, |options, pace, observer| {
+        return attended(scan, UNINSPECTED, speaker, |options, observer| {
             let options = &ScanOptions { paths: places.paths, excludes: places.excludes, ..options.clone() };
-            judged_again(saved, &repository, &Scan { rules: &rules, options, pace, observer, bundle, leave_out })
+            judged_again(saved, repository, &Scan { rules, options, pace, observer, bundle, leave_out })
         });
     }
-    let done = attended(scan, UNINSPECTED, speaker, tell, heard, |options_of_scan, pace, observer| {
-        let scan = Scan { rules: &rules, options: options_of_scan, pace, observer, bundle, leave_out };
-        one_read::run(&repository, options, &watcher, &scan, |report, verdict| {
+    let done = attended(scan, UNINSPECTED, speaker, |options_of_scan, observer| {
+        let scan = Scan { rules, options: options_of_scan, pace, observer, bundle, leave_out };
+        one_read::run(repository, options, watcher, &scan, |report, verdict| {
             let cut_off = "not all of it was scanned, since that was cut off; the next scan will do it";
             speaker.say(Said::SoFar(ended(report.clone(), Some(verdict), vec![cut_off.into()])));
         })
@@ -79,6 +123,23 @@ pub(super) fn run(
         }
         Err(error) => Ended::failed(error.to_string()),
     }
+}
+
+/// Keeps to the policy's limits, for as long as this process lives.
+fn limit(order: &BackupOrder) {
+    let keepwatch_backup::Storage::Service(service) = &order.storage else { return };
+    if order.bandwidth.is_empty() {
+        return;
+    }
+    let (throttle, limits, zone) = (service.throttle.clone(), order.bandwidth.clone(), order.time_zone.clone());
+    let clock = Clock::from_environment();
+    throttle.limit(bytes_per_second(&limits, &zone, clock.now()));
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(LOOK_AT_LIMITS);
+            throttle.limit(bytes_per_second(&limits, &zone, clock.now()));
+        }
+    });
 }
 
 /// The end of a backup whose snapshot an earlier worker has made.
@@ -146,13 +207,35 @@ fn in_all(tally: &Tally, verdict: Option<&Verdict>, also: Vec<String>) -> String
 
 /// Passes what the engine says on to the parent.
 pub(super) struct Saying<'a, W> {
-    pub(super) speaker: &'a Speaker<W>,
-    pub(super) phase: &'static str,
+    speaker: &'a Speaker<W>,
+    phase: &'static str,
+    /// Why it waits, if it does, and how far it had come.
+    waits: Mutex<(Option<&'static str>, Progress)>,
+}
+
+impl<'a, W: Write> Saying<'a, W> {
+    pub(super) fn new(speaker: &'a Speaker<W>, phase: &'static str) -> Self {
+        Self { speaker, phase, waits: Mutex::default() }
+    }
+
+    /// The work waits, for this reason, or it goes on.
+    fn waits(&self, why: Option<&'static str>) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.0 = why;
+        let Progress { files, bytes, total_bytes } = waits.1;
+        drop(waits);
+        why.into_iter().for_each(|why| self.speaker.progress(why, files, bytes, total_bytes));
+    }
 }
 
 impl<W: Write + Send> Observer for Saying<'_, W> {
-    fn progress(&self, Progress { files, bytes, total_bytes }: Progress) {
-        self.speaker.progress(self.phase, files, bytes, total_bytes);
+    fn progress(&self, progress: Progress) {
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.1 = progress;
+        let phase = waits.0.unwrap_or(self.phase);
+        drop(waits);
+        let Progress { files, bytes, total_bytes } = progress;
+        self.speaker.progress(phase, files, bytes, total_bytes);
     }
 
     fn failed(&self, path: &Path, reason: &str) {

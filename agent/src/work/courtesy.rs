@@ -1,12 +1,11 @@
-//! A scan keeps out of people's way: it waits when staff say so, while the PC runs on battery,
+//! A scan or a backup keeps out of people's way: it waits when staff say so, while the PC runs on battery,
 //! and while other programs keep it busy. One thread listens, and looks now and then;
 //! [`decide`] says what follows.
 
 use crate::platform::{self, ProcessorTimes};
 use crate::worker::{Courtesy, Word};
-use keepwatch_scan::Pace;
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 /// How often is looked.
@@ -22,11 +21,11 @@ const CALM: u64 = 30;
 pub(super) enum Heard {
     /// What the parent passes on.
     Parent(Word),
-    /// The scan is over.
+    /// The work is over.
     Over,
 }
 
-/// Why a scan waits.
+/// Why it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
     Staff,
@@ -86,21 +85,25 @@ impl Load {
     }
 }
 
-/// Watches until the scan is over, and says why it waits while it does.
-pub(super) fn watch(courtesy: Courtesy, pace: &Pace, heard: &Receiver<Heard>, say: impl Fn(&'static str)) {
+/// Watches until the work is over. Has it wait or go on with `hold`, and says why it waits at
+/// each look, or that it does not.
+pub(super) fn watch(
+    courtesy: Courtesy,
+    heard: &Receiver<Heard>,
+    hold: impl Fn(bool),
+    say: impl Fn(Option<&'static str>),
+) {
     let (mut load, mut waits, mut held) = (Load::default(), None, false);
     loop {
         let others = if courtesy.when_busy { load.look(platform::processor_times()) } else { None };
         let reading = Reading { held, battery: courtesy.on_battery && platform::on_battery(), others };
         let now = decide(reading, waits, courtesy);
         match (waits, now) {
-            (None, Some(_)) => pace.pause(),
-            (Some(_), None) => pace.resume(),
+            (None, Some(_)) => hold(true),
+            (Some(_), None) => hold(false),
             _ => {}
         }
-        if let Some(why) = now {
-            say(why.phase());
-        }
+        say(now.map(Why::phase));
         waits = now;
         match heard.recv_timeout(EVERY) {
             Ok(Heard::Parent(word)) => held = word == Word::Hold,
@@ -108,6 +111,24 @@ pub(super) fn watch(courtesy: Courtesy, pace: &Pace, heard: &Receiver<Heard>, sa
             Ok(Heard::Over) | Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+/// Works while it is watched, in a thread beside, what the parent says and how the PC stands.
+pub(super) fn while_watched<T>(
+    courtesy: Courtesy,
+    tell: Sender<Heard>,
+    heard: Receiver<Heard>,
+    hold: impl Fn(bool) + Send,
+    say: impl Fn(Option<&'static str>) + Send,
+    work: impl FnOnce() -> T,
+) -> T {
+    std::thread::scope(|scope| {
+        scope.spawn(move || watch(courtesy, &heard, hold, say));
+        let done = work();
+        // It listens, unless it has gone before.
+        let _ = tell.send(Heard::Over);
+        done
+    })
 }
 
 #[cfg(test)]

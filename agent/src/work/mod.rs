@@ -4,6 +4,7 @@
 mod backup;
 mod bundle;
 mod courtesy;
+mod hooks;
 mod restore;
 mod scan;
 

@@ -45,7 +45,7 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
     };
     let phase = if spec.dry_run { "looking" } else { "restoring" };
     let restored = Repository::open(&storage, &password)
-        .and_then(|repository| repository.restore(&options, &Saying { speaker, phase }));
+        .and_then(|repository| repository.restore(&options, &Saying::new(speaker, phase)));
     match restored {
         Ok(report) => ended(&report, &target, spec.dry_run),
         Err(error) => Ended { target: paths::of_path(&target), ..Ended::failed(error.to_string()) },

@@ -36,8 +36,13 @@ pub(super) fn run(
     if order.paths.is_empty() {
         return Ended::failed("none of the places to scan exists on this PC now; name others in the policy");
     }
-    let summary = attended(order, "", speaker, tell, heard, |options, pace, observer| {
-        keepwatch_scan::scan(&rules, options, pace, observer)
+    let (courtesy, pace) = (order.courtesy, Pace::new(order.cpu_percent));
+    let summary = attended(order, "", speaker, |options, observer| {
+        let hold = |held| if held { pace.pause() } else { pace.resume() };
+        let say = |why: Option<&str>| why.into_iter().for_each(|why| observer.waits(why));
+        courtesy::while_watched(courtesy, tell, heard, hold, say, || {
+            keepwatch_scan::scan(&rules, options, &pace, observer)
+        })
     });
     match summary {
         Ok(summary) => ended(&summary),
@@ -45,31 +50,19 @@ pub(super) fn run(
     }
 }
 
-/// Scans as the order says, while it is written down what is judged, and while somebody
-/// listens to the parent and looks whether to wait. What could not be inspected is named with
-/// `prefix` before the reason.
+/// Scans as the order says, while it is written down what is judged. What could not be
+/// inspected is named with `prefix` before the reason.
 pub(super) fn attended<W: Write + Send, R>(
     order: ScanOrder,
     prefix: &'static str,
     speaker: &Speaker<W>,
-    tell: Sender<Heard>,
-    heard: Receiver<Heard>,
-    scan: impl FnOnce(&ScanOptions, &Pace, &Saying<'_, W>) -> R,
+    scan: impl FnOnce(&ScanOptions, &Saying<'_, W>) -> R,
 ) -> R {
     // Without it a worker that dies costs the scan, and nothing else.
     let at_work = AtWork::begin(&at_work::file(&order.folder), order.job);
     let at_work = at_work.inspect_err(|error| tracing::warn!("it cannot be written what is judged: {error}")).ok();
-    let pace = Pace::new(order.cpu_percent);
     let observer = Saying::new(speaker, order.job, order.bundle.version, prefix, at_work);
-    let (courtesy, options) = (order.courtesy, options(order));
-    std::thread::scope(|scope| {
-        let (pace, observer) = (&pace, &observer);
-        scope.spawn(move || courtesy::watch(courtesy, pace, &heard, |phase| observer.waits(phase)));
-        let done = scan(&options, pace, observer);
-        // It listens, unless it has gone before.
-        let _ = tell.send(Heard::Over);
-        done
-    })
+    scan(&options(order), &observer)
 }
 
 fn options(order: ScanOrder) -> ScanOptions {

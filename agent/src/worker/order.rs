@@ -5,6 +5,7 @@ use keepwatch_backup::Storage;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, RestoreSpec};
+use keepwatch_proto::policy::Bandwidth;
 use keepwatch_scan::Tuning;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -106,8 +107,34 @@ pub(crate) struct BackupOrder {
     pub(crate) leave_out: bool,
     /// Why nothing is scanned though the policy asks for it.
     pub(crate) unscanned: String,
+    pub(crate) max_file_bytes: u64,
+    pub(crate) one_file_system: bool,
+    pub(crate) courtesy: Courtesy,
+    /// How fast it may go.
+    pub(crate) bandwidth: Vec<Bandwidth>,
+    /// That the limits' hours are in.
+    pub(crate) time_zone: String,
+    pub(crate) hooks: Hooks,
     /// How it ended but for the scan, where an earlier worker came that far.
     pub(crate) saved: Option<Ended>,
+}
+
+/// What this PC's administrator wants done around backups: a program and its arguments each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Hooks {
+    /// Before; where it fails there is no backup.
+    pub(crate) before: Vec<String>,
+    /// After, whatever became of it, which is in the environment as KEEPWATCH_OUTCOME.
+    pub(crate) after: Vec<String>,
+    /// Either is killed after so many seconds.
+    pub(crate) seconds: u64,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { before: vec![], after: vec![], seconds: 1800 }
+    }
 }
 
 /// Bring files back.

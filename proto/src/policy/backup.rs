@@ -1,6 +1,6 @@
 //! What backups do by themselves.
 
-use super::USERS;
+use super::{Bandwidth, USERS};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -19,6 +19,16 @@ pub struct BackupPolicy {
     pub scan: bool,
     /// What becomes of a file in which something suspicious or worse matches.
     pub infected: WhenInfected,
+    /// Larger files are left out, in bytes; 0: none is.
+    pub max_file_bytes: u64,
+    /// Whether other file systems below a path are left out.
+    pub one_file_system: bool,
+    /// Whether a backup waits while the PC runs on battery.
+    pub pause_on_battery: bool,
+    /// Whether a backup waits while other programs keep the PC busy.
+    pub pause_when_busy: bool,
+    /// How fast it may go.
+    pub bandwidth: Vec<Bandwidth>,
     /// How much one host may store, in GiB; 0: as much as there is room for.
     pub quota_gib: u32,
     /// How much all hosts that follow this policy may store together, likewise.
@@ -78,6 +88,12 @@ impl Default for BackupPolicy {
             excludes: CACHES.iter().map(ToString::to_string).collect(),
             scan: true,
             infected: WhenInfected::Keep,
+            max_file_bytes: 0,
+            one_file_system: false,
+            // A laptop may be on battery whenever it is on: better saved than spared.
+            pause_on_battery: false,
+            pause_when_busy: false,
+            bandwidth: vec![],
             quota_gib: 0,
             group_quota_gib: 0,
         }
@@ -92,6 +108,11 @@ impl From<BackupPolicy> for wire::BackupPolicy {
             excludes: backup.excludes,
             scan: Some(backup.scan),
             infected: Some(backup.infected.word().into()),
+            max_file_bytes: backup.max_file_bytes,
+            one_file_system: backup.one_file_system,
+            pause_on_battery: backup.pause_on_battery,
+            pause_when_busy: backup.pause_when_busy,
+            bandwidth: backup.bandwidth.into_iter().map(Into::into).collect(),
             quota_gib: backup.quota_gib,
             group_quota_gib: backup.group_quota_gib,
         }
@@ -109,6 +130,11 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
             excludes: backup.excludes,
             scan: backup.scan.unwrap_or(default.scan),
             infected: backup.infected.map_or(Ok(default.infected), |word| word.parse())?,
+            max_file_bytes: backup.max_file_bytes,
+            one_file_system: backup.one_file_system,
+            pause_on_battery: backup.pause_on_battery,
+            pause_when_busy: backup.pause_when_busy,
+            bandwidth: backup.bandwidth.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             quota_gib: backup.quota_gib,
             group_quota_gib: backup.group_quota_gib,
         })
@@ -123,7 +149,9 @@ mod tests {
 
     #[test]
     fn every_field_survives_yaml_json_and_wire() {
-        let yaml = "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out, quota_gib: 5, group_quota_gib: 500}";
+        let yaml = "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out, \
+                    quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, pause_on_battery: true, \
+                    pause_when_busy: true, bandwidth: [{days: [mon], from: '08:00', to: '18:00', kib_per_second: 9}]}";
         let policy = Policy::from_yaml(yaml).unwrap();
         assert_eq!((policy.backup.scan, policy.backup.infected), (false, WhenInfected::LeaveOut));
         assert_eq!(Policy::from_yaml(&policy.to_yaml().unwrap()).unwrap(), policy);

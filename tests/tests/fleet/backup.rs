@@ -136,3 +136,31 @@ fn what_could_not_be_saved_is_named_and_the_snapshot_is_partial() {
     assert!(reasons.as_array().unwrap().iter().any(|r| r == "backup-partial"), "{reasons}");
     fs::set_permissions(disk.join("letter.txt"), fs::Permissions::from_mode(0o644)).unwrap();
 }
+
+#[test]
+fn what_the_pcs_own_file_wants_done_is_done_before_and_after() {
+    let (_controller, staff, mut agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk());
+    let (dump, log) = (disk.join("dump.sql"), agent.restored().join("log"));
+    staff.set_paths(&[&disk]);
+    let config = agent.state().join("agent.toml");
+    let own = fs::read_to_string(&config).unwrap();
+    let mut with = |before: &str| {
+        let after = format!("echo $KEEPWATCH_OUTCOME >> {}; rm -f {}", log.display(), dump.display());
+        let hooks = format!("before = [\"/bin/sh\", \"-c\", {before:?}]\nafter = [\"/bin/sh\", \"-c\", {after:?}]");
+        fs::write(&config, format!("{own}\n[backup]\n{hooks}\n")).unwrap();
+        agent.kill();
+        agent.start();
+        agent.until_connected();
+    };
+    with(&format!("echo the tables > {}", dump.display()));
+    staff.run(["backup", &host, "--watch"]).ok();
+    let listed = staff.json(&["ls", &host, "latest", disk.to_str().unwrap()]);
+    assert!(listed.as_array().unwrap().iter().any(|e| e["path"] == dump.to_str().unwrap()), "{listed}");
+    with("echo the database is locked >&2; exit 3");
+    assert_eq!(staff.run(["backup", &host, "--watch"]).code, 4);
+    let job = staff.ended(&host, "backup");
+    assert!(job["message"].as_str().unwrap().contains("exit status: 3: the database is locked"), "{job}");
+    assert_eq!(fs::read_to_string(&log).unwrap(), "succeeded\nfailed\n");
+    assert!(!dump.exists());
+}

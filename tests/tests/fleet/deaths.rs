@@ -173,3 +173,20 @@ fn a_file_that_kills_the_scanner_is_saved_all_the_same() {
     );
     assert_eq!(detections(&staff), 20);
 }
+
+#[test]
+fn a_backup_that_staff_pause_waits_until_they_resume_it() {
+    let (_controller, staff, agent, files) = scene();
+    let host = agent.host();
+    staff.set_paths(&[&files]);
+    staff.run(["backup", &host]).ok();
+    at_the_slow_one(&agent, None);
+    let id = scan_jobs(&staff, &host)[0]["id"].as_str().unwrap().to_owned();
+    let phase = || staff.json(&["jobs", "show", &id])["progress"]["phase"].clone();
+    staff.run(["jobs", "pause", &id]).ok();
+    until("the backup says that it waits", || phase() == "paused: by staff");
+    staff.run(["jobs", "cancel", &id]).ok();
+    // What it had saved by then, while only the scan went on, is kept.
+    let ended = staff.ended(&host, "backup");
+    assert!(ended["state"] == "cancelled" || ended["snapshot"].is_string(), "{ended}");
+}

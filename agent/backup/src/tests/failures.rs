@@ -66,7 +66,8 @@ fn walked(stage: &Stage) -> (Vec<Open>, mpsc::Receiver<Failure>) {
         inspector: None,
     };
     let (roots, excludes) = (vec![stage.source()], globset::GlobSet::empty());
-    let source = Source { roots, excludes, own: None, shared: Arc::new(shared) };
+    let source =
+        Source { roots, excludes, max_file_bytes: 0, one_file_system: false, own: None, shared: Arc::new(shared) };
     (source.entries().filter_map(|entry| entry.unwrap().open).collect(), failures)
 }
 

@@ -294,3 +294,28 @@ fn files_of_the_same_content_have_the_same_id_and_others_another() {
     assert!(a == b && a != c && a.len() == 64, "{a} {b} {c}");
     assert!(matches!(stage.repository.content_id(&snapshot, &stage.source()), Err(Error::NotAFile(_))));
 }
+
+#[test]
+fn what_is_too_large_or_on_another_file_system_is_left_out_where_that_is_wanted() {
+    let stage = Stage::new();
+    fs::write(stage.source().join("small"), vec![1; 1000]).unwrap();
+    fs::write(stage.source().join("large"), vec![1; 1001]).unwrap();
+    let options = BackupOptions { max_file_bytes: 1000, ..stage.options() };
+    let report = stage.repository.backup(&options, &Silent).unwrap();
+    assert_eq!((report.snapshot.files, report.left_out, report.failed), (1, 1, 0));
+    // A file that is named itself is meant.
+    let named = BackupOptions { paths: vec![stage.source().join("large")], ..options };
+    assert_eq!(stage.repository.backup(&named, &Silent).unwrap().snapshot.files, 1);
+    // /dev/shm is a file system of its own, below /dev.
+    let shm = Path::new("/dev/shm");
+    let marker = shm.join(format!("keepwatch-test-{}", std::process::id()));
+    fs::write(&marker, "x").unwrap();
+    let dev = |one_file_system| {
+        let options = BackupOptions { paths: vec!["/dev".into()], one_file_system, ..stage.options() };
+        let id = stage.repository.backup(&options, &Silent).unwrap().snapshot.id;
+        stage.repository.content_id(&id, &marker).is_ok()
+    };
+    let found = [dev(true), dev(false)];
+    fs::remove_file(&marker).unwrap();
+    assert_eq!(found, [false, true]);
+}
