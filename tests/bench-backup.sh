@@ -3,15 +3,16 @@
 # repository each, caches dropped before each run, ours and theirs in turn, medians. Prints a
 # table; ends with 1 where a target is missed.
 #
-#   tests/bench-backup.sh [--install-peers] [--mib 1536] [--rounds 3] [--only abcde]
+#   tests/bench-backup.sh [--install-peers] [--mib 1536] [--rounds 3] [--only abcdefg]
 #
 # KEEPWATCH_AGENT     the agent to measure (else a release build of this checkout)
+# KEEPWATCH_CONTROLLER, KEEPWATCH_STAFF  the controller and keepwatch for (f), likewise
 # KEEPWATCH_EXAMPLES  folder with office_folder (else built too)
 # KEEPWATCH_RULES     folder with real YARA rules for (e) (else ../shared/rules/reversinglabs)
 # KEEPWATCH_BENCH     folder to work in (else keepwatch/bench in the user's cache folder)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-all=abcde
+all=abcdefg
 peers="rustic-rs@0.11.2 rustic
 yara-x-cli@1.22.1 yr"
 source "$here/tests/bench-common.sh"
@@ -130,5 +131,72 @@ if wants e; then
         row "    peak memory, MiB" "$(mebibytes "$(peak e_ours)")" "$(mebibytes "$(peak e_theirs)")" \
             "$(mebibytes "$(peak e_ours)")" ""
     fi
+fi
+# ---- (f) through the repository service, over mutual TLS ----------------------------------
+# Both by the worker that the agent starts, with the order that it gives it.
+order() { # STORAGE-AS-JSON PASSWORD FOLDER
+    printf '{"backup":{"storage":%s,"password":"%s","host":"bench","paths":["%s"],"excludes":[],"scan":null,' "$1" "$2" "$3"
+    printf '"leave_out":false,"unscanned":"","max_file_bytes":0,"one_file_system":false,"bandwidth":[],"time_zone":"UTC",'
+    printf '"courtesy":{"on_battery":false,"when_busy":false},"hooks":{"before":[],"after":[],"seconds":1},"saved":null}}\n'
+}
+in_json() { awk '{ printf "%s\\n", $0 }' "$1"; }
+# A worker whose order has ended waits for its parent to go; fifo and sleep keep that open.
+work() { # ORDER
+    timed bash -c 'exec 3< <(cat "$1"; exec sleep 600); "$2" worker <&3; code=$?; kill %1 2>/dev/null; exit $code' - "$1" "$agent"
+    grep -q '"outcome":"succeeded"' "$work/out" || { tail -n 3 "$work/out" >&2 && give_up "the backup did not succeed"; }
+}
+if wants f; then
+    controller=${KEEPWATCH_CONTROLLER:-$target/release/keepwatch-controller}
+    staff=${KEEPWATCH_STAFF:-$target/release/keepwatch}
+    if [ ! -x "$controller" ] || [ ! -x "$staff" ]; then
+        say "Building $controller and $staff"
+        (cd "$here" && cargo build --release --locked -p keepwatch-controller -p keepwatch)
+    fi
+    place=$work/service && rm -rf "$place" && mkdir -p "$place"
+    export XDG_CONFIG_HOME=$place/home
+    told=$("$controller" init --data "$place/data" --name localhost)
+    after() { awk -v label="$1" 'index($0, label) { sub(".*" label "[ :]*", ""); print; exit }' <<<"$told"; }
+    after "one-time password" >"$place/password"
+    NO_COLOR=1 "$controller" serve --data "$place/data" --agents 127.0.0.1:0 --staff 127.0.0.1:0 2>"$place/log" &
+    served=$!
+    trap 'kill $served 2>/dev/null || true' EXIT
+    until grep -q serving "$place/log"; do kill -0 $served || give_up "the controller ended: $(tail -n 2 "$place/log")"; read -rt 0.2 <> <(:) || true; done
+    port() { sed -n "s/.*$1=[^ ]*:\([0-9]*\).*/\1/p" "$place/log" | head -n 1; }
+    "$staff" login "https://localhost:$(port staff)" --user admin --fingerprint "$(after "CA fingerprint")" --password-file "$place/password" >/dev/null
+    token=$("$staff" tokens create --output json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
+    "$agent" enroll --controller "https://localhost:$(port agents)" --token "$token" --state "$place/state" 2>/dev/null
+    host=$("$agent" status --state "$place/state" --output json | sed -n 's/.*"host": *"\([^"]*\)".*/\1/p')
+    identity=$place/state/identity
+    service=$(printf '{"service":{"url":"https://localhost:%s/repositories/%s/","ca_pem":"%s","certificate_pem":"%s","key_pem":"%s"}}' \
+        "$(port agents)" "$host" "$(in_json "$place/data/keys/ca.pem")" "$(in_json "$identity/certificate.pem")" "$(in_json "$identity/key.pem")")
+    order "$service" bench "$office" >"$place/through"
+    order "{\"folder\":\"$place/local\"}" bench "$office" >"$place/beside"
+    f_service() { rm -rf "$place/data/repositories/$host" && drop && work "$place/through"; }
+    f_local() { rm -rf "$place/local" && drop && work "$place/beside"; }
+    in_turn warm f_service f_local
+    in_seconds "(f) first backup through the service, against a folder" f_service f_local 1.20
+    kill $served && wait $served 2>/dev/null || true
+    rm -rf "$place"
+fi
+
+# ---- (g) a million small files ---------------------------------------------------------------
+if wants g; then
+    million=$work/million
+    if [ ! -e "$million.done" ]; then
+        say "Writing a million small files"
+        rm -rf "$million"
+        for ((n = 0; n < 1000; n++)); do
+            mkdir -p "$million/$n"
+            seq $((n * 1000)) $((n * 1000 + 999)) | split -l 1 -a 3 -d - "$million/$n/file-"
+        done
+        touch "$million.done"
+    fi
+    g_first() { new ours && drop && backup ours "$million"; }
+    g_again() { drop && backup ours "$million"; }
+    g_first >"$work/g_first" && g_again >"$work/g_again"
+    for run in first again; do
+        row "(g) a million small files, peak memory, $run, MiB" "$(mebibytes "$(peak g_$run)")" "$(seconds g_$run) s" \
+            "$(mebibytes "$(peak g_$run)")" 400
+    done
 fi
 what_came_of_it
