@@ -84,7 +84,7 @@ pub(crate) fn run(
         Ok::<_, keepwatch_backup::Error>(report)
     })?;
     let report = report?;
-    let verdict = verdict(repository, &report.snapshot.id, report.refused, &scanned, &marks, scan);
+    let verdict = verdict(repository, &report.snapshot.id, report.left_out.refused, &scanned, &marks, scan);
     Ok(Done { report, scanned, verdict })
 }
 
@@ -92,9 +92,9 @@ pub(crate) fn run(
 fn so_far(report: &BackupReport, marks: &Marks<'_>, scan: &Scan<'_>) -> Verdict {
     Verdict {
         bundle: scan.bundle,
-        infected: marks.infected().count.saturating_sub(report.refused),
+        infected: marks.infected().count.saturating_sub(report.left_out.refused),
         unjudged: report.files_unchanged.max(1),
-        left_out: report.refused,
+        left_out: report.left_out.refused,
         files: vec![],
     }
 }

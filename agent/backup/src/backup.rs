@@ -1,13 +1,15 @@
 //! One backup: the walk and its readers feed rustic_core, and every file that could not be
 //! read is counted and named.
 
+use crate::counts::{Counts, LeftOut};
 use crate::error::{Error, Result};
 use crate::globs;
 use crate::inspector::Inspector;
 use crate::observer::{Failure, Failures, Observer, watch};
 use crate::platform;
+use crate::reader::Shared;
 use crate::repository::{Repository, Snapshot, crashed, failure};
-use crate::source::{Counts, Shared, Source};
+use crate::source::Source;
 use crate::stop::Stop;
 use crate::storage::Storage;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -58,12 +60,8 @@ pub struct BackupReport {
     pub files_changed: u64,
     /// Files taken over unread.
     pub files_unchanged: u64,
-    /// Files and folders left out on purpose: by a pattern or their size, as a cache, or since
-    /// they lie on another file system.
-    /// A folder counts once, with all that is in it.
-    pub left_out: u64,
-    /// Files left out since the inspector refused them.
-    pub refused: u64,
+    /// Entries left out on purpose.
+    pub left_out: LeftOut,
     /// Bytes of all files in the snapshot.
     pub bytes: u64,
     /// Bytes this run added to the repository, compressed.
@@ -252,8 +250,7 @@ fn report(saved: &SnapshotFile, counts: &Counts, failures: Failures) -> BackupRe
         files_new: summary.files_new,
         files_changed: summary.files_changed,
         files_unchanged: counts.unchanged.load(Ordering::Relaxed),
-        left_out: counts.left_out.load(Ordering::Relaxed),
-        refused: counts.refused.load(Ordering::Relaxed),
+        left_out: counts.left_out(),
         bytes: summary.total_bytes_processed,
         bytes_added: summary.data_added_packed,
         failed: failures.count,

@@ -12,6 +12,7 @@
 mod ahead;
 mod backup;
 mod browse;
+mod counts;
 mod error;
 mod folder;
 mod globs;
@@ -22,6 +23,7 @@ mod meter;
 mod observer;
 mod platform;
 mod queue;
+mod reader;
 mod repository;
 mod restore;
 mod service;
@@ -36,6 +38,7 @@ mod tree;
 
 pub use backup::{BackupOptions, BackupReport, LookAhead};
 pub use browse::{Entry, EntryKind};
+pub use counts::LeftOut;
 pub use error::{Error, Result};
 pub use inspector::{Content, Inspector};
 pub use observer::{Failure, Observer, Progress, Silent};

@@ -2,73 +2,18 @@
 //! only logs what it cannot read and calls the snapshot good, so that each error of walk,
 //! open and read is told from here.
 
-use crate::inspector::{Content, Inspector};
-use crate::meter::Meter;
-use crate::observer::Failure;
+use crate::counts::Why;
 use crate::platform::{self, Describer};
-use crate::stop::Stop;
+use crate::reader::{Open, Shared};
 use globset::GlobSet;
-use rustic_core::{ErrorKind, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult};
+use rustic_core::{ReadSource, ReadSourceEntry, RusticResult};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{self, File, Metadata};
-use std::io::{self, BufReader, Read, Take};
+use std::fs::{self, Metadata};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::atomic::Ordering;
 use walkdir::{DirEntry, WalkDir};
-
-/// The chunker asks for 4 KiB at a time.
-const BUFFER: usize = 256 * 1024;
-
-/// How much of a file the disk is asked to have ready, in bytes.
-const AHEAD: u64 = 8 << 20;
-
-/// What is counted besides the failures.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    /// Files that the snapshot before has as they are.
-    pub(crate) unchanged: AtomicU64,
-    /// Files and folders left out on purpose.
-    pub(crate) left_out: AtomicU64,
-    /// Files that the inspector refused.
-    pub(crate) refused: AtomicU64,
-}
-
-/// What walk and readers share with the run.
-pub(crate) struct Shared {
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) stop: Arc<Stop>,
-    pub(crate) failures: Sender<Failure>,
-    pub(crate) counts: Arc<Counts>,
-    /// Whether there is nothing to compare with, so that every file will be read.
-    pub(crate) all_is_read: bool,
-    pub(crate) inspector: Option<Arc<dyn Inspector>>,
-}
-
-impl Shared {
-    pub(crate) fn failed(&self, path: &Path, reason: impl ToString) {
-        // Nobody listens only when the run is over.
-        let _ = self.failures.send(Failure { path: path.to_owned(), reason: reason.to_string() });
-    }
-
-    /// Whether a file may be in the snapshot, as far as is to be decided before it is read.
-    fn admits(&self, path: &Path) -> bool {
-        let admitted = self.all_is_read || self.inspector.as_ref().is_none_or(|inspector| inspector.admits(path));
-        if !admitted {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        admitted
-    }
-
-    /// What is saved of a file.
-    fn content(&self, path: &Path, file: File) -> io::Result<Option<Content>> {
-        match &self.inspector {
-            Some(inspector) => inspector.read(path, file),
-            None => Ok(Some(Box::new(BufReader::with_capacity(BUFFER, file)))),
-        }
-    }
-}
 
 /// The roots to walk, sorted, none within another, and what to leave out below them.
 pub(crate) struct Source {
@@ -188,26 +133,37 @@ impl Walk {
 
     fn entry(&mut self, entry: &DirEntry) -> Step {
         let (path, is_root) = (entry.path(), entry.depth() == 0);
-        let left_out = !is_root && self.excludes.is_match(path) || self.own.as_deref() == Some(path);
-        if left_out {
-            self.count_left_out();
-        }
-        if left_out || path.file_name().is_none() {
-            if left_out && entry.file_type().is_dir() {
+        let why = match path {
+            path if self.own.as_deref() == Some(path) => Some(Why::Own),
+            path if !is_root && self.excludes.is_match(path) => Some(Why::Pattern),
+            _ => None,
+        };
+        if let Some(why) = why {
+            self.leave_out(why);
+            if entry.file_type().is_dir() {
                 self.skip_folder();
             }
+        }
+        if why.is_some() || path.file_name().is_none() {
             return Step::Skipped;
         }
         let data = if is_root { fs::metadata(path) } else { fs::symlink_metadata(path) };
         match data {
             Ok(data) => {
-                if data.is_dir() && (self.is_foreign(path, &data) || !is_root && is_cache(path)) {
-                    self.count_left_out();
-                    self.skip_folder();
-                }
-                if data.is_file() && !is_root && self.max_file_bytes > 0 && data.len() > self.max_file_bytes {
-                    self.count_left_out();
+                let too_large = self.max_file_bytes > 0 && data.len() > self.max_file_bytes;
+                if data.is_file() && !is_root && too_large {
+                    self.leave_out(Why::Size);
                     return Step::Skipped;
+                }
+                // Of these the folder itself is saved.
+                let without_content = match data.is_dir() {
+                    true if self.is_foreign(path, &data) => Some(Why::FileSystem),
+                    true if !is_root && is_cache(path) => Some(Why::Cache),
+                    _ => None,
+                };
+                if let Some(why) = without_content {
+                    self.leave_out(why);
+                    self.skip_folder();
                 }
                 Step::Entry(path.to_owned(), data, is_root)
             }
@@ -221,9 +177,9 @@ impl Walk {
         }
     }
 
-    fn count_left_out(&self) {
+    fn leave_out(&self, why: Why) {
         if self.counts {
-            self.shared.counts.left_out.fetch_add(1, Ordering::Relaxed);
+            self.shared.counts.leave_out(why);
         }
     }
 
@@ -312,130 +268,4 @@ fn is_cache(folder: &Path) -> bool {
 fn failed(error: &walkdir::Error) -> Step {
     let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
     Step::Failed(error.path().unwrap_or(Path::new("?")).to_owned(), reason)
-}
-
-/// A file that can be opened once the archiver comes to it. Dropped unopened, the snapshot
-/// before has it as it is.
-pub(crate) struct Open {
-    path: PathBuf,
-    size: u64,
-    /// Which file it was when it was walked, where the system says so.
-    file: Option<(u64, u64)>,
-    follow: bool,
-    /// Open already, for the disk to begin with it.
-    ready: Option<File>,
-    opened: bool,
-    shared: Arc<Shared>,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        if !self.opened && !self.shared.stop.wanted() {
-            self.shared.counts.unchanged.fetch_add(1, Ordering::Relaxed);
-            if let Some(inspector) = &self.shared.inspector {
-                inspector.unchanged(&self.path);
-            }
-        }
-    }
-}
-
-impl ReadSourceOpen for Open {
-    type Reader = Reader;
-
-    fn open(mut self) -> RusticResult<Reader> {
-        self.opened = true;
-        if !self.shared.stop.go_on() {
-            return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
-        }
-        let file = self.ready.take().map_or_else(|| self.open_as_walked(), Ok);
-        let content = file.and_then(|file| self.shared.content(&self.path, file)).map_err(|e| {
-            self.shared.failed(&self.path, &e);
-            RusticError::with_source(ErrorKind::InputOutput, "cannot open a file", e)
-        })?;
-        let Some(content) = content else {
-            self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(RusticError::new(ErrorKind::InputOutput, "left out: the inspector refused it"));
-        };
-        // Files that the kernel makes up as they are read have no size.
-        let left = if self.size == 0 { u64::MAX } else { self.size };
-        Ok(Reader {
-            content: content.take(left),
-            size: self.size,
-            path: std::mem::take(&mut self.path),
-            told: false,
-            shared: Arc::clone(&self.shared),
-        })
-    }
-}
-
-impl Open {
-    /// The file that was walked, and no other: a folder on the way may have been swapped for a
-    /// link since, to have another's file saved under this one's owner and mode.
-    fn open_as_walked(&self) -> io::Result<File> {
-        let file = platform::open_file(&self.path, self.follow)?;
-        let now = platform::file_number(&file.metadata()?);
-        match self.file.zip(now) {
-            Some((walked, now)) if walked != now => {
-                Err(io::Error::other("it was replaced by another file while the backup ran"))
-            }
-            _ => {
-                platform::read_ahead(&file, self.size.min(AHEAD));
-                Ok(file)
-            }
-        }
-    }
-}
-
-/// Reads one file, as long as it was when it was walked: what grows is saved as it was then.
-/// A read error drops the file from the snapshot, so it is told.
-pub(crate) struct Reader {
-    content: Take<Content>,
-    size: u64,
-    path: PathBuf,
-    /// Whether it is known what became of it.
-    told: bool,
-    shared: Arc<Shared>,
-}
-
-impl Reader {
-    fn ended(&mut self) {
-        self.told = true;
-        if self.size > 0 && self.content.limit() > 0 {
-            let saved = self.size - self.content.limit();
-            let why = format!("it became shorter while it was read; {saved} of its {} bytes are saved", self.size);
-            self.shared.failed(&self.path, why);
-        }
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if !self.told && !self.shared.stop.wanted() {
-            // The archiver only logs what it gives up.
-            self.shared.failed(&self.path, "the backup engine gave it up before its end");
-        }
-    }
-}
-
-impl Read for Reader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.shared.stop.go_on() {
-            return Err(io::Error::other("stopped"));
-        }
-        match self.content.read(buffer) {
-            Ok(0) if !buffer.is_empty() => {
-                if !self.told {
-                    self.ended();
-                }
-                Ok(0)
-            }
-            Ok(read) => Ok(read),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
-            Err(e) => {
-                self.told = true;
-                self.shared.failed(&self.path, format!("cannot be read: {e}"));
-                Err(e)
-            }
-        }
-    }
 }

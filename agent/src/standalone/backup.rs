@@ -91,7 +91,7 @@ pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
         leave_out: args.leave_out_infected,
     };
     let done = one_read::run(&repository, options, &watcher, &scan, |_, _| watcher.finish())?;
-    tell_scan(told, &done.scanned, done.report.refused);
+    tell_scan(told, &done.scanned, done.report.left_out.refused);
     tell(&done.report)?;
     Ok(ended(&done.report, Some(&done.scanned)))
 }
@@ -114,16 +114,24 @@ fn tell_scan(told: Told, scanned: &Summary, refused: u64) {
 
 fn tell(report: &BackupReport) -> io::Result<()> {
     eprintln!(
-        "{} files ({}) in the snapshot: {} new, {} changed, {} unchanged; {} added to the repository, {} left out, {} failed",
+        "{} files ({}) in the snapshot: {} new, {} changed, {} unchanged; {} added to the repository, {} failed",
         report.snapshot.files,
         HumanBytes(report.bytes),
         report.files_new,
         report.files_changed,
         report.files_unchanged,
         HumanBytes(report.bytes_added),
-        report.left_out + report.refused,
         report.failed
     );
+    if report.left_out.total() > 0 {
+        eprintln!("left out: {}", report.left_out.in_words());
+    }
+    if report.missing_packs > 0 {
+        eprintln!(
+            "{} packs are missing from the repository, so older snapshots may not be whole; 'restic check' says more",
+            report.missing_packs
+        );
+    }
     writeln!(io::stdout(), "{}", report.snapshot.id)
 }
 

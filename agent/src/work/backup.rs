@@ -172,12 +172,16 @@ fn ended(report: BackupReport, verdict: Option<Verdict>, also: Vec<String>) -> E
         files: report.snapshot.files,
         bytes: report.bytes,
         unchanged: report.files_unchanged,
-        skipped: report.left_out + report.refused,
+        skipped: report.left_out.total(),
         failed: report.failed,
         stored: report.bytes_added,
         ..Tally::default()
     };
     let mut also = also;
+    // Patterns and caches are nothing that anybody looks for; a large file may be.
+    if report.left_out.size > 0 {
+        also.push(format!("left out: {}", report.left_out.in_words()));
+    }
     if report.missing_packs > 0 {
         also.push(format!(
             "{} packs are missing from the repository, so older snapshots may not be whole; what was in them and is \

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::error::Error;
-use crate::source::{Open, Shared, Source};
+use crate::reader::{Open, Shared};
+use crate::source::Source;
 use crate::{Content, Inspector};
 use rustic_core::{ReadSource, ReadSourceOpen};
 use std::fs::File;
@@ -189,7 +190,7 @@ fn a_cache_is_saved_empty_unless_it_is_named_itself() {
         fs::write(stage.source().join(folder).join("file"), "x").unwrap();
     }
     let report = stage.backup();
-    assert_eq!((report.failed, report.left_out, report.snapshot.files), (0, 1, 2), "{report:?}");
+    assert_eq!((report.failed, report.left_out.cache, report.snapshot.files), (0, 1, 2), "{report:?}");
     assert_eq!(stage.restore("latest", "out").failures, []);
     assert!(stage.restored("out").join("no cache/file").exists());
     assert_eq!(fs::read_dir(stage.restored("out").join("cache")).unwrap().count(), 0);

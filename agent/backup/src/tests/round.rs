@@ -277,7 +277,7 @@ fn what_an_inspector_refuses_is_left_out_read_or_not() {
     for (refused, files, unchanged) in [("a", 2, 0), ("b", 2, 1)] {
         *counter.refused.lock().unwrap() = Some(refused);
         let report = stage.repository.backup(&options, &Silent).unwrap();
-        assert_eq!((report.refused, report.failed), (1, 0), "{report:?}");
+        assert_eq!((report.left_out.refused, report.failed), (1, 0), "{report:?}");
         assert_eq!((report.snapshot.files, report.files_unchanged), (files, unchanged));
         assert!(stage.repository.content_id("latest", &stage.source().join(refused)).is_err());
     }
@@ -302,7 +302,7 @@ fn what_is_too_large_or_on_another_file_system_is_left_out_where_that_is_wanted(
     fs::write(stage.source().join("large"), vec![1; 1001]).unwrap();
     let options = BackupOptions { max_file_bytes: 1000, ..stage.options() };
     let report = stage.repository.backup(&options, &Silent).unwrap();
-    assert_eq!((report.snapshot.files, report.left_out, report.failed), (1, 1, 0));
+    assert_eq!((report.snapshot.files, report.left_out.size, report.failed), (1, 1, 0));
     // A file that is named itself is meant.
     let named = BackupOptions { paths: vec![stage.source().join("large")], ..options };
     assert_eq!(stage.repository.backup(&named, &Silent).unwrap().snapshot.files, 1);
