@@ -66,6 +66,9 @@ struct Record {
     /// How often it went on.
     #[serde(default)]
     taken_up: u32,
+    /// How it ends if no more is heard of it: what it is for is done.
+    #[serde(default)]
+    so_far: Option<Ended>,
 }
 
 /// Why a job begins.
@@ -212,13 +215,23 @@ impl Ledger {
 
     /// A job has ended. A second end of the same job changes nothing.
     pub(crate) fn end(&self, job: JobId, ended: Ended) -> Result<(), LedgerError> {
+        self.write(|book| self.end_in(book, job, ended))
+    }
+
+    fn end_in(&self, book: &mut Book<'_>, job: JobId, ended: Ended) -> Result<(), LedgerError> {
+        let Some(Record { ended: None, kind, scheduled, began, .. }) = book.record(job)? else { return Ok(()) };
+        if scheduled {
+            let before: Turn = book.turn(&kind)?;
+            book.put(&turn_key(&kind), &before.after(ended.outcome, began, self.clock.now()))?;
+        }
+        book.end(job, &kind, scheduled, ended)
+    }
+
+    /// A job has done what it is for, and goes on; this is how it ends if no more is heard of it.
+    pub(crate) fn so_far(&self, job: JobId, ended: Ended) -> Result<(), LedgerError> {
         self.write(|book| match book.record(job)? {
-            Some(Record { ended: None, kind, scheduled, began, .. }) => {
-                if scheduled {
-                    let before: Turn = book.turn(&kind)?;
-                    book.put(&turn_key(&kind), &before.after(ended.outcome, began, self.clock.now()))?;
-                }
-                book.end(job, &kind, scheduled, ended)
+            Some(record @ Record { ended: None, .. }) => {
+                book.put_record(job, &Record { so_far: Some(ended), ..record })
             }
             _ => Ok(()),
         })
@@ -246,6 +259,7 @@ impl Ledger {
                         book.taken_up(*job)?;
                         taken_up.push((*job, spec));
                     }
+                    Some(Record { so_far: Some(ended), .. }) => self.end_in(book, *job, ended)?,
                     Some(r) => {
                         let why = "interrupted: the agent was stopped while it ran";
                         book.end(*job, &r.kind, r.scheduled, Ended::failed(why))?;

@@ -12,7 +12,7 @@ use keepwatch_scan::{ExcludeError, Hand, Observer, Pace, RuleSet, ScanOptions, S
 use marks::{INFECTED_FROM, Marks};
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use unread::Unread;
 
@@ -37,17 +37,20 @@ pub(crate) struct Done {
 }
 
 /// Scans what a snapshot was made of, after the scan that went with it was cut off. What had
-/// been judged by then is known, and what was found is found again.
+/// been judged by then is known, and what was found is found again, where it is still there;
+/// `before` is what was said by then.
 pub(crate) fn judge_again(
     repository: &Repository,
     snapshot: &str,
-    left_out: u64,
+    before: Option<&Verdict>,
     scan: &Scan<'_>,
 ) -> Result<(Summary, Verdict), ExcludeError> {
     let marks = Marks::new(scan.observer);
     marks.speak_up();
     let scanned = keepwatch_scan::scan(scan.rules, scan.options, scan.pace, &marks)?;
-    let verdict = verdict(repository, snapshot, left_out, &scanned, &marks, scan);
+    let (infected_before, left_out) = before.map_or((0, 0), |verdict| (verdict.infected, verdict.left_out));
+    let mut verdict = verdict(repository, snapshot, left_out, &scanned, &marks, scan);
+    verdict.infected = verdict.infected.max(infected_before);
     Ok((scanned, verdict))
 }
 
@@ -108,19 +111,23 @@ fn verdict(
     scan: &Scan<'_>,
 ) -> Verdict {
     let infected = marks.infected();
-    let content = |path: &Path| repository.content_id(snapshot, path).ok();
-    let files = infected.named.into_iter().filter_map(|(path, rules)| {
-        let content = content(&path);
-        // What was left out is not in it.
-        let is_in = content.is_some() || !scan.leave_out;
-        let (path, rules) = (paths::of_path(&path), rules.into_iter().collect());
-        is_in.then(|| Infected { path, rules, content: content.unwrap_or_default() })
+    let paths: Vec<&Path> = infected.named.keys().map(PathBuf::as_path).collect();
+    let contents = if paths.is_empty() { Ok(vec![]) } else { repository.content_ids(snapshot, &paths) };
+    // Without them it is still known what was found.
+    let contents = contents.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the snapshot's content ids cannot be read");
+        vec![Some(String::new()); if scan.leave_out { 0 } else { infected.named.len() }]
+    });
+    let files = infected.named.iter().zip(contents).filter_map(|((path, rules), content)| {
+        // What was left out, or could not be saved, is not in it.
+        let (path, rules) = (paths::of_path(path), rules.iter().cloned().collect());
+        content.map(|content| Infected { path, rules, content })
     });
     let files: Vec<Infected> = files.collect();
     Verdict {
         bundle: scan.bundle,
         infected: infected.count.saturating_sub(refused).max(files.len() as u64),
-        unjudged: scanned.failed + scanned.unread + scanned.incomplete,
+        unjudged: scanned.failed + scanned.unread + scanned.incomplete + scanned.found_in_part,
         left_out: refused,
         files,
     }

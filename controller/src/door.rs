@@ -23,7 +23,8 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 const FIRST_REQUEST_TIME: Duration = Duration::from_secs(20);
 /// As the agents' side has it.
 const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_TIME: Duration = Duration::from_secs(20);
+/// An answer waits behind what is being sent: on a thin line for a minute.
+const PING_TIME: Duration = Duration::from_secs(90);
 const STREAMS_PER_CONNECTION: u32 = 64;
 
 /// Who stands at the door.

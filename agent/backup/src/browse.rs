@@ -89,15 +89,19 @@ impl Repository {
         Ok(length)
     }
 
-    /// Which content a file of a snapshot has: the SHA-256 of its blobs' ids in their order, in
-    /// hexadecimal. Files that have the same id hold the same bytes, whatever their names.
-    pub fn content_id(&self, snapshot: &str, path: &Path) -> Result<String> {
-        let (_, node) = self.node(snapshot, path)?;
-        if !node.is_file() {
-            return Err(Error::NotAFile(path.to_owned()));
-        }
-        let ids = node.content.iter().flatten().map(|id| id.to_hex().to_string());
-        Ok(hex::encode(ids.fold(Sha256::new(), |hash, id| hash.chain_update(id)).finalize()))
+    /// Which content files of a snapshot have: the SHA-256 of a file's blobs' ids in their
+    /// order, in hexadecimal; `None` where there is no such file. Files that have the same id
+    /// hold the same bytes, whatever their names.
+    pub fn content_ids(&self, snapshot: &str, paths: &[&Path]) -> Result<Vec<Option<String>>> {
+        let (snapshot, indexed) = (self.resolve(snapshot)?, self.indexed()?);
+        let of = |path: &&Path| {
+            let node = tree::find(&indexed, snapshot.tree, path).map_err(|why| self.broken(why))?;
+            Ok(node.filter(Node::is_file).map(|node| {
+                let ids = node.content.iter().flatten().map(|id| id.to_hex().to_string());
+                hex::encode(ids.fold(Sha256::new(), |hash, id| hash.chain_update(id)).finalize())
+            }))
+        };
+        paths.iter().map(of).collect()
     }
 
     fn node(&self, snapshot: &str, path: &Path) -> Result<(std::sync::Arc<Indexed>, Node)> {

@@ -24,6 +24,8 @@ const LIST_V2: &str = "application/vnd.x.restic.rest.v2";
 const CONNECT: Duration = Duration::from_secs(20);
 /// Tries after which an answer that blames us is believed.
 const DOUBTFUL_TRIES: u32 = 4;
+/// For so long is looked whether it is our certificate that is refused.
+const LOOK_AT_REFUSAL: Duration = Duration::from_secs(2);
 /// What one try takes of the patience, at most: what is longer was a PC that slept.
 const LONGEST_TRY: Duration = Duration::from_secs(600);
 /// Nothing larger is read into memory: listings have 90 bytes for each object.
@@ -57,7 +59,8 @@ impl Client {
             .no_proxy()
             .connect_timeout(CONNECT)
             .http2_keep_alive_interval(Duration::from_secs(30))
-            .http2_keep_alive_timeout(Duration::from_secs(20))
+            // An answer waits behind what is being sent: on a thin line for a minute.
+            .http2_keep_alive_timeout(Duration::from_secs(90))
             .build()
             .map_err(|e| StorageError::Setup(e.to_string()))?;
         let base = service.url.trim_end_matches('/').to_owned();
@@ -97,6 +100,7 @@ impl Client {
             tries += 1;
             let begun = Instant::now();
             let answer = self.exchange.ask(request(), content, largest);
+            let unanswered_yet = tries == 1 && answer.is_err();
             let outcome = match answer {
                 Ok(answer) => accept(what, answer),
                 Err(why) => Err(unanswered(what, &why)),
@@ -113,9 +117,7 @@ impl Client {
             if self.stop.wanted() {
                 return Err(StorageError::Cancelled);
             }
-            if tries == 1
-                && let Some(refusal) = tls::refused(&self.tls, &self.base, CONNECT)
-            {
+            if unanswered_yet && let Some(refusal) = tls::refused(&self.tls, &self.base, LOOK_AT_REFUSAL) {
                 return Err(refusal);
             }
             spent += begun.elapsed().min(LONGEST_TRY) + pause;

@@ -8,7 +8,7 @@ use rustic_core::{BlobId, IndexedFullStatus, TreeId};
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path, PathBuf, Prefix};
 
 /// Deeper than any path that Linux or Windows can name; keeps crafted trees from our stack.
 const DEEPEST: usize = 2048;
@@ -59,14 +59,17 @@ pub(crate) fn children(repository: &Indexed, folder: &Node, depth: usize) -> Res
     Ok(children)
 }
 
-/// The path's plain names, or None when it holds `..` or the like. `/` and a drive's letter
-/// are as the snapshot has them.
+/// The path's plain names, or None when it holds `..` or the like. A drive is the folder of its
+/// letter, as snapshots have it.
 pub(crate) fn names(path: &Path) -> Option<Vec<&OsStr>> {
     let mut names = Vec::new();
     for component in path.components() {
         match component {
             Component::Normal(name) => names.push(name),
             Component::RootDir | Component::CurDir => {}
+            Component::Prefix(prefix) if matches!(prefix.kind(), Prefix::Disk(_)) => {
+                names.push(OsStr::new(prefix.as_os_str().to_str()?.get(..1)?));
+            }
             Component::Prefix(_) | Component::ParentDir => return None,
         }
     }

@@ -113,11 +113,12 @@ impl Hand {
         if self.0.refuse_from.is_none() {
             return true;
         }
-        let Ok(opened) = open(path) else { return true };
-        let identity = opened.identity;
+        let opened = open(path);
+        let identity = opened.as_ref().ok().and_then(|opened| opened.identity);
         let worst = match self.0.before.get(path) {
             Some(worst) => *worst,
-            None => self.judge(path, Ok(opened), Content::OnDisk),
+            // Also one that cannot be opened: that is told where all else is.
+            None => self.judge(path, opened, Content::OnDisk),
         };
         let admitted = self.is_fine(worst);
         if let Some(identity) = identity.filter(|_| admitted) {

@@ -94,6 +94,8 @@ pub struct Summary {
     pub allowed: u64,
     /// Whether it was called off.
     pub cancelled: bool,
+    /// Of the files with detections, those that were not inspected to their end.
+    pub found_in_part: u64,
     /// How long it took.
     pub duration: Duration,
     /// The files that took longest, slowest first.
@@ -256,6 +258,7 @@ impl<'o> Tally<'o> {
             s.allowed += u64::from(outcome.matched && outcome.found.is_empty());
             if !outcome.found.is_empty() {
                 s.detected += 1;
+                s.found_in_part += u64::from(outcome.trouble.is_some() || outcome.unopened > 0);
                 s.unopened += u64::from(outcome.trouble.is_some());
             } else if outcome.unopened > 0 {
                 s.incomplete += 1;

@@ -126,7 +126,11 @@ impl<'a> Account<'a> {
                 }
                 Said::Detection(_) => {}
                 Said::Failure(failure) => self.named.add(failure),
-                Said::SoFar(ended) => self.so_far = Some(ended),
+                Said::SoFar(ended) => {
+                    // It must not depend on this process: what follows may take long.
+                    self.ledger.so_far(job, ended.clone())?;
+                    self.so_far = Some(ended);
+                }
                 Said::Ended(ended) => self.end = Some(ended),
                 Said::Judged(_) => {}
             }
@@ -152,7 +156,13 @@ impl<'a> Account<'a> {
 
     /// How the job ended; where no child has said, this is why.
     pub(super) fn close(self, why: String, deaths: &Deaths) -> Ended {
-        let mut ended = match self.end.or(self.so_far) {
+        // A later child that came to nothing does not undo what an earlier one did.
+        let nothing = |ended: &Ended| ended.outcome == JobState::Failed;
+        let end = match (self.end, self.so_far) {
+            (Some(end), Some(so_far)) if nothing(&end) => Some(so_far),
+            (end, so_far) => end.or(so_far),
+        };
+        let mut ended = match end {
             // Also where it was called off: it was done before that came.
             Some(ended) => ended,
             None => {
@@ -293,6 +303,21 @@ mod tests {
                 account.take(&mut said).unwrap();
                 assert_eq!((found(&ledger), account.is_over()), (expected, false));
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_child_has_done_a_later_one_does_not_undo() {
+        let saved = Ended { outcome: JobState::Succeeded, ..Ended::failed("saved") };
+        let judged = Ended { outcome: JobState::Partial, ..Ended::failed("and judged") };
+        let failed = Ended::failed("the repository cannot be opened");
+        for (said, expected) in [
+            (vec![Said::SoFar(saved.clone())], &saved),
+            (vec![Said::SoFar(saved.clone()), Said::Ended(failed.clone())], &saved),
+            (vec![Said::SoFar(saved.clone()), Said::Ended(judged.clone())], &judged),
+            (vec![Said::Ended(failed.clone())], &failed),
+        ] {
+            assert_eq!(&called_off(|_| said.clone()).await.0, expected);
         }
     }
 

@@ -105,7 +105,7 @@ fn what_staff_ask_goes_first_one_at_a_time_and_restores_beside() {
 
     asked.known = BTreeSet::from([id(1), id(3)]);
     asked.running = BTreeMap::from([(id(1), "backup".into()), (id(3), "restore".into())]);
-    assert_eq!(plan(&asked, None, now), vec![]);
+    assert_eq!(plan(&asked, None, now), vec![Step::Hold(id(1), false)]);
 
     // Offered again after its end: never begun again.
     asked.running.clear();

@@ -95,7 +95,15 @@ impl<'txn> Book<'txn> {
         let goes_on = matches!(spec, JobSpec::Scan { .. }).then(|| spec.clone());
         let scheduled = cause == Cause::Schedule;
         let began = self.now;
-        let record = Record { kind: spec.kind().into(), scheduled, began, ended: None, spec: goes_on, taken_up: 0 };
+        let record = Record {
+            kind: spec.kind().into(),
+            scheduled,
+            began,
+            ended: None,
+            spec: goes_on,
+            taken_up: 0,
+            so_far: None,
+        };
         self.put_record(job, &record)
     }
 
@@ -111,7 +119,8 @@ impl<'txn> Book<'txn> {
     pub(super) fn end(&mut self, job: JobId, kind: &str, scheduled: bool, ended: Ended) -> Result<(), LedgerError> {
         let began = self.record(job)?.map_or(self.now, |record| record.began);
         let outcome = Some(ended.outcome);
-        let record = Record { kind: kind.into(), scheduled, began, ended: outcome, spec: None, taken_up: 0 };
+        let record =
+            Record { kind: kind.into(), scheduled, began, ended: outcome, spec: None, taken_up: 0, so_far: None };
         self.put_record(job, &record)?;
         self.tell(EventKind::Ended { job, ended })
     }

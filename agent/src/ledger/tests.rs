@@ -205,6 +205,30 @@ fn an_interrupted_schedule_is_still_due_and_a_failed_one_is_tried_again_later() 
 }
 
 #[test]
+fn a_backup_that_has_its_snapshot_ends_with_it_when_the_agent_is_stopped_in_what_follows() {
+    let desk = Desk::new();
+    let job = JobId::new(&desk.clock);
+    desk.open().start(job, &backup(), Cause::Schedule).unwrap();
+    desk.open().so_far(job, Ended { message: "so far".into(), ..success() }).unwrap();
+    let ledger = desk.open();
+    assert_eq!(ledger.take_up().unwrap(), []);
+    let events = ledger.outbox(0, 100, usize::MAX).unwrap();
+    let ends: Vec<_> = events
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            EventKind::Ended { ended, .. } => Some((ended.outcome, ended.message)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ends, [(JobState::Succeeded, "so far".to_owned())]);
+    // It was the schedule's turn.
+    assert_eq!(ledger.standing().unwrap().backup.since, at(8));
+    // What is over is over.
+    ledger.so_far(job, success()).unwrap();
+    assert_eq!(told(&ledger, job), (1, 1));
+}
+
+#[test]
 fn an_interrupted_scan_goes_on_as_the_same_job_and_not_for_ever() {
     let desk = Desk::new();
     let job = JobId::new(&desk.clock);

@@ -90,9 +90,12 @@ pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
         bundle: 0,
         leave_out: args.leave_out_infected,
     };
-    let done = one_read::run(&repository, options, &watcher, &scan, |_, _| watcher.finish())?;
+    let done = one_read::run(&repository, options, &watcher, &scan, |report, _| {
+        watcher.finish();
+        // Whoever has seen enough, such as head, still gets its snapshot scanned.
+        let _ = tell(report);
+    })?;
     tell_scan(told, &done.scanned, done.report.left_out.refused);
-    tell(&done.report)?;
     Ok(ended(&done.report, Some(&done.scanned)))
 }
 

@@ -5,7 +5,7 @@ use super::courtesy::{Heard, while_watched};
 use super::hooks;
 use super::scan::{attended, in_words, load};
 use crate::one_read::{self, Scan};
-use crate::worker::{BackupOrder, Said};
+use crate::worker::{BackupOrder, Said, ScanOrder};
 use keepwatch_backup::{BackupOptions, BackupReport, Error, LookAhead, Observer, Progress, Repository, exists};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::job::{Ended, JobState, Snapshot, Tally};
@@ -21,8 +21,6 @@ use std::time::Duration;
 
 /// How often is looked what the policy limits the line to.
 const LOOK_AT_LIMITS: Duration = Duration::from_secs(5);
-/// Stands before the reason why a file that is in the snapshot was not scanned.
-const UNINSPECTED: &str = "saved, but not inspected: ";
 
 /// Backs up, from opening the repository to how it ended. What the parent says meanwhile is
 /// heard.
@@ -35,6 +33,10 @@ pub(super) fn run<W: Write + Send>(
     speaker.progress("opening", 0, 0, 0);
     if order.paths.is_empty() {
         return Ended::failed("none of the folders to back up exists on this PC; name others in the policy");
+    }
+    if order.saved.is_some() {
+        // Nothing more is saved.
+        return opened(order, speaker, tell, heard);
     }
     let hooks = std::mem::take(&mut order.hooks);
     hooks::around(&hooks, || opened(order, speaker, tell, heard))
@@ -87,12 +89,19 @@ fn back_up<W: Write + Send>(
     pace: &Pace,
 ) -> Ended {
     // Files must be saved also where they cannot be scanned.
-    let (scan, unscanned) = match order.scan.map(|scan| load(&scan).map(|rules| (scan, rules))) {
+    let ready = |scan: ScanOrder| {
+        scan.tuning.check().map_err(|error| error.to_string())?;
+        load(&scan).map(|rules| (scan, rules))
+    };
+    let (scan, unscanned) = match order.scan.map(ready) {
         Some(Ok(ready)) => (Some(ready), order.unscanned),
         Some(Err(why)) => (None, why),
         None => (None, order.unscanned),
     };
     let Some((scan, rules)) = scan else {
+        if let Some(saved) = order.saved {
+            return saved;
+        }
         return match repository.backup(&options, watcher) {
             Ok(report) => ended(report, None, vec![in_full("it was not scanned: ", unscanned)]),
             Err(error) => Ended::failed(error.to_string()),
@@ -102,12 +111,12 @@ fn back_up<W: Write + Send>(
     let rules = &rules;
     if let Some(saved) = order.saved {
         let places = ScanOptions { paths: options.paths, excludes: options.excludes, ..ScanOptions::default() };
-        return attended(scan, UNINSPECTED, speaker, |options, observer| {
+        return attended(scan, true, speaker, |options, observer| {
             let options = &ScanOptions { paths: places.paths, excludes: places.excludes, ..options.clone() };
             judged_again(saved, repository, &Scan { rules, options, pace, observer, bundle, leave_out })
         });
     }
-    let done = attended(scan, UNINSPECTED, speaker, |options_of_scan, observer| {
+    let done = attended(scan, true, speaker, |options_of_scan, observer| {
         let scan = Scan { rules, options: options_of_scan, pace, observer, bundle, leave_out };
         one_read::run(repository, options, watcher, &scan, |report, verdict| {
             let cut_off = "not all of it was scanned, since that was cut off; the next scan will do it";
@@ -145,8 +154,7 @@ fn limit(order: &BackupOrder) {
 /// The end of a backup whose snapshot an earlier worker has made.
 fn judged_again(saved: Ended, repository: &Repository, scan: &Scan<'_>) -> Ended {
     let Some(snapshot) = saved.snapshot.clone() else { return saved };
-    let left_out = snapshot.verdict.as_ref().map_or(0, |verdict| verdict.left_out);
-    match one_read::judge_again(repository, &snapshot.id, left_out, scan) {
+    match one_read::judge_again(repository, &snapshot.id, snapshot.verdict.as_ref(), scan) {
         Ok((scanned, verdict)) => {
             let tally = Tally { detected: scanned.detected, ..saved.tally };
             let message = in_all(&tally, Some(&verdict), vec![in_words(&scanned, verdict.unjudged)]);

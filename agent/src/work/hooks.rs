@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 /// Of what a command complains, as much is passed on.
 const COMPLAINT: usize = 1024;
+/// For so long it may still be complaining when it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How often is looked whether it has ended.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Backs up between the two; where the first fails there is no backup, and the second comes
-/// whatever became of it.
+/// whatever became of it, unless this process is killed.
 pub(super) fn around(hooks: &Hooks, back_up: impl FnOnce() -> Ended) -> Ended {
     let patience = Duration::from_secs(hooks.seconds);
     let mut ended = match run(&hooks.before, "", patience) {
@@ -41,19 +43,22 @@ fn run(command: &[String], outcome: &str, patience: Duration) -> Result<(), Stri
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| format!("cannot be started: {program}: {e}"))?;
-    let complaints = child.stderr.take().map(|stderr| {
+    let complaints = child.stderr.take().map(|mut stderr| {
+        let (say, said) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            let (mut text, mut stderr) = (Vec::new(), stderr);
-            // What is more is read, so that it need not wait, and dropped.
+            let mut text = Vec::new();
             let _ = (&mut stderr).take(COMPLAINT as u64).read_to_end(&mut text);
+            let _ = say.send(String::from_utf8_lossy(&text).trim().to_owned());
+            // What is more is read, so that it need not wait, and dropped.
             let _ = std::io::copy(&mut stderr, &mut std::io::sink());
-            String::from_utf8_lossy(&text).trim().to_owned()
-        })
+        });
+        said
     });
     match wait(&mut child, patience) {
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(status)) => {
-            let said = complaints.and_then(|thread| thread.join().ok()).unwrap_or_default();
+            // A child of its own may hold the pipe open for as long as it likes.
+            let said = complaints.and_then(|said| said.recv_timeout(LAST_WORDS).ok()).unwrap_or_default();
             Err(if said.is_empty() { format!("ended with {status}") } else { format!("ended with {status}: {said}") })
         }
         Ok(None) => Err(format!("did not end within {} seconds and was killed", patience.as_secs())),

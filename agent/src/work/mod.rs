@@ -70,12 +70,18 @@ pub(crate) struct Speaker<W> {
     out: Mutex<W>,
     last_progress: Mutex<Option<Instant>>,
     failures: AtomicUsize,
+    uninspected: AtomicUsize,
 }
 
 impl<W: Write> Speaker<W> {
     /// Speaks into `out`.
     pub(crate) fn new(out: W) -> Self {
-        Self { out: Mutex::new(out), last_progress: Mutex::new(None), failures: AtomicUsize::new(0) }
+        Self {
+            out: Mutex::new(out),
+            last_progress: Mutex::new(None),
+            failures: AtomicUsize::new(0),
+            uninspected: AtomicUsize::new(0),
+        }
     }
 
     /// Says one thing, in a line that the parent takes whole. Nobody to hear it means that
@@ -100,6 +106,15 @@ impl<W: Write> Speaker<W> {
             *last = Some(Instant::now());
             drop(last);
             self.say(Said::Progress { phase: phase.into(), files, bytes, total_bytes });
+        }
+    }
+
+    /// Names something that was saved and not inspected; less room, so that what was not saved
+    /// has its own.
+    pub(crate) fn uninspected(&self, path: &str, reason: &str) {
+        if self.uninspected.fetch_add(1, Ordering::Relaxed) < NAMED_FAILURES / 5 {
+            let reason = format!("saved, but not inspected: {reason}");
+            self.say(Said::Failure(Failure { path: path.into(), reason }));
         }
     }
 

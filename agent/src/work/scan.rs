@@ -37,7 +37,7 @@ pub(super) fn run(
         return Ended::failed("none of the places to scan exists on this PC now; name others in the policy");
     }
     let (courtesy, pace) = (order.courtesy, Pace::new(order.cpu_percent));
-    let summary = attended(order, "", speaker, |options, observer| {
+    let summary = attended(order, false, speaker, |options, observer| {
         let hold = |held| if held { pace.pause() } else { pace.resume() };
         let say = |why: Option<&str>| why.into_iter().for_each(|why| observer.waits(why));
         courtesy::while_watched(courtesy, tell, heard, hold, say, || {
@@ -50,18 +50,18 @@ pub(super) fn run(
     }
 }
 
-/// Scans as the order says, while it is written down what is judged. What could not be
-/// inspected is named with `prefix` before the reason.
+/// Scans as the order says, while it is written down what is judged. `saved` says whether what
+/// cannot be inspected is saved all the same.
 pub(super) fn attended<W: Write + Send, R>(
     order: ScanOrder,
-    prefix: &'static str,
+    saved: bool,
     speaker: &Speaker<W>,
     scan: impl FnOnce(&ScanOptions, &Saying<'_, W>) -> R,
 ) -> R {
     // Without it a worker that dies costs the scan, and nothing else.
     let at_work = AtWork::begin(&at_work::file(&order.folder), order.job);
     let at_work = at_work.inspect_err(|error| tracing::warn!("it cannot be written what is judged: {error}")).ok();
-    let observer = Saying::new(speaker, order.job, order.bundle.version, prefix, at_work);
+    let observer = Saying::new(speaker, order.job, order.bundle.version, saved, at_work);
     scan(&options(order), &observer)
 }
 

@@ -1,5 +1,5 @@
-//! How much a host may store, and at once: a PC that was taken over can fill what is its own,
-//! and keep nobody else from storing.
+//! How much a host may store, and at once. A PC that was taken over can fill its quota; where it
+//! has none, the disk, but for what is kept free.
 
 use super::RepositoryError;
 use super::object::{Kind, Object};
@@ -13,6 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Uploads of one host at once; our agents send three objects side by side, restic five.
 const UPLOADS_OF_HOST: usize = 16;
+/// Answers that one host is being sent at once: each holds a file open, or a list in memory.
+const READERS_OF_HOST: usize = 64;
 /// Uploads of all hosts at once.
 const UPLOADS: usize = 512;
 /// Objects of one host: 16 TiB in packs of 16 MiB.
@@ -45,6 +47,7 @@ pub(super) struct Gate {
 
 struct Host {
     uploads: Arc<Semaphore>,
+    readers: Arc<Semaphore>,
     /// Of uploads under way.
     reserved: u64,
     room: Option<(Instant, Room)>,
@@ -52,7 +55,8 @@ struct Host {
 
 impl Default for Host {
     fn default() -> Self {
-        Self { uploads: Arc::new(Semaphore::new(UPLOADS_OF_HOST)), reserved: 0, room: None }
+        let place = |places| Arc::new(Semaphore::new(places));
+        Self { uploads: place(UPLOADS_OF_HOST), readers: place(READERS_OF_HOST), reserved: 0, room: None }
     }
 }
 
@@ -87,28 +91,47 @@ impl Gate {
         let own = Arc::clone(&self.hosts().entry(host).or_default().uploads);
         let busy = |_| RepositoryError::Busy;
         let permits = [own.try_acquire_owned().map_err(busy)?, self.uploads.clone().try_acquire_owned().map_err(busy)?];
+        let bytes = Usage::cost(length.unwrap_or(object.limit()));
+        // Reserved before anything is measured: an upload that ends meanwhile is then in one of
+        // the two, or in both.
+        self.hosts().entry(host).or_default().reserved += bytes;
+        let pass = Pass { gate: Arc::clone(self), host, bytes, _permits: permits };
         let room = self.room(host).await.ok_or(RepositoryError::Busy)?;
         let usages = self.usages(host, &room).await?;
-        let bytes = Usage::cost(length.unwrap_or(object.limit()));
+        match self.refusal(host, object, &room, &usages) {
+            // What is there takes no room: an answer may have been lost.
+            Some(_) if self.store.has(host, object).await? => Ok(pass),
+            Some(refused) => Err(refused),
+            None => Ok(pass),
+        }
+    }
+
+    /// Why an upload does not fit, if it does not; what it takes is reserved by now.
+    fn refusal(
+        &self,
+        host: HostId,
+        object: Object,
+        room: &Room,
+        usages: &HashMap<HostId, Usage>,
+    ) -> Option<RepositoryError> {
         let beyond = if matches!(object, Object::Named(Kind::Data, _)) { 0 } else { BEYOND };
-        let mut hosts = self.hosts();
+        let hosts = self.hosts();
         let reserved = |of: &HostId| hosts.get(of).map_or(0, |host| host.reserved);
         let usage = |of: &HostId| usages.get(of).copied().unwrap_or_default();
-        if usage(&host).objects >= OBJECTS {
-            return Err(RepositoryError::TooMany(OBJECTS));
-        }
-        let wanted = |of: &[HostId]| of.iter().map(|of| usage(of).bytes + reserved(of)).sum::<u64>() + bytes;
+        let wanted = |of: &[HostId]| of.iter().map(|of| usage(of).bytes + reserved(of)).sum::<u64>();
         let fits = |of: &[HostId], most: u64| wanted(of) <= most.saturating_add(beyond);
-        let refused = match &room {
+        match room {
+            _ if usage(&host).objects >= OBJECTS => Some(RepositoryError::TooMany(OBJECTS)),
             Room { own: Some(most), .. } if !fits(&[host], *most) => Some(RepositoryError::Quota(*most)),
             Room { together: Some((most, all)), .. } if !fits(all, *most) => Some(RepositoryError::GroupQuota(*most)),
             _ => None,
-        };
-        if let Some(refused) = refused {
-            return Err(refused);
         }
-        hosts.entry(host).or_default().reserved += bytes;
-        Ok(Pass { gate: Arc::clone(self), host, bytes, _permits: permits })
+    }
+
+    /// A place for a request that reads: held until its answer is sent.
+    pub(super) fn reading(&self, host: HostId) -> Result<OwnedSemaphorePermit, RepositoryError> {
+        let readers = Arc::clone(&self.hosts().entry(host).or_default().readers);
+        readers.try_acquire_owned().map_err(|_| RepositoryError::Busy)
     }
 
     async fn room(&self, host: HostId) -> Option<Room> {

@@ -96,7 +96,8 @@ pub(super) fn place(temporary: TempPath, path: &Path, hash: Hash) -> Result<bool
         Err(e) if e.error.kind() == ErrorKind::AlreadyExists => e.path,
         Err(e) => return Err(e.error.into()),
     };
-    if stored_hash(path)? == hash {
+    // One that cannot be read is as good as damaged.
+    if stored_hash(path).is_ok_and(|stored| stored == hash) {
         // Whoever stored it may have ended before its name was durable.
         sync(path.parent().unwrap_or(path))?;
         return Ok(false);

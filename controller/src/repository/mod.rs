@@ -17,22 +17,24 @@ pub use gate::{Room, RoomOf};
 pub use meters::Meters;
 pub use store::FolderStore;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{ACCEPT, ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
+use futures_util::{Stream, StreamExt};
 use gate::Gate;
 use keepwatch_proto::ids::HostId;
 use meters::Stored;
 use object::{Kind, Object};
 use serde::Deserialize;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::io::ReaderStream;
 
 const LIST_V1: &str = "application/vnd.x.restic.rest.v1";
@@ -179,7 +181,8 @@ async fn remove_object(State(service): State<Service>, Path((host, kind, id)): O
 async fn list(State(service): State<Service>, Path((host, kind)): Path<(String, String)>, request: Request) -> Answer {
     let host = service.admit(&host, Sender::of(&request)).await?;
     let kind = Kind::named(&kind)?;
-    let _turn = service.listing.acquire().await.map_err(|_| RepositoryError::Busy)?;
+    let place = service.gate.reading(sender_of(&request)?)?;
+    let turn = service.listing.clone().acquire_owned().await.map_err(|_| RepositoryError::Busy)?;
     let items = service.store.list(host, kind).await?;
     let sizes = request.headers().get_all(ACCEPT).iter().any(|accept| accept == LIST_V2);
     let (version, body) = if sizes {
@@ -188,28 +191,51 @@ async fn list(State(service): State<Service>, Path((host, kind)): Path<(String, 
         (LIST_V1, serde_json::to_vec(&items.iter().map(|item| &item.name).collect::<Vec<_>>()))
     };
     let body = body.map_err(|e| RepositoryError::Disk(e.into()))?;
-    Ok(([(CONTENT_TYPE, version)], body).into_response())
+    drop((items, turn));
+    let length = HeaderValue::from(body.len());
+    let body = Body::from_stream(held(futures_util::stream::iter([Ok(Bytes::from(body))]), place));
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(version)), (CONTENT_LENGTH, length)], body).into_response())
+}
+
+/// Who sent a request that was let in.
+fn sender_of(request: &Request) -> Result<HostId, RepositoryError> {
+    Sender::of(request).host.ok_or(RepositoryError::Stranger)
+}
+
+/// An answer that keeps its place until it is sent, or whoever asked is gone.
+fn held<S>(content: S, place: OwnedSemaphorePermit) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static
+where
+    S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+{
+    content.map(move |piece| {
+        let _place = &place;
+        piece
+    })
 }
 
 async fn read(service: &Service, host: HostId, object: Object, request: Request) -> Answer {
+    let place = service.gate.reading(sender_of(&request)?)?;
     let (mut file, size) = service.store.open_object(host, object).await?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let Some(wanted) = request.headers().get(RANGE) else {
         headers.insert(CONTENT_LENGTH, size.into());
-        let body =
-            if request.method() == Method::HEAD { Body::empty() } else { Body::from_stream(ReaderStream::new(file)) };
+        let body = if request.method() == Method::HEAD {
+            Body::empty()
+        } else {
+            Body::from_stream(held(ReaderStream::new(file), place))
+        };
         return Ok((headers, body).into_response());
     };
     let range = wanted.to_str().ok().and_then(|text| range::parse(text, size)).ok_or(RepositoryError::Range(size))?;
     let length = range.end - range.start;
     headers.insert(CONTENT_LENGTH, length.into());
     let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-    headers.insert(CONTENT_RANGE, HeaderValue::try_from(content_range).map_err(std::io::Error::other)?);
-    file.seek(std::io::SeekFrom::Start(range.start)).await?;
+    headers.insert(CONTENT_RANGE, HeaderValue::try_from(content_range).map_err(io::Error::other)?);
+    file.seek(io::SeekFrom::Start(range.start)).await?;
     let part = ReaderStream::new(file.take(length));
-    let body = if request.method() == Method::HEAD { Body::empty() } else { Body::from_stream(part) };
+    let body = if request.method() == Method::HEAD { Body::empty() } else { Body::from_stream(held(part, place)) };
     Ok((StatusCode::PARTIAL_CONTENT, headers, body).into_response())
 }
 

@@ -4,6 +4,12 @@ use super::RepositoryError;
 
 /// Largest object: packs have 16 MiB from us, up to 128 MiB from restic.
 const MAX_OBJECT: u64 = 256 << 20;
+/// An index of 50,000 blobs, which is where restic and rustic begin a new one, has 5 MiB.
+const MAX_INDEX: u64 = 64 << 20;
+/// A snapshot has the paths and patterns that it was made with.
+const MAX_SNAPSHOT: u64 = 4 << 20;
+/// A key or a lock has less than a KiB.
+const MAX_SMALL: u64 = 64 << 10;
 /// A config has about 200 bytes.
 const MAX_CONFIG: u64 = 64 << 10;
 /// A kind of objects, named as its folder.
@@ -57,7 +63,10 @@ impl Object {
     pub(super) fn limit(self) -> u64 {
         match self {
             Self::Config => MAX_CONFIG,
-            Self::Named(..) => MAX_OBJECT,
+            Self::Named(Kind::Data, _) => MAX_OBJECT,
+            Self::Named(Kind::Index, _) => MAX_INDEX,
+            Self::Named(Kind::Snapshots, _) => MAX_SNAPSHOT,
+            Self::Named(Kind::Keys | Kind::Locks, _) => MAX_SMALL,
         }
     }
 }

@@ -43,6 +43,11 @@ impl Usage {
         self.bytes += Self::cost(length);
         self.objects += 1;
     }
+
+    fn take(&mut self, length: u64) {
+        self.bytes = self.bytes.saturating_sub(Self::cost(length));
+        self.objects = self.objects.saturating_sub(1);
+    }
 }
 
 /// All hosts' repositories.
@@ -51,7 +56,9 @@ pub struct FolderStore {
     root: PathBuf,
     incoming: Arc<Incoming>,
     /// Of each host, once somebody has asked for it.
-    used: Mutex<HashMap<HostId, Usage>>,
+    used: Arc<Mutex<HashMap<HostId, Usage>>>,
+    /// One folder is walked at a time: whoever waits finds it measured.
+    measuring: Mutex<()>,
 }
 
 impl FolderStore {
@@ -59,7 +66,7 @@ impl FolderStore {
     /// behind when the controller last ended.
     pub fn open(root: PathBuf) -> io::Result<Self> {
         let incoming = Arc::new(Incoming::open(&root)?);
-        Ok(Self { root, incoming, used: Mutex::default() })
+        Ok(Self { root, incoming, used: Arc::default(), measuring: Mutex::default() })
     }
 
     /// A host's repository, for the engine and for restic.
@@ -72,6 +79,10 @@ impl FolderStore {
     pub fn usage(&self, host: HostId) -> Usage {
         let known = self.used().get(&host).copied();
         known.unwrap_or_else(|| {
+            let _turn = self.measuring.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(usage) = self.used().get(&host) {
+                return *usage;
+            }
             let usage = self.measure(host);
             *self.used().entry(host).or_insert(usage)
         })
@@ -171,26 +182,32 @@ impl FolderStore {
         let (file, temporary) = blocking(move || incoming.file()).await?;
         let (hash, length) = receive(file, body, object.limit()).await?;
         let (path, keys) = (self.path(host, object), self.folder(host).join(Kind::Keys.folder()));
-        let new = blocking(move || match object {
-            // Without a key it would be a repository that nobody can open, for good.
-            Object::Config if fs::read_dir(keys)?.next().is_none() => {
-                Err(RepositoryError::Unclear("a repository's key comes before its config"))
-            }
-            Object::Config => place_config(temporary, &path, hash),
-            Object::Named(_, name) if name == hash => place(temporary, &path, hash),
-            Object::Named(..) => Err(RepositoryError::Corrupt),
+        let used = Arc::clone(&self.used);
+        // Whoever asked may be gone before this is through; what is placed is counted all the same.
+        blocking(move || {
+            let new = match object {
+                // Without a key it would be a repository that nobody can open, for good.
+                Object::Config if fs::read_dir(keys)?.next().is_none() => {
+                    return Err(RepositoryError::Unclear("a repository's key comes before its config"));
+                }
+                Object::Config => place_config(temporary, &path, hash)?,
+                Object::Named(_, name) if name == hash => place(temporary, &path, hash)?,
+                Object::Named(..) => return Err(RepositoryError::Corrupt),
+            };
+            let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.get_mut(&host).into_iter().filter(|_| new).for_each(|used| used.add(length));
+            Ok(())
         })
         .await?;
-        if let Some(used) = self.used().get_mut(&host).filter(|_| new) {
-            used.add(length);
-        }
         Ok(length)
     }
 
     /// Removes an object. What may be removed is decided above.
     pub(super) async fn remove(&self, host: HostId, object: Object) -> Result<(), RepositoryError> {
-        tokio::fs::remove_file(self.path(host, object)).await?;
-        self.used().remove(&host);
+        let path = self.path(host, object);
+        let length = tokio::fs::metadata(&path).await?.len();
+        tokio::fs::remove_file(&path).await?;
+        self.used().get_mut(&host).into_iter().for_each(|used| used.take(length));
         Ok(())
     }
 }

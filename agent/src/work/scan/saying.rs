@@ -16,22 +16,16 @@ pub(in crate::work) struct Saying<'a, W> {
     speaker: &'a Speaker<W>,
     job: JobId,
     bundle: u64,
-    /// Stands before the reason why something was not inspected.
-    prefix: &'static str,
+    /// Whether what cannot be inspected is saved all the same.
+    saved: bool,
     at_work: Option<AtWork>,
     last: Mutex<Progress>,
 }
 
 impl<'a, W: Write + Send> Saying<'a, W> {
     /// For a job, and the version of the bundle that judges.
-    pub(super) fn new(
-        speaker: &'a Speaker<W>,
-        job: JobId,
-        bundle: u64,
-        prefix: &'static str,
-        at_work: Option<AtWork>,
-    ) -> Self {
-        Self { speaker, job, bundle, prefix, at_work, last: Mutex::default() }
+    pub(super) fn new(speaker: &'a Speaker<W>, job: JobId, bundle: u64, saved: bool, at_work: Option<AtWork>) -> Self {
+        Self { speaker, job, bundle, saved, at_work, last: Mutex::default() }
     }
 
     /// The scan waits, for this reason.
@@ -72,12 +66,13 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
 
     fn skipped(&self, path: &Path, reason: Skip) {
         if reason.leaves_content_unread() {
-            self.speaker.failed(&paths::of_path(path), &format!("{}{reason}", self.prefix));
+            self.failed(path, "", &reason.to_string());
         }
     }
 
     fn failed(&self, path: &Path, inside: &str, reason: &str) {
-        self.speaker.failed(&object(path, inside), &format!("{}{reason}", self.prefix));
+        let object = object(path, inside);
+        if self.saved { self.speaker.uninspected(&object, reason) } else { self.speaker.failed(&object, reason) }
     }
 
     fn progress(&self, progress: Progress) {
