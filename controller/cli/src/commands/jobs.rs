@@ -44,12 +44,12 @@ enum Action {
         /// Its id
         id: String,
     },
-    /// Let a scan wait until it is resumed
+    /// Let a scan or backup wait until it is resumed
     Pause {
         /// Its id
         id: String,
     },
-    /// Let a paused scan go on
+    /// Let a paused scan or backup go on
     Resume {
         /// Its id
         id: String,

@@ -88,7 +88,7 @@ struct Job {
     more: String,
     running: Option<Running>,
     open: bool,
-    /// What can be asked of a scan, `pause` or `resume`, and the word for it.
+    /// What can be asked of a scan or backup, `pause` or `resume`, and the word for it.
     hold: Option<(&'static str, String)>,
 }
 
@@ -214,7 +214,7 @@ fn job(teller: Teller, view: JobView) -> Job {
         running: view.progress.map(|p| running(teller, &p)),
         open: open && row.cancel == 0,
         hold: match row.paused {
-            _ if row.kind != "scan" => None,
+            _ if row.kind == "restore" => None,
             0 => Some(("pause", language.say("job-pause"))),
             _ => Some(("resume", language.say("job-resume"))),
         },
