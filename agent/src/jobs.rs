@@ -251,6 +251,8 @@ impl Jobs {
             scans::after(&deaths, scan);
         }
         loop {
+            // What is said to a child later may come too late for its first file.
+            order.hold(*wishes.held.borrow());
             let how = match Worker::start(&order).await {
                 Ok(mut worker) => {
                     let (said, leash, kill) = worker.parts();
@@ -307,6 +309,7 @@ impl Jobs {
                     courtesy: Courtesy {
                         on_battery: policy.backup.pause_on_battery,
                         when_busy: policy.backup.pause_when_busy,
+                        held: false,
                     },
                     bandwidth: policy.backup.bandwidth,
                     time_zone: policy.time_zone,

@@ -33,7 +33,7 @@ pub(super) fn order(
         threads: policy.threads as usize,
         cpu_percent: policy.cpu_percent,
         unpack: policy.unpack,
-        courtesy: Courtesy { on_battery: policy.pause_on_battery, when_busy: policy.pause_when_busy },
+        courtesy: Courtesy { on_battery: policy.pause_on_battery, when_busy: policy.pause_when_busy, held: false },
         tuning: tuning(policy),
         suspects: vec![],
         condemned: vec![],
@@ -97,7 +97,7 @@ mod tests {
         let in_use = InUse { bundle, file: "/bundle".into() };
         let order = order(job, places, vec!["*.iso".into()], 7, &policy, in_use, "/scans".into());
         assert_eq!((order.threads, order.cpu_percent, order.unpack), (3, 40, false));
-        assert_eq!(order.courtesy, Courtesy { on_battery: false, when_busy: true });
+        assert_eq!(order.courtesy, Courtesy { on_battery: false, when_busy: true, held: false });
         assert_eq!((order.paths, order.excludes), (vec!["/a".to_owned()], vec!["*.iso".to_owned(), "/a/b".to_owned()]));
         assert_eq!(order.tuning.severities["Loud"], keepwatch_scan::Severity::Info);
         assert!(order.tuning.disabled.contains("Wrong"));

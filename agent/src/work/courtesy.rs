@@ -93,7 +93,8 @@ pub(super) fn watch(
     hold: impl Fn(bool),
     say: impl Fn(Option<&'static str>),
 ) {
-    let (mut load, mut waits, mut held) = (Load::default(), None, false);
+    let (mut load, mut held) = (Load::default(), courtesy.held);
+    let mut waits = held.then_some(Why::Staff);
     loop {
         let others = if courtesy.when_busy { load.look(platform::processor_times()) } else { None };
         let reading = Reading { held, battery: courtesy.on_battery && platform::on_battery(), others };
@@ -122,6 +123,9 @@ pub(super) fn while_watched<T>(
     say: impl Fn(Option<&'static str>) + Send,
     work: impl FnOnce() -> T,
 ) -> T {
+    if courtesy.held {
+        hold(true);
+    }
     std::thread::scope(|scope| {
         scope.spawn(move || watch(courtesy, &heard, hold, say));
         let done = work();
@@ -135,7 +139,7 @@ pub(super) fn while_watched<T>(
 mod tests {
     use super::*;
 
-    const BOTH: Courtesy = Courtesy { on_battery: true, when_busy: true };
+    const BOTH: Courtesy = Courtesy { on_battery: true, when_busy: true, held: false };
 
     #[test]
     fn it_waits_for_power_and_for_people_and_not_back_and_forth() {
@@ -153,8 +157,8 @@ mod tests {
             (false, Some(45), Some(Battery), BOTH, None),
             (false, None, Some(Battery), BOTH, None),
             (true, Some(99), None, none, None),
-            (true, Some(99), None, Courtesy { on_battery: false, when_busy: true }, Some(Busy)),
-            (false, Some(99), None, Courtesy { on_battery: true, when_busy: false }, None),
+            (true, Some(99), None, Courtesy { on_battery: false, ..BOTH }, Some(Busy)),
+            (false, Some(99), None, Courtesy { when_busy: false, ..BOTH }, None),
         ] {
             let reading = Reading { held: false, battery, others };
             assert_eq!(decide(reading, was, courtesy), expected, "{reading:?} {was:?} {courtesy:?}");

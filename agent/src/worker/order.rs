@@ -47,6 +47,15 @@ impl Order {
 }
 
 impl Order {
+    /// Has the work wait from the start, or not.
+    pub(crate) fn hold(&mut self, held: bool) {
+        match self {
+            Self::Scan(scan) => scan.courtesy.held = held,
+            Self::Backup(backup) => backup.courtesy.held = held,
+            Self::Restore(_) | Self::Bundle(_) => {}
+        }
+    }
+
     /// The scan in it.
     pub(crate) fn scan(&mut self) -> Option<&mut ScanOrder> {
         match self {
@@ -83,13 +92,16 @@ pub(crate) struct ScanOrder {
     pub(crate) condemned: Vec<(String, String)>,
 }
 
-/// When a scan waits.
+/// When the work waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Courtesy {
     /// While the PC runs on battery.
     pub(crate) on_battery: bool,
     /// While other programs keep it busy.
     pub(crate) when_busy: bool,
+    /// Staff want it to wait from the start.
+    #[serde(default)]
+    pub(crate) held: bool,
 }
 
 /// Back up into the host's repository.

@@ -251,21 +251,21 @@ async fn a_job_can_be_asked_for_and_called_off() {
 }
 
 #[tokio::test]
-async fn a_scan_can_be_paused_and_resumed_and_a_backup_has_no_button_for_it() {
+async fn a_scan_or_a_backup_can_be_paused_and_resumed() {
     let pages = Pages::new().await;
     let cookie = pages.log_in("li", "operator").await;
-    let host = pages.enrol("pc-1").await;
-    pages.post(&format!("/hosts/{host}/backup"), &cookie, "").await;
-    let text = pages.get(&format!("/hosts/{host}"), &cookie).await.text;
-    assert!(!text.contains("/pause\""), "{text}");
-    pages.post(&format!("/hosts/{host}/scan"), &cookie, "").await;
-    let text = pages.get(&format!("/hosts/{host}"), &cookie).await.text;
-    let job = text.split("/pause\"").next().unwrap().rsplit("/jobs/").next().unwrap();
-    for (asked, said, next) in [("pause", "waits until it is resumed", "/resume\""), ("resume", "goes on", "/pause\"")]
-    {
-        let got = pages.post(&format!("/jobs/{job}/{asked}"), &cookie, "").await;
-        let text = pages.get(got.header("location"), &cookie).await.text;
-        assert!(text.contains(said) && text.contains(next), "{asked}: {text}");
+    for kind in ["scan", "backup"] {
+        let host = pages.enrol(kind).await;
+        pages.post(&format!("/hosts/{host}/{kind}"), &cookie, "").await;
+        let text = pages.get(&format!("/hosts/{host}"), &cookie).await.text;
+        let job = text.split("/pause\"").next().unwrap().rsplit("/jobs/").next().unwrap();
+        for (asked, said, next) in
+            [("pause", "waits until it is resumed", "/resume\""), ("resume", "goes on", "/pause\"")]
+        {
+            let got = pages.post(&format!("/jobs/{job}/{asked}"), &cookie, "").await;
+            let text = pages.get(got.header("location"), &cookie).await.text;
+            assert!(text.contains(said) && text.contains(next), "{asked}: {text}");
+        }
     }
 }
 

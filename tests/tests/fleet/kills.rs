@@ -1,5 +1,5 @@
 //! kill -9 of agent, worker or controller, at any moment of a backup. What was acknowledged
-//! restores, and the next backup completes. KEEPWATCH_KILLS says how often (10 unless set).
+//! restores, and the next backup completes. KEEPWATCH_KILLS says how often (4 unless set).
 
 use crate::scan::fleet;
 use keepwatch_tests::tree::{assert_same, describe};
@@ -89,7 +89,7 @@ fn kill_one(
 
 #[test]
 fn whatever_is_killed_and_when_what_was_acknowledged_restores() {
-    let kills: u32 = std::env::var("KEEPWATCH_KILLS").map_or(10, |n| n.parse().unwrap());
+    let kills: u32 = std::env::var("KEEPWATCH_KILLS").map_or(4, |n| n.parse().unwrap());
     let (mut controller, staff, mut agent) = fleet();
     let (host, disk, mut numbers) = (agent.host(), agent.disk(), Numbers(7));
     for n in 0..40 {

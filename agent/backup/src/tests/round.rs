@@ -279,7 +279,7 @@ fn what_an_inspector_refuses_is_left_out_read_or_not() {
         let report = stage.repository.backup(&options, &Silent).unwrap();
         assert_eq!((report.left_out.refused, report.failed), (1, 0), "{report:?}");
         assert_eq!((report.snapshot.files, report.files_unchanged), (files, unchanged));
-        let ids = stage.repository.content_ids("latest", &[&stage.source().join(refused)]).unwrap();
+        let ids = stage.repository.content_ids(&report.snapshot.id, &[&stage.source().join(refused)]).unwrap();
         assert_eq!(ids, [None]);
     }
 }

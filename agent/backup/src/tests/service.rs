@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Answers each request with the next line of the script, then with the last one for good;
-/// `drop` closes the connection instead.
+/// `drop` closes the connection instead, `hang` says nothing for as long as it is open.
 fn server(script: &'static [&'static str]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,6 +30,7 @@ fn server(script: &'static [&'static str]) -> String {
             reader.read_exact(&mut body).unwrap();
             match script.get(n).or(script.last()).unwrap() {
                 &"drop" => {}
+                &"hang" => drop(reader.read(&mut [0])),
                 answer => write!(stream, "HTTP/1.1 {answer}").unwrap(),
             }
         }
@@ -112,4 +113,33 @@ fn lists_and_parts_are_checked() {
         Err(StorageError::Wrong { .. })
     ));
     assert!(part(&["206 Partial\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab"]).is_err());
+}
+
+#[test]
+fn a_service_that_hangs_is_left_at_once_when_work_should_end() {
+    let stop = Arc::<Stop>::default();
+    let client = client(server(&["hang"]), Duration::from_secs(3600), Arc::clone(&stop));
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| client.write(FileType::Pack, &Id::default(), &vec![7; 1 << 20].into()));
+        // It hangs by then, or does not even begin: both end.
+        stop.ask();
+        assert!(matches!(asking.join().unwrap(), Err(StorageError::Cancelled)));
+    });
+}
+
+#[test]
+fn errors_without_end_and_garbage_are_clear_outcomes() {
+    let failing = |script| client(server(script), Duration::from_millis(10), Arc::default()).config();
+    let Err(StorageError::Unreachable { why, .. }) =
+        failing(&["500 Oops\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops"])
+    else {
+        panic!("500 is waited out, and then said")
+    };
+    assert!(why.contains("500"), "{why}");
+    let garbage = client(server(&["\0\0 not even HTTP"]), Duration::from_millis(10), Arc::default()).config();
+    assert!(matches!(garbage, Err(StorageError::Unreachable { .. })), "{garbage:?}");
+    let list = ["200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n{\"a\":1}"];
+    let list: &'static [&'static str] = Vec::from(list).leak();
+    let listed = client(server(list), Duration::from_millis(10), Arc::default()).list(FileType::Index);
+    assert!(matches!(listed, Err(StorageError::Wrong { .. })), "{listed:?}");
 }
