@@ -3,18 +3,21 @@
 
 use super::RepositoryError;
 use super::object::Hash;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::{Builder, NamedTempFile, TempPath};
-use tokio::io::AsyncWriteExt;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// A sender that says nothing for so long has gone.
 const SILENCE: Duration = Duration::from_secs(120);
+/// Bytes that are hashed and written in one go.
+const AT_ONCE: usize = 512 << 10;
 /// What is slower, over all, keeps a place that others wait for: bytes a second, after a while.
 const SLOWEST: u64 = 2 << 10;
 const A_WHILE: Duration = Duration::from_secs(300);
@@ -67,24 +70,53 @@ impl Incoming {
 
 /// Writes the body to the file and onto the disk; answers with its hash and length.
 pub(super) async fn receive(file: File, body: Body, limit: u64) -> Result<(Hash, u64), RepositoryError> {
-    let (mut file, mut body) = (tokio::fs::File::from_std(file), body.into_data_stream());
-    let (mut hasher, mut length, begun) = (Sha256::new(), 0, Instant::now());
-    while let Some(chunk) = tokio::time::timeout(SILENCE, body.next()).await.map_err(|_| RepositoryError::BrokenOff)? {
-        let chunk = chunk.map_err(|_| RepositoryError::BrokenOff)?;
-        length += chunk.len() as u64;
+    let (mut body, mut length, begun) = (body.into_data_stream(), 0, Instant::now());
+    let (mut receiver, mut pieces, mut waiting) = (Receiver { file, hasher: Sha256::new() }, Vec::new(), 0);
+    while let Some(piece) = timeout(SILENCE, body.next()).await.map_err(|_| RepositoryError::BrokenOff)? {
+        let piece = piece.map_err(|_| RepositoryError::BrokenOff)?;
+        length += piece.len() as u64;
         if length > limit {
             return Err(RepositoryError::TooLarge(limit));
         }
         if begun.elapsed() > A_WHILE + Duration::from_secs(length / SLOWEST) {
             return Err(RepositoryError::BrokenOff);
         }
-        hasher.update(&chunk);
-        file.write_all(&chunk).await?;
+        waiting += piece.len();
+        pieces.push(piece);
+        if waiting >= AT_ONCE {
+            receiver = receiver.take(std::mem::take(&mut pieces)).await?;
+            waiting = 0;
+        }
     }
-    // Errors of the writes before show here at the latest.
-    file.flush().await?;
-    file.sync_all().await?;
+    let Receiver { file, hasher } = receiver.take(pieces).await?;
+    blocking(move || Ok(file.sync_all()?)).await?;
     Ok((hasher.finalize().into(), length))
+}
+
+/// Pieces come by 16 KiB and less: for each alone the way to a thread that may block is too long.
+struct Receiver {
+    file: File,
+    hasher: Sha256,
+}
+
+impl Receiver {
+    async fn take(mut self, pieces: Vec<Bytes>) -> Result<Self, RepositoryError> {
+        blocking(move || {
+            for piece in pieces {
+                self.hasher.update(&piece);
+                self.file.write_all(&piece)?;
+            }
+            Ok(self)
+        })
+        .await
+    }
+}
+
+/// Does what blocks where that is allowed.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RepositoryError> + Send + 'static,
+) -> Result<T, RepositoryError> {
+    spawn_blocking(work).await.map_err(|e| RepositoryError::Disk(io::Error::other(e)))?
 }
 
 /// Gives a received object its name, and says whether it is new. One that is there already has

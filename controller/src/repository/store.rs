@@ -3,7 +3,7 @@
 //! file's time is the time of its receipt, which a PC cannot choose.
 
 use super::RepositoryError;
-use super::incoming::{Incoming, place, place_config, receive, sync};
+use super::incoming::{Incoming, blocking, place, place_config, receive, sync};
 use super::object::{Kind, Object, hash_of};
 use axum::body::Body;
 use keepwatch_proto::ids::HostId;
@@ -13,7 +13,6 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::task::spawn_blocking;
 
 /// What a file takes at least, and in steps of which.
 const BLOCK: u64 = 4096;
@@ -210,12 +209,6 @@ impl FolderStore {
         self.used().get_mut(&host).into_iter().for_each(|used| used.take(length));
         Ok(())
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RepositoryError> + Send + 'static,
-) -> Result<T, RepositoryError> {
-    spawn_blocking(work).await.map_err(|e| RepositoryError::Disk(io::Error::other(e)))?
 }
 
 /// Adds the objects that lie in a folder.
