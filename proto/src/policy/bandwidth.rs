@@ -27,6 +27,8 @@ fn midnight() -> String {
     "00:00".into()
 }
 
+/// Three uploads share the line, and the repository service ends what is slower than 2 KiB a second.
+const SLOWEST: u32 = 8;
 /// Limits in one policy.
 const MOST: usize = 100;
 
@@ -52,7 +54,11 @@ impl Bandwidth {
             return Some(format!("'{}' is no day; write mon, tue, wed, thu, fri, sat or sun", day.escape_debug()));
         }
         let odd = [&self.from, &self.to].into_iter().find(|text| time(text).is_none());
-        odd.map(|text| format!("'{}' is no time; write 08:00 or the like", text.escape_debug()))
+        if let Some(text) = odd {
+            return Some(format!("'{}' is no time; write 08:00 or the like", text.escape_debug()));
+        }
+        let slow = (1..SLOWEST).contains(&self.kib_per_second);
+        slow.then(|| format!("{} KiB a second are too few; write at least {SLOWEST}, or 0", self.kib_per_second))
     }
 }
 
@@ -125,6 +131,7 @@ mod tests {
             ("{days: [xyz], kib_per_second: 1}", "'xyz' is no day"),
             ("{from: '8 am', kib_per_second: 1}", "'8 am' is no time"),
             ("{to: '25:00', kib_per_second: 1}", "'25:00' is no time"),
+            ("{kib_per_second: 7}", "7 KiB a second are too few"),
             ("{from: '08:00'}", "kib_per_second"),
             ("{speed: 1, kib_per_second: 1}", "speed"),
         ] {

@@ -104,12 +104,18 @@ fn a_host_reaches_its_own_repository_and_can_only_add_to_it() {
 
 #[test]
 fn a_host_that_attacks_with_its_own_key_fills_its_quota_and_nothing_else() {
-    let (controller, staff, agent) = fleet();
+    let (mut controller, staff, agent) = fleet();
     let host = agent.host();
     fs::write(agent.disk().join("letter.txt"), "saved before").unwrap();
     let paths = serde_json::to_string(&[&agent.disk()]).unwrap();
     staff.set_policy(&format!("scan: {{schedule: ''}}\nbackup: {{schedule: '', paths: {paths}, quota_gib: 1}}\n"));
     staff.run(["backup", &host, "--watch"]).ok();
+    // A pack that is nearly all of the quota and takes no room of the disk; counted at the next start.
+    let name = "ab".repeat(32);
+    let pack = controller.data().join(format!("repositories/{host}/data/ab/{name}"));
+    controller.kill();
+    fs::File::create(pack).unwrap().set_len(1000 << 20).unwrap();
+    controller.restart();
     let (attacker, url) =
         (client(&controller, Some(&agent)), format!("{}/repositories/{host}", controller.agent_door()));
     let post = |content: &[u8]| {
@@ -118,20 +124,14 @@ fn a_host_that_attacks_with_its_own_key_fills_its_quota_and_nothing_else() {
     };
 
     // Large objects until the quota, and not one more.
-    let large = |n: u8| {
-        let mut content = vec![n; 200 << 20];
-        content[0] = !n;
-        content
-    };
-    let stored = (0..8).take_while(|n| post(&large(*n)) == StatusCode::OK).count();
-    assert_eq!(stored, 5, "of 200 MiB each, within 1 GiB");
-    assert_eq!(post(&large(99)), StatusCode::INSUFFICIENT_STORAGE);
+    let stored = (0..8u8).take_while(|n| post(&vec![*n; 10 << 20]) == StatusCode::OK).count();
+    assert_eq!(stored, 2, "of 10 MiB each, within 1 GiB");
+    assert_eq!(post(&vec![99; 10 << 20]), StatusCode::INSUFFICIENT_STORAGE);
     // One whose end never comes is cut off at its limit, and one that announces more is not begun.
     let endless = reqwest::blocking::Body::new(std::io::repeat(7));
-    let name = "ab".repeat(32);
-    let refused = attacker.post(format!("{url}/index/{name}")).body(endless).send();
+    let refused = attacker.post(format!("{url}/snapshots/{name}")).body(endless).send();
     assert!(refused.is_err() || refused.is_ok_and(|answer| answer.status() == StatusCode::PAYLOAD_TOO_LARGE));
-    let kept = attacker.get(format!("{url}/index/{name}")).send().unwrap().status();
+    let kept = attacker.get(format!("{url}/snapshots/{name}")).send().unwrap().status();
     assert_eq!(kept, StatusCode::NOT_FOUND);
 
     // Another host does not notice, and what was saved before is there.
