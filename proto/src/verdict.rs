@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 /// How many infected files of a snapshot are named; the verdict counts them all.
 pub const NAMED_INFECTED: usize = 200;
 
+/// Rules that are named for one file.
+pub const NAMED_RULES: usize = 20;
+/// Bytes of a path, or of a rule's name, as a host may say it.
+const LONGEST: usize = 20 << 10;
+
 /// What is known of a snapshot's files. There is none where nothing was scanned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -57,7 +62,7 @@ impl TryFrom<wire::Verdict> for Verdict {
         if v.files.len() > NAMED_INFECTED {
             return Err(WireError::bad("snapshot.verdict.files", "are too many"));
         }
-        let files = v.files.into_iter().map(Into::into).collect();
+        let files = v.files.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
         Ok(Self { bundle: v.bundle, infected: v.infected, unjudged: v.unjudged, left_out: v.left_out, files })
     }
 }
@@ -68,9 +73,15 @@ impl From<Infected> for wire::Infected {
     }
 }
 
-impl From<wire::Infected> for Infected {
-    fn from(wire::Infected { path, rules, content }: wire::Infected) -> Self {
-        Self { path, rules, content }
+impl TryFrom<wire::Infected> for Infected {
+    type Error = WireError;
+    fn try_from(wire::Infected { path, rules, content }: wire::Infected) -> Result<Self, WireError> {
+        let long = rules.len() > NAMED_RULES || rules.iter().chain([&path]).any(|text| text.len() > LONGEST);
+        let digits = content.bytes().all(|b| b.is_ascii_hexdigit()) && matches!(content.len(), 0 | 64);
+        if long || !digits {
+            return Err(WireError::bad("snapshot.verdict.files", "is not as an agent says it"));
+        }
+        Ok(Self { path, rules, content })
     }
 }
 
@@ -92,6 +103,18 @@ mod tests {
         let mut wire = wire::Verdict::from(verdict.clone());
         assert_eq!(Verdict::try_from(wire.clone()).unwrap(), verdict);
         wire.files.push(wire.files[0].clone());
-        assert!(Verdict::try_from(wire).is_err());
+        assert!(Verdict::try_from(wire.clone()).is_err());
+        wire.files.pop();
+        for spoil in [
+            (|file| file.path = "x".repeat(LONGEST + 1)) as fn(&mut wire::Infected),
+            |file| file.rules = vec!["r".into(); NAMED_RULES + 1],
+            |file| file.rules[0] = "r".repeat(LONGEST + 1),
+            |file| file.content = "no digits".into(),
+            |file| file.content.push('0'),
+        ] {
+            let mut spoilt = wire.clone();
+            spoil(&mut spoilt.files[0]);
+            assert!(Verdict::try_from(spoilt).is_err());
+        }
     }
 }

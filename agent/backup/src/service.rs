@@ -198,8 +198,7 @@ impl Objects for Client {
 }
 
 /// The largest object of a kind that makes sense, in bytes; a whole pack is read by nobody but
-/// who checks restic's, of up to 128 MiB. A service that stays silent is waited for as long as
-/// so much takes over a slow line.
+/// who checks restic's, of up to 128 MiB.
 fn largest(kind: FileType) -> u64 {
     match kind {
         FileType::Config | FileType::Key => 1 << 20,

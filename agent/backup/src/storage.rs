@@ -113,7 +113,9 @@ pub enum StorageError {
         answer: String,
     },
     /// One object is larger than the service takes.
-    #[error("{0} is larger than the repository service accepts. Raise its object limit")]
+    #[error(
+        "{0} is larger than the repository service accepts. Back up fewer paths at once, or report it with the agent's log"
+    )]
     TooLarge(String),
     /// No room left.
     #[error("there is no room for {what}: {why}. Make room, then back up again: what was sent by now is kept")]

@@ -27,11 +27,15 @@ impl Throttle {
 
     /// Notes that bytes go through now, and says how long to wait before the next ones.
     pub(crate) fn pass(&self, bytes: u64) -> Duration {
+        self.pass_at(bytes, Instant::now())
+    }
+
+    fn pass_at(&self, bytes: u64, now: Instant) -> Duration {
         let rate = self.0.rate.load(Ordering::Relaxed);
         if rate == 0 {
             return Duration::ZERO;
         }
-        let (now, mut paid) = (Instant::now(), self.0.paid.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut paid = self.0.paid.lock().unwrap_or_else(PoisonError::into_inner);
         let cost = Duration::from_micros(bytes.saturating_mul(1_000_000) / rate).min(LONGEST);
         let until = paid.map_or(now, |paid| paid.clamp(now, now + LONGEST)) + cost;
         *paid = Some(until);
@@ -45,16 +49,17 @@ mod tests {
 
     #[test]
     fn what_passes_side_by_side_is_paid_for_together_and_without_a_limit_nothing_is() {
-        let throttle = Throttle::default();
-        assert_eq!(throttle.pass(u64::MAX), Duration::ZERO);
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let seconds = Duration::from_secs;
+        assert_eq!(throttle.pass_at(u64::MAX, now), Duration::ZERO);
         throttle.limit(1000);
-        let waits = [throttle.pass(5000), throttle.clone().pass(5000), throttle.pass(5000)];
-        for (wait, seconds) in waits.into_iter().zip([5, 10, 15]) {
-            let full = Duration::from_secs(seconds);
-            assert!(wait <= full && wait + Duration::from_secs(4) > full, "{waits:?}");
-        }
-        assert!(throttle.pass(u64::MAX) <= 2 * LONGEST);
+        let waits = [throttle.pass_at(5000, now), throttle.clone().pass_at(5000, now), throttle.pass_at(5000, now)];
+        assert_eq!(waits, [5, 10, 15].map(seconds));
+        // What was not used is not saved up; what was is paid for.
+        assert_eq!(throttle.pass_at(1000, now + seconds(10)), seconds(6));
+        assert_eq!(throttle.pass_at(1000, now + seconds(100)), seconds(1));
+        assert_eq!(throttle.pass_at(u64::MAX, now + seconds(200)), LONGEST);
         throttle.limit(0);
-        assert_eq!(throttle.pass(5000), Duration::ZERO);
+        assert_eq!(throttle.pass_at(5000, now), Duration::ZERO);
     }
 }

@@ -4,6 +4,7 @@
 //! It never follows a link it meets, never maps a file, never blocks on a pipe, and never
 //! calls a file clean that it has not read whole.
 
+mod below;
 mod budget;
 mod compiled;
 mod handed;

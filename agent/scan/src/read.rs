@@ -2,6 +2,7 @@
 //! pipe, never mapped (a file that shrinks under a map kills the process). A file up to the
 //! limit is read whole, a larger one in windows that overlap, its holes left out.
 
+use crate::below::Below;
 use crate::identity::Identity;
 use crate::platform;
 use std::fmt;
@@ -61,6 +62,8 @@ pub(crate) enum Unread {
     Io(#[from] io::Error),
     #[error("it changed while it was read")]
     Changed,
+    #[error("a folder on the way to it was replaced while the scan ran")]
+    Swapped,
     #[error("not enough memory for {0} bytes")]
     Memory(u64),
     /// Whoever looks at the windows has seen enough.
@@ -92,6 +95,11 @@ pub(crate) fn open(path: &Path) -> Result<Opened, Unread> {
 }
 
 impl Opened {
+    /// Itself, if it lies where the walk met it.
+    pub(crate) fn in_place(self, path: &Path, below: &Below) -> Result<Self, Unread> {
+        if below.has(path, &self.file) { Ok(self) } else { Err(Unread::Swapped) }
+    }
+
     /// One that somebody else has opened.
     pub(crate) fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;

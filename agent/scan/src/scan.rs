@@ -1,6 +1,7 @@
 //! A whole scan: one thread walks, or somebody else hands files over; each of the others reads
 //! and judges one file at a time.
 
+use crate::below::Below;
 use crate::budget::Budget;
 use crate::compiled::RuleSet;
 use crate::handed::{Hand, Worst};
@@ -12,7 +13,7 @@ use crate::severity::Severity;
 use crate::tally::{Observer, Summary, Tally};
 use crate::tuning::Tuning;
 use crate::verdicts::{CacheError, ContentKey, Verdicts};
-use crate::walk::{ExcludeError, Excludes, Step, walk};
+use crate::walk::{ExcludeError, Excludes, Step, resolve, walk};
 use keepwatch_unpack::Limits;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -215,7 +216,7 @@ impl Desk<'_> {
     pub fn judge(&self, paths: impl Iterator<Item = PathBuf>) -> bool {
         for path in paths {
             let identity = std::fs::symlink_metadata(&path).ok().and_then(|m| platform::identity_on_the_way(&m));
-            if !self.pass_on(Step::File(path, identity)) || !self.shared.tally.carry_on() {
+            if !self.pass_on(Step::File(path, identity), None) || !self.shared.tally.carry_on() {
                 return false;
             }
         }
@@ -233,7 +234,9 @@ impl Desk<'_> {
                 None => drop(scope.spawn(|| count(shared, options, excludes, &over))),
             }
             for root in &options.paths {
-                if !walk(root, excludes, &mut |step| self.pass_on(step) && shared.tally.carry_on()) {
+                let below = resolve(root).map(|root| Below::new(&root)).ok();
+                let mut pass_on = |step| self.pass_on(step, below.as_ref()) && shared.tally.carry_on();
+                if !walk(root, excludes, &mut pass_on) {
                     break;
                 }
             }
@@ -241,8 +244,8 @@ impl Desk<'_> {
         });
     }
 
-    /// What was met goes where it belongs. `false` when nobody takes files any more.
-    fn pass_on(&self, step: Step) -> bool {
+    /// What was met, below a root, goes where it belongs. `false` when nobody takes files any more.
+    fn pass_on(&self, step: Step, below: Option<&Below>) -> bool {
         let shared = self.shared;
         match step {
             Step::Skipped(path, why) => shared.tally.skipped(&path, why),
@@ -254,7 +257,10 @@ impl Desk<'_> {
                 if known.is_some_and(|identity| shared.is_known(&path, &identity, "")) {
                     return true;
                 }
-                let opened = open(&path);
+                let opened = match below {
+                    Some(below) => open(&path).and_then(|opened| opened.in_place(&path, below)),
+                    None => open(&path),
+                };
                 if let Ok(opened) = &opened {
                     opened.read_ahead();
                 }

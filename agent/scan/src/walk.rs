@@ -106,7 +106,7 @@ pub(crate) fn walk(root: &Path, excludes: &Excludes, hand_on: &mut dyn FnMut(Ste
 }
 
 /// A root that is itself a link was named on purpose: its target is walked.
-fn resolve(root: &Path) -> std::io::Result<PathBuf> {
+pub(crate) fn resolve(root: &Path) -> std::io::Result<PathBuf> {
     if std::fs::symlink_metadata(root)?.is_symlink() { std::fs::canonicalize(root) } else { Ok(root.to_owned()) }
 }
 

@@ -1,6 +1,6 @@
 //! Which files a scan marks as infected while a backup saves them.
 
-use keepwatch_proto::verdict::NAMED_INFECTED;
+use keepwatch_proto::verdict::{NAMED_INFECTED, NAMED_RULES};
 use keepwatch_scan::{Found, Observer, Progress, Severity, Skip};
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -11,8 +11,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// A match of this severity or worse makes a file an infected one.
 pub(super) const INFECTED_FROM: Severity = Severity::Medium;
-/// Rules that are named for one file.
-const NAMED_RULES: usize = 20;
 
 /// The infected files.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

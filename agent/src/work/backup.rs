@@ -19,6 +19,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// What is said of a snapshot while not all of it is scanned: it is the end if that is cut off.
+const CUT_OFF: &str = "not all of it was scanned, since that was cut off; the next scan will do it";
 /// How often is looked what the policy limits the line to.
 const LOOK_AT_LIMITS: Duration = Duration::from_secs(5);
 
@@ -34,11 +36,11 @@ pub(super) fn run<W: Write + Send>(
     if order.paths.is_empty() {
         return Ended::failed("none of the folders to back up exists on this PC; name others in the policy");
     }
-    if order.saved.is_some() {
-        // Nothing more is saved.
-        return opened(order, speaker, tell, heard);
-    }
     let hooks = std::mem::take(&mut order.hooks);
+    if order.saved.is_some() {
+        // Nothing more is saved; the worker that did it died before its second command.
+        return hooks::after(&hooks, opened(order, speaker, tell, heard));
+    }
     hooks::around(&hooks, || opened(order, speaker, tell, heard))
 }
 
@@ -103,7 +105,7 @@ fn back_up<W: Write + Send>(
             return saved;
         }
         return match repository.backup(&options, watcher) {
-            Ok(report) => ended(report, None, vec![in_full("it was not scanned: ", unscanned)]),
+            Ok(report) => ended(report, None, in_full("it was not scanned: ", unscanned)),
             Err(error) => Ended::failed(error.to_string()),
         };
     };
@@ -119,14 +121,13 @@ fn back_up<W: Write + Send>(
     let done = attended(scan, true, speaker, |options_of_scan, observer| {
         let scan = Scan { rules, options: options_of_scan, pace, observer, bundle, leave_out };
         one_read::run(repository, options, watcher, &scan, |report, verdict| {
-            let cut_off = "not all of it was scanned, since that was cut off; the next scan will do it";
-            speaker.say(Said::SoFar(ended(report.clone(), Some(verdict), vec![cut_off.into()])));
+            speaker.say(Said::SoFar(ended(report.clone(), Some(verdict), CUT_OFF.into())));
         })
     });
     match done {
         Ok(done) => {
             let uninspected = done.verdict.unjudged;
-            let mut ended = ended(done.report, Some(done.verdict), vec![in_words(&done.scanned, uninspected)]);
+            let mut ended = ended(done.report, Some(done.verdict), in_words(&done.scanned, uninspected));
             ended.tally.detected = done.scanned.detected;
             ended
         }
@@ -157,7 +158,11 @@ fn judged_again(saved: Ended, repository: &Repository, scan: &Scan<'_>) -> Ended
     match one_read::judge_again(repository, &snapshot.id, snapshot.verdict.as_ref(), scan) {
         Ok((scanned, verdict)) => {
             let tally = Tally { detected: scanned.detected, ..saved.tally };
-            let message = in_all(&tally, Some(&verdict), vec![in_words(&scanned, verdict.unjudged)]);
+            // What else was said stands between the counts and that it was cut off.
+            let counted = in_all(&tally, snapshot.verdict.as_ref(), vec![]);
+            let before = saved.message.strip_suffix(CUT_OFF).unwrap_or(&saved.message);
+            let also = before.strip_prefix(counted.as_str()).unwrap_or_default().trim_matches([';', ' ']).to_owned();
+            let message = in_all(&tally, Some(&verdict), vec![also, in_words(&scanned, verdict.unjudged)]);
             let snapshot = Some(Snapshot { verdict: Some(verdict), ..snapshot });
             Ended { tally, message, snapshot, ..saved }
         }
@@ -174,8 +179,8 @@ fn in_full(before: &str, text: String) -> String {
     if text.is_empty() { text } else { format!("{before}{text}") }
 }
 
-/// The end of a backup that made a snapshot, and what else there is to say.
-fn ended(report: BackupReport, verdict: Option<Verdict>, also: Vec<String>) -> Ended {
+/// The end of a backup that made a snapshot, and what there is to say of its scan.
+fn ended(report: BackupReport, verdict: Option<Verdict>, of_scan: String) -> Ended {
     let tally = Tally {
         files: report.snapshot.files,
         bytes: report.bytes,
@@ -185,7 +190,7 @@ fn ended(report: BackupReport, verdict: Option<Verdict>, also: Vec<String>) -> E
         stored: report.bytes_added,
         ..Tally::default()
     };
-    let mut also = also;
+    let mut also = Vec::new();
     // Patterns and caches are nothing that anybody looks for; a large file may be.
     if report.left_out.size > 0 {
         also.push(format!("left out: {}", report.left_out.in_words()));
@@ -197,6 +202,7 @@ fn ended(report: BackupReport, verdict: Option<Verdict>, also: Vec<String>) -> E
             report.missing_packs
         ));
     }
+    also.push(of_scan);
     let outcome = if report.failed == 0 { JobState::Succeeded } else { JobState::Partial };
     let message = in_all(&tally, verdict.as_ref(), also);
     let keepwatch_backup::Snapshot { id, time, paths, files, bytes, .. } = report.snapshot;

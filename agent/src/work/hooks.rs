@@ -18,11 +18,16 @@ const LOOK: Duration = Duration::from_millis(100);
 /// whatever became of it, unless this process is killed.
 pub(super) fn around(hooks: &Hooks, back_up: impl FnOnce() -> Ended) -> Ended {
     let patience = Duration::from_secs(hooks.seconds);
-    let mut ended = match run(&hooks.before, "", patience) {
+    let ended = match run(&hooks.before, "", patience) {
         Ok(()) => back_up(),
         Err(why) => Ended::failed(format!("the command before the backup ('before' in agent.toml) {why}")),
     };
-    if let Err(why) = run(&hooks.after, ended.outcome.word(), patience) {
+    after(hooks, ended)
+}
+
+/// The end of a backup after the second command.
+pub(super) fn after(hooks: &Hooks, mut ended: Ended) -> Ended {
+    if let Err(why) = run(&hooks.after, ended.outcome.word(), Duration::from_secs(hooks.seconds)) {
         let why = format!("the command after the backup ('after' in agent.toml) {why}");
         ended.message = if ended.message.is_empty() { why } else { format!("{}; {why}", ended.message) };
         if ended.outcome == JobState::Succeeded {

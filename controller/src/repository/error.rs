@@ -53,7 +53,7 @@ pub enum RepositoryError {
     #[error("the {} GiB that this host's group may store are used up; ask IT staff to raise backup.group_quota_gib", .0 >> 30)]
     GroupQuota(u64),
     /// More objects than any honest host has.
-    #[error("a host may store at most {0} objects")]
+    #[error("a host may store at most {0} objects; old snapshots must be removed on the controller first")]
     TooMany(u64),
     /// Too many uploads at once.
     #[error("too many uploads at once; send it again in a while")]

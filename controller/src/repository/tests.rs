@@ -314,3 +314,29 @@ async fn the_same_object_from_two_sides_at_once_counts_once() {
     }
     assert_eq!(fixture.store.usage(fixture.host), Usage { bytes: 4096, objects: 1 });
 }
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded_and_give_their_places_back() {
+    let fixture = Fixture::new(false).await;
+    let path = format!("data/{}", hash("content"));
+    assert_eq!(fixture.ask(Method::POST, &path, &[], "content").await.0, 200);
+    let ask = |path: String| {
+        let uri = format!("/repositories/{}/{path}", fixture.host);
+        let mut request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(HostIdentity(fixture.host));
+        fixture.router.clone().oneshot(request)
+    };
+    let mut unread = Vec::new();
+    for n in 0..64 {
+        let answer = ask(if n % 2 == 0 { path.clone() } else { "data/".into() }).await.unwrap();
+        assert_eq!(answer.status(), 200, "{n}");
+        unread.push(answer);
+    }
+    assert_eq!(ask(path.clone()).await.unwrap().status(), 503);
+    unread.pop();
+    assert_eq!(ask(path.clone()).await.unwrap().status(), 200);
+    drop(unread);
+    assert_eq!(fixture.ask(Method::GET, &path, &[], "").await, (200, "content".to_owned()));
+    // Another host has places of its own, and uploads have theirs.
+    assert_eq!(fixture.meters.count("get", "busy"), 1);
+}

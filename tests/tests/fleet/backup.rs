@@ -164,3 +164,37 @@ fn what_the_pcs_own_file_wants_done_is_done_before_and_after() {
     assert_eq!(fs::read_to_string(&log).unwrap(), "succeeded\nfailed\n");
     assert!(!dump.exists());
 }
+
+#[test]
+fn copies_of_the_repository_that_are_cut_or_spoilt_cost_no_backup() {
+    let (_controller, staff, agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk());
+    plant(&disk);
+    staff.set_paths(&[&disk]);
+    staff.run(["backup", &host, "--watch"]).ok();
+    let mut folders = vec![agent.state().join("repository-cache")];
+    let mut copies = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let content = fs::read(&path).unwrap();
+            copies += 1;
+            match copies % 2 {
+                0 => fs::write(&path, &content[..content.len() / 2]).unwrap(),
+                _ => fs::write(&path, vec![0; content.len()]).unwrap(),
+            }
+        }
+    }
+    assert!(copies > 1, "{copies}");
+    fs::write(disk.join("new"), "since").unwrap();
+    let watched = staff.run(["backup", &host, "--watch"]);
+    let job = staff.ended(&host, "backup");
+    assert_eq!((watched.code, &job["state"]), (0, &"succeeded".into()), "{job}");
+    let target = agent.restored().join("there");
+    staff.run(["restore", &host, "latest", "--target", target.to_str().unwrap(), "--watch"]).ok();
+    assert_same(&describe(&disk), &describe(&target.join(disk.strip_prefix("/").unwrap())));
+}

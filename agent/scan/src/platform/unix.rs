@@ -6,8 +6,9 @@ use crate::read::Skip;
 use nix::libc;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whether two names that differ only in case are the same file.
 pub(crate) const CASE_INSENSITIVE: bool = false;
@@ -27,6 +28,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         Err(error) if error.raw_os_error() == Some(libc::EPERM) => open_with(safe),
         outcome => outcome,
     }
+}
+
+/// What the system calls an opened thing, where it tells.
+pub(crate) fn path_of(file: &File) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()
 }
 
 /// An open that failed because of what the thing is.

@@ -6,7 +6,7 @@ use crate::read::Skip;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Whether two names that differ only in case are the same file.
 pub(crate) const CASE_INSENSITIVE: bool = true;
@@ -30,6 +30,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         .share_mode(SHARE_ALL)
         .custom_flags(FILE_FLAG_OPEN_REPARSE_POINT | FILE_FLAG_OPEN_NO_RECALL | FILE_FLAG_SEQUENTIAL_SCAN)
         .open(path)
+}
+
+/// What the system calls an opened thing; not asked here.
+pub(crate) fn path_of(_file: &File) -> Option<PathBuf> {
+    None
 }
 
 /// An open that failed because of what the thing is; Windows tells by metadata instead.
