@@ -12,6 +12,7 @@
 mod ahead;
 mod backup;
 mod browse;
+mod cache;
 mod counts;
 mod error;
 mod folder;

@@ -2,6 +2,7 @@
 //! share. Short-lived: the index is read once, at first need, so open a new one to see what
 //! others have written since.
 
+use crate::cache;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::meter::{Bars, Meter};
@@ -117,6 +118,7 @@ impl Repository {
         storage: &Storage,
         open: impl FnOnce(rustic_core::Repository<()>) -> RusticResult<rustic_core::Repository<OpenStatus>>,
     ) -> Result<Self> {
+        storage.cache().into_iter().for_each(cache::sweep);
         let (stop, meter) = (Arc::<Stop>::default(), Arc::<Meter>::default());
         let guard = Arc::new(Guard::new(storage.open(Arc::clone(&stop))?, Arc::clone(&stop)));
         let opened = contained(|| closed(&guard, &meter, storage.cache()).and_then(open))?;
