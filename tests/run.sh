@@ -15,6 +15,7 @@ need() { # program, package …
 missing=()
 need cc gcc libc6-dev
 need restic restic
+need /usr/lib/openssh/sftp-server openssh-sftp-server
 need sqlite3 sqlite3
 need chromium chromium
 need chromedriver chromium-driver

@@ -41,7 +41,8 @@ pub(crate) struct RestoreArgs {
 /// A repository in a folder.
 #[derive(Args)]
 struct RepositoryArgs {
-    /// Folder of the repository (restic's format).
+    /// Folder of the repository (restic's format), or `s3:https://HOST/BUCKET/FOLDER` (with
+    /// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set), or `sftp:USER@HOST:/FOLDER`.
     #[arg(long, value_name = "DIR")]
     repository: PathBuf,
     /// File with the repository's password in its first line.
@@ -50,8 +51,11 @@ struct RepositoryArgs {
 }
 
 impl RepositoryArgs {
-    fn storage(&self) -> Storage {
-        Storage::Folder(self.repository.clone())
+    fn storage(&self) -> Result<Storage, StandaloneError> {
+        match self.repository.to_str() {
+            Some(text) => Ok(Storage::named(text, &|name| std::env::var(name).ok())?),
+            None => Ok(Storage::Folder(self.repository.clone())),
+        }
     }
 
     fn password(&self) -> Result<String, StandaloneError> {
@@ -79,6 +83,9 @@ pub(crate) enum StandaloneError {
     /// No password.
     #[error("the password cannot be read from {0}: {1}; write it into the file's first line")]
     Password(PathBuf, String),
+    /// A repository's name.
+    #[error(transparent)]
+    Place(#[from] keepwatch_backup::PlaceError),
     /// The repository.
     #[error(transparent)]
     Backup(#[from] keepwatch_backup::Error),
@@ -103,7 +110,7 @@ impl Observer for Gauge {
 
 /// Restores now.
 pub(crate) fn restore(args: RestoreArgs) -> Result<ExitCode, StandaloneError> {
-    let repository = Repository::open(&args.repository.storage(), &args.repository.password()?)?;
+    let repository = Repository::open(&args.repository.storage()?, &args.repository.password()?)?;
     let options = RestoreOptions {
         snapshot: args.snapshot,
         paths: vec![],

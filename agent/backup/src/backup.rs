@@ -129,7 +129,7 @@ impl Repository {
     fn own_folder(&self) -> Option<PathBuf> {
         match &self.storage {
             Storage::Folder(path) => platform::absolute(path).ok(),
-            Storage::Service(_) => None,
+            Storage::Service(_) | Storage::Bucket(_) | Storage::Sftp(_) => None,
         }
     }
 }

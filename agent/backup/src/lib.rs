@@ -5,8 +5,8 @@
 //! blocks: call it from a thread or process of its own, not from async code.
 //!
 //! ```text
-//! Repository -> backup  -> source (the walk, each reader) -> rustic_core -> guard -> folder | service
-//!            -> browse, restore -> tree (names checked)   -> rustic_core -> guard -> folder | service
+//! Repository -> backup  -> source (the walk, each reader) -> rustic_core -> guard -> folder | service | s3 | sftp
+//!            -> browse, restore -> tree (names checked)   -> rustic_core -> guard -> folder | service | s3 | sftp
 //! ```
 
 mod ahead;
@@ -20,14 +20,18 @@ mod globs;
 mod guard;
 mod index;
 mod inspector;
+mod line;
 mod meter;
 mod observer;
+mod patience;
 mod platform;
 mod queue;
 mod reader;
 mod repository;
 mod restore;
+mod s3;
 mod service;
+mod sftp;
 mod source;
 mod stop;
 mod storage;
@@ -45,5 +49,5 @@ pub use inspector::{Content, Inspector};
 pub use observer::{Failure, Observer, Progress, Silent};
 pub use repository::{Repository, Snapshot, exists};
 pub use restore::{RestoreOptions, RestoreReport};
-pub use storage::{Service, Storage, StorageError};
+pub use storage::{Bucket, PlaceError, Service, Sftp, Storage, StorageError};
 pub use throttle::Throttle;

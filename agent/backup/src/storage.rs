@@ -1,11 +1,15 @@
-//! Where a repository lives: a folder, or the controller's repository service. Both keep
-//! the same objects and answer with the same errors, so that "not there" is never mistaken
-//! for "could not ask".
+//! Where a repository lives: a folder, the controller's repository service, a bucket, or an SSH
+//! server. All keep the same objects and answer with the same errors, so that "not there" is
+//! never mistaken for "could not ask".
+
+mod place;
+
+pub use place::{Bucket, PlaceError, Sftp};
 
 use crate::folder::Folder;
-use crate::service::Client;
 use crate::stop::Stop;
 use crate::throttle::Throttle;
+use crate::{s3, service, sftp};
 use bytes::Bytes;
 use rustic_core::{BytesList, FileType, Id};
 use serde::{Deserialize, Serialize};
@@ -22,6 +26,10 @@ pub enum Storage {
     Folder(PathBuf),
     /// The controller's repository service.
     Service(Service),
+    /// A bucket of S3 or of what speaks its protocol.
+    Bucket(Bucket),
+    /// A folder behind an SSH server.
+    Sftp(Sftp),
 }
 
 impl Storage {
@@ -30,13 +38,15 @@ impl Storage {
         match self {
             Self::Folder(path) => path.display().to_string(),
             Self::Service(service) => service.url.clone(),
+            Self::Bucket(bucket) => bucket.location(),
+            Self::Sftp(sftp) => sftp.location(),
         }
     }
 
     /// Where copies of what is read again and again lie, if anywhere.
     pub(crate) fn cache(&self) -> Option<&Path> {
         match self {
-            Self::Folder(_) => None,
+            Self::Folder(_) | Self::Bucket(_) | Self::Sftp(_) => None,
             Self::Service(service) => service.cache.as_deref(),
         }
     }
@@ -44,7 +54,9 @@ impl Storage {
     pub(crate) fn open(&self, stop: Arc<Stop>) -> Result<Box<dyn Objects>, StorageError> {
         Ok(match self {
             Self::Folder(path) => Box::new(Folder::new(path)),
-            Self::Service(service) => Box::new(Client::new(service, stop)?),
+            Self::Service(service) => Box::new(service::Client::new(service, stop)?),
+            Self::Bucket(bucket) => Box::new(s3::Client::new(bucket, stop)?),
+            Self::Sftp(place) => Box::new(sftp::Client::new(place, stop)?),
         })
     }
 }
@@ -105,12 +117,14 @@ pub enum StorageError {
     #[error("{0} is not in the repository")]
     Missing(String),
     /// The service does not let us: certificate, another's repository, append-only.
-    #[error("the repository service refuses {what} ({answer}). Check that this host is enrolled and not revoked")]
+    #[error("the storage refuses {what} ({answer}). {hint}")]
     Denied {
         /// What was asked.
         what: String,
         /// What it answered.
         answer: String,
+        /// What to look at.
+        hint: &'static str,
     },
     /// One object is larger than the service takes.
     #[error(
@@ -126,7 +140,7 @@ pub enum StorageError {
         why: String,
     },
     /// The service could not be reached, or stayed broken, for as long as patience lasted.
-    #[error("gave up on {what} after {tries} tries: {why}. Check the network and that the controller runs")]
+    #[error("gave up on {what} after {tries} tries: {why}. Check the network, and that the other side runs")]
     Unreachable {
         /// What was asked.
         what: String,
@@ -159,7 +173,7 @@ pub enum StorageError {
     Cancelled,
 }
 
-/// What both kinds of storage do. Blocking; safe to call from several threads.
+/// What all kinds of storage do. Blocking; safe to call from several threads.
 pub(crate) trait Objects: Send + Sync {
     /// A name for people.
     fn location(&self) -> String;

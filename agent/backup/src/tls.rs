@@ -11,6 +11,9 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What to look at when the service refuses us.
+pub(crate) const HINT: &str = "Check that this host is enrolled and not revoked";
+
 pub(crate) fn config(service: &Service) -> Result<ClientConfig, StorageError> {
     let bad = |what: &'static str| move |e: pem::Error| StorageError::Setup(format!("{what}: {e}"));
     let refused = |e: rustls::Error| StorageError::Setup(e.to_string());
@@ -27,6 +30,27 @@ pub(crate) fn config(service: &Service) -> Result<ClientConfig, StorageError> {
         .with_root_certificates(roots)
         .with_client_auth_cert(chain.map_err(bad("our certificate"))?, key)
         .map_err(refused)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// For a storage that anybody may have: the authorities that the system trusts, or this one alone.
+pub(crate) fn public(ca_pem: Option<&str>) -> Result<ClientConfig, StorageError> {
+    let mut roots = RootCertStore::empty();
+    match ca_pem {
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                let certificate = certificate.map_err(|e| StorageError::Setup(format!("the authority: {e}")))?;
+                roots.add(certificate).map_err(|e| StorageError::Setup(e.to_string()))?;
+            }
+        }
+        // What of it cannot be read, and that there may be none, shows at the first connection.
+        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|e| StorageError::Setup(e.to_string()))?;
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -56,7 +80,7 @@ fn refusal(error: &rustls::Error) -> Option<StorageError> {
         }
         rustls::Error::AlertReceived(alert) => {
             let what = "this host's certificate".to_owned();
-            Some(StorageError::Denied { what, answer: format!("{alert:?}") })
+            Some(StorageError::Denied { what, answer: format!("{alert:?}"), hint: HINT })
         }
         _ => None,
     }

@@ -45,7 +45,7 @@ pub(crate) struct BackupArgs {
 
 /// Backs up now.
 pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
-    let (storage, password) = (args.repository.storage(), args.repository.password()?);
+    let (storage, password) = (args.repository.storage()?, args.repository.password()?);
     let cache = if args.rules.is_empty() { None } else { args.cache.folder() };
     let rules = match args.rules.as_slice() {
         [] => None,

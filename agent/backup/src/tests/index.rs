@@ -40,7 +40,7 @@ fn what_a_run_that_was_killed_had_sent_is_not_sent_again() {
     assert_eq!((report.failed, report.missing_packs), (0, 0));
     assert!(report.bytes_added < 20_000, "{report:?}");
     assert!(bytes(&stage.path("repository/data")) < before + 20_000);
-    restic::check(&stage);
+    restic::check(&stage.path("repository"));
     assert_eq!(stage.restore("latest", "out").failures, []);
 }
 
@@ -54,7 +54,7 @@ fn what_the_repository_has_lost_is_sent_again_and_said() {
     let report = stage.backup();
     assert_eq!((report.failed, report.missing_packs), (0, 1));
     assert!(report.bytes_added > added / 4, "{report:?}");
-    restic::check(&stage);
+    restic::check(&stage.path("repository"));
     assert_eq!(stage.restore("latest", "out").failures, []);
     let again = stage.backup();
     assert_eq!((again.missing_packs, again.files_unchanged), (0, 3));

@@ -7,6 +7,7 @@ mod index;
 mod restic;
 mod round;
 mod service;
+mod storages;
 
 use crate::{
     BackupOptions, BackupReport, Failure, Observer, Progress, Repository, RestoreOptions, RestoreReport, Silent,

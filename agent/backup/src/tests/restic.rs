@@ -17,8 +17,8 @@ fn restic(repository: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 /// Has restic read all of it, where it is installed.
-pub(super) fn check(stage: &Stage) {
-    let checked = restic(&stage.path("repository"), &["check", "--read-data"]);
+pub(super) fn check(repository: &Path) {
+    let checked = restic(repository, &["check", "--read-data"]);
     assert!(checked.as_ref().is_none_or(|said| said.contains("no errors were found")), "{checked:?}");
 }
 

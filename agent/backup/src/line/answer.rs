@@ -1,38 +1,24 @@
 //! What an answer means: good, final, or worth another try, and when.
 
 use super::exchange::{Answer, Unanswered};
+use crate::patience::{FIRST_PAUSE, LONGEST_PAUSE, Trouble};
 use crate::storage::StorageError;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::error::Error as _;
 use std::time::Duration;
 
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// How one try ended, if not well.
-pub(super) enum Trouble {
-    Final(StorageError),
-    Passing {
-        why: String,
-        pause: Option<Duration>,
-    },
-    /// What we sent arrived damaged, or was wrong from the start: a few tries tell.
-    Doubtful {
-        why: String,
-    },
-}
-
-/// Sorts an answer by its status.
-pub(super) fn accept(what: &str, answer: Answer) -> Result<Answer, Trouble> {
+/// Sorts an answer by its status. `hint` is what to look at when we are refused.
+pub(super) fn accept(what: &str, answer: Answer, hint: &'static str) -> Result<Answer, Trouble> {
     let final_ = |error| Err(Trouble::Final(error));
     let (of, why) = (what.to_owned(), explain(&answer));
     match answer.status.as_u16() {
         200..=299 => Ok(answer),
         404 => final_(StorageError::Missing(of)),
-        401 | 403 => final_(StorageError::Denied { what: of, answer: why }),
+        401 | 403 => final_(StorageError::Denied { what: of, answer: why, hint }),
         413 => final_(StorageError::TooLarge(of)),
         507 => final_(StorageError::Full { what: of, why }),
-        408 | 425 | 429 | 500..=599 => Err(Trouble::Passing { pause: retry_after(&answer.headers), why }),
+        501 => Err(wrong(what, why)),
+        408 | 409 | 425 | 429 | 500..=599 => Err(Trouble::Passing { pause: retry_after(&answer.headers), why }),
         400 => Err(Trouble::Doubtful { why }),
         _ => Err(wrong(what, why)),
     }
@@ -71,10 +57,4 @@ fn explain(answer: &Answer) -> String {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds).clamp(FIRST_PAUSE, 2 * LONGEST_PAUSE))
-}
-
-/// Doubles up to a cap, and spreads hosts that failed together.
-pub(super) fn backoff(tries: u32) -> Duration {
-    let full = FIRST_PAUSE.saturating_mul(1 << tries.min(10)).min(LONGEST_PAUSE);
-    full.mul_f64(rand::random_range(0.5..1.0))
 }
