@@ -136,7 +136,7 @@ fi
 # Both by the worker that the agent starts, with the order that it gives it.
 order() { # STORAGE-AS-JSON PASSWORD FOLDER
     printf '{"backup":{"storage":%s,"password":"%s","host":"bench","paths":["%s"],"excludes":[],"scan":null,' "$1" "$2" "$3"
-    printf '"leave_out":false,"unscanned":"","max_file_bytes":0,"one_file_system":false,"bandwidth":[],"time_zone":"UTC",'
+    printf '"leave_out":false,"unscanned":"","max_file_bytes":0,"one_file_system":false,"freeze":true,"cpu_percent":100,"bandwidth":[],"time_zone":"UTC",'
     printf '"courtesy":{"on_battery":false,"when_busy":false},"hooks":{"before":[],"after":[],"seconds":1},"saved":null}}\n'
 }
 in_json() { awk '{ printf "%s\\n", $0 }' "$1"; }

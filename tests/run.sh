@@ -16,6 +16,7 @@ missing=()
 need cc gcc libc6-dev
 need restic restic
 need /usr/lib/openssh/sftp-server openssh-sftp-server
+need mkfs.btrfs btrfs-progs
 need sqlite3 sqlite3
 need chromium chromium
 need chromedriver chromium-driver

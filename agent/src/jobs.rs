@@ -231,7 +231,14 @@ impl Jobs {
     async fn perform(self: Arc<Self>, job: JobId, spec: JobSpec, mut wishes: Wishes) -> Result<JobId, LedgerError> {
         tracing::info!(%job, kind = spec.kind(), "begins");
         let ended = match self.order(job, spec) {
-            Ok(order) => self.oversee(job, order, &mut wishes).await?,
+            Ok(order) => {
+                let frozen = order.frozen();
+                let ended = self.oversee(job, order, &mut wishes).await?;
+                // One that was killed had no time to.
+                let swept = tokio::task::spawn_blocking(move || keepwatch_backup::sweep_frozen(&frozen)).await;
+                swept.unwrap_or_else(|error| tracing::warn!(%error, "frozen states may be left behind"));
+                ended
+            }
             Err(why) => Ended::failed(why),
         };
         tracing::info!(%job, outcome = %ended.outcome, why = ended.message, "ended");
@@ -306,6 +313,8 @@ impl Jobs {
                     scan,
                     max_file_bytes: policy.backup.max_file_bytes,
                     one_file_system: policy.backup.one_file_system,
+                    freeze: policy.backup.freeze,
+                    cpu_percent: policy.backup.cpu_percent,
                     courtesy: Courtesy {
                         on_battery: policy.backup.pause_on_battery,
                         when_busy: policy.backup.pause_when_busy,

@@ -146,8 +146,8 @@ impl Inspector for OneRead {
         self.hand.admits(path)
     }
 
-    fn read(&self, path: &Path, file: File) -> io::Result<Option<Content>> {
-        Ok(self.hand.read(path, file)?.map(|handed| -> Content { Box::new(handed) }))
+    fn read(&self, path: &Path, at: &Path, file: File) -> io::Result<Option<Content>> {
+        Ok(self.hand.read(path, at, file)?.map(|handed| -> Content { Box::new(handed) }))
     }
 
     fn unchanged(&self, path: &Path) {

@@ -26,6 +26,10 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 /// An answer waits behind what is being sent: on a thin line for a minute.
 const PING_TIME: Duration = Duration::from_secs(90);
 const STREAMS_PER_CONNECTION: u32 = 64;
+/// Bytes that a connection may send before we have taken them in.
+const WINDOW: u32 = 2 << 20;
+/// Bytes in one frame that we take: packs come in fewer, larger ones.
+const LARGEST_FRAME: u32 = 128 << 10;
 
 /// Who stands at the door.
 pub struct Caller {
@@ -131,6 +135,9 @@ async fn serve_connection(stream: TlsStream, router: Router) {
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIME)
+        .max_frame_size(LARGEST_FRAME)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .max_concurrent_streams(STREAMS_PER_CONNECTION);
     if let Err(error) =
         builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router)).await

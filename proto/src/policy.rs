@@ -111,6 +111,7 @@ impl Policy {
             }
         }
         bandwidth::check(&self.backup.bandwidth)?;
+        self.backup.check()?;
         self.scan.check()
     }
 
@@ -172,6 +173,7 @@ mod tests {
             ("backup: {schedule: '', paths: ['@home']}", "backup.paths: there is no '@home'"),
             ("scan: {cpu_percent: 0}", "scan.cpu_percent"),
             ("scan: {cpu_percent: 101}", "scan.cpu_percent"),
+            ("backup: {cpu_percent: 0}", "backup.cpu_percent"),
             ("scan: {threads: 1000}", "scan.threads"),
             ("scan: {unpak: false}", "unpak"),
             ("scan: {severities: {Rule: awful}}", "awful"),

@@ -3,12 +3,14 @@
 
 use crate::counts::{Counts, LeftOut};
 use crate::error::{Error, Result};
+use crate::frozen::Frozen;
 use crate::globs;
 use crate::inspector::Inspector;
 use crate::observer::{Failure, Failures, Observer, watch};
 use crate::platform;
 use crate::reader::Shared;
 use crate::repository::{Repository, Snapshot, crashed, failure};
+use crate::share::Share;
 use crate::source::Source;
 use crate::stop::Stop;
 use crate::storage::Storage;
@@ -45,6 +47,11 @@ pub struct BackupOptions {
     pub time: DateTime<Utc>,
     /// Tags for the snapshot.
     pub tags: Vec<String>,
+    /// Whether a frozen state of the file system is read where there is one to be had, so that
+    /// all files are of one moment: a btrfs snapshot, removed afterwards.
+    pub freeze: bool,
+    /// Percent of the time that each thread that reads may work, up to 100; 0: as much as it can.
+    pub cpu_percent: u8,
     /// Who sees each file that is saved.
     pub inspector: Option<Arc<dyn Inspector>>,
 }
@@ -84,10 +91,11 @@ impl Repository {
         self.begin();
         let (sender, failures) = mpsc::channel();
         let (meter, stop) = (Arc::clone(&self.meter), Arc::clone(&self.stop));
+        let share = Share::percent(options.cpu_percent);
         let counts = Arc::<Counts>::default();
         let inspector = options.inspector.clone();
         let mut shared =
-            Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read: false, inspector };
+            Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read: false, share, inspector };
         let (labels, roots) = roots(&options.paths, &shared);
         if roots.is_empty() {
             return Err(Error::NothingToBackUp(list(&options.paths)));
@@ -97,7 +105,9 @@ impl Repository {
         shared.all_is_read = parents.is_empty();
         let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
         let own = self.own_folder();
-        let source = Source { roots, excludes, max_file_bytes, one_file_system, own, shared: Arc::new(shared) };
+        let frozen = Arc::new(if options.freeze { Frozen::of(&roots) } else { Frozen::default() });
+        let shared = Arc::new(shared);
+        let source = Source { roots, excludes, max_file_bytes, one_file_system, own, frozen, shared };
         let (indexed, missing_packs) = self.index_for_backup()?;
         let (outcome, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
@@ -204,12 +214,14 @@ impl LookAhead {
             failures,
             counts: Arc::default(),
             all_is_read: false,
+            share: Share::default(),
             inspector: None,
         };
         let (_, roots) = roots(&options.paths, &shared);
         let excludes = globs::set(&options.excludes).unwrap_or_default();
         let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
-        let source = Source { roots, excludes, max_file_bytes, one_file_system, own: None, shared: Arc::new(shared) };
+        let (own, frozen, shared) = (None, Arc::default(), Arc::new(shared));
+        let source = Source { roots, excludes, max_file_bytes, one_file_system, own, frozen, shared };
         let look = move || drop(source.size());
         Self { stop, thread: thread::Builder::new().name("look-ahead".into()).spawn(look).ok() }
     }

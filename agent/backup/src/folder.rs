@@ -1,12 +1,13 @@
 //! A repository in a folder, in restic's own layout. An object appears whole or not at all,
 //! and is on the disk before it counts as written.
 
+use crate::past_cache::PastCache;
 use crate::platform;
 use crate::storage::{Objects, StorageError, name};
 use bytes::Bytes;
 use rustic_core::{ALL_FILE_TYPES, BytesList, FileType, Id};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// The folder.
@@ -107,11 +108,10 @@ impl Objects for Folder {
         let failed = |e: io::Error| disk(&format!("write {}", path.display()), &path, &e);
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).map_err(failed)?;
-        let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        for part in content.slice() {
-            temporary.write_all(part).map_err(failed)?;
-        }
-        temporary.as_file().sync_all().map_err(failed)?;
+        let (file, temporary) = tempfile::NamedTempFile::new_in(folder).map_err(failed)?.into_parts();
+        let mut writer = PastCache::new(file);
+        content.slice().iter().try_for_each(|part| writer.write(part)).map_err(failed)?;
+        writer.finish().and_then(|file| file.sync_all()).map_err(failed)?;
         if kind == FileType::Config {
             // It comes once: who made the repository has its key.
             temporary.persist_noclobber(&path).map_err(|e| failed(e.error))?;

@@ -16,8 +16,9 @@ pub trait Inspector: Send + Sync {
     }
 
     /// Takes over a file that is about to be saved, and gives back what to save: its content,
-    /// or `None` to leave it out.
-    fn read(&self, path: &Path, file: File) -> io::Result<Option<Content>>;
+    /// or `None` to leave it out. It was opened at `at`, which is another place where a frozen
+    /// state is read.
+    fn read(&self, path: &Path, at: &Path, file: File) -> io::Result<Option<Content>>;
 
     /// The snapshot before has this file as it is; it is not read.
     fn unchanged(&self, _path: &Path) {}

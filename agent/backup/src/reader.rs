@@ -6,6 +6,7 @@ use crate::inspector::{Content, Inspector};
 use crate::meter::Meter;
 use crate::observer::Failure;
 use crate::platform;
+use crate::share::Share;
 use crate::stop::Stop;
 use rustic_core::{ErrorKind, ReadSourceOpen, RusticError, RusticResult};
 use std::fs::File;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) counts: Arc<Counts>,
     /// Whether there is nothing to compare with, so that every file will be read.
     pub(crate) all_is_read: bool,
+    pub(crate) share: Share,
     pub(crate) inspector: Option<Arc<dyn Inspector>>,
 }
 
@@ -48,9 +50,9 @@ impl Shared {
     }
 
     /// What is saved of a file.
-    fn content(&self, path: &Path, file: File) -> io::Result<Option<Content>> {
+    fn content(&self, path: &Path, at: &Path, file: File) -> io::Result<Option<Content>> {
         match &self.inspector {
-            Some(inspector) => inspector.read(path, file),
+            Some(inspector) => inspector.read(path, at, file),
             None => Ok(Some(Box::new(BufReader::with_capacity(BUFFER, file)))),
         }
     }
@@ -60,10 +62,11 @@ impl Shared {
 /// before has it as it is.
 pub(crate) struct Open {
     pub(crate) path: PathBuf,
+    /// Where it is read.
+    pub(crate) at: PathBuf,
     pub(crate) size: u64,
     /// Which file it was when it was walked, where the system says so.
     pub(crate) file: Option<(u64, u64)>,
-    pub(crate) follow: bool,
     /// Open already, for the disk to begin with it.
     pub(crate) ready: Option<File>,
     pub(crate) opened: bool,
@@ -90,7 +93,7 @@ impl ReadSourceOpen for Open {
             return Err(RusticError::new(ErrorKind::InputOutput, "stopped"));
         }
         let file = self.ready.take().map_or_else(|| self.open_as_walked(), Ok);
-        let content = file.and_then(|file| self.shared.content(&self.path, file)).map_err(|e| {
+        let content = file.and_then(|file| self.shared.content(&self.path, &self.at, file)).map_err(|e| {
             self.shared.failed(&self.path, &e);
             RusticError::with_source(ErrorKind::InputOutput, "cannot open a file", e)
         })?;
@@ -114,7 +117,7 @@ impl Open {
     /// The file that was walked, and no other: a folder on the way may have been swapped for a
     /// link since, to have another's file saved under this one's owner and mode.
     pub(crate) fn open_as_walked(&self) -> io::Result<File> {
-        let file = platform::open_file(&self.path, self.follow)?;
+        let file = platform::open_file(&self.at)?;
         let now = platform::file_number(&file.metadata()?);
         match self.file.zip(now) {
             Some((walked, now)) if walked != now => {
@@ -161,6 +164,7 @@ impl Drop for Reader {
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.shared.share.rest(&self.shared.stop);
         if !self.shared.stop.go_on() {
             return Err(io::Error::other("stopped"));
         }

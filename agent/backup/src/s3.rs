@@ -65,8 +65,8 @@ impl Client {
     }
 
     /// One request, signed anew for each try.
-    fn ask<'a>(
-        &'a self,
+    fn ask(
+        &self,
         what: &str,
         method: &Method,
         action: &dyn Fn() -> Url,

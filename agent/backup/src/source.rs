@@ -3,6 +3,7 @@
 //! open and read is told from here.
 
 use crate::counts::Why;
+use crate::frozen::Frozen;
 use crate::platform::{self, Describer};
 use crate::reader::{Open, Shared};
 use globset::GlobSet;
@@ -25,6 +26,8 @@ pub(crate) struct Source {
     pub(crate) one_file_system: bool,
     /// The repository's own folder: saving it would never end.
     pub(crate) own: Option<PathBuf>,
+    /// Where what does not change meanwhile is to be had.
+    pub(crate) frozen: Arc<Frozen>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -37,11 +40,11 @@ impl ReadSource for Source {
         let mut size = 0;
         while let Some(step) = walk.step() {
             // Errors are told by the walk proper.
-            if let Step::Entry(_, data, _) = step
-                && data.is_file()
-                && !platform::is_placeholder(&data)
+            if let Step::Entry(met) = step
+                && met.data.is_file()
+                && !platform::is_placeholder(&met.data)
             {
-                size += data.len();
+                size += met.data.len();
             }
         }
         Ok(Some(size))
@@ -56,10 +59,11 @@ impl ReadSource for Source {
             one_file_system: self.one_file_system,
             home: 0,
             own: self.own.clone(),
+            frozen: Arc::clone(&self.frozen),
             roots: self.roots.iter().cloned().collect(),
             ancestors: VecDeque::new(),
             seen: HashSet::new(),
-            below: None,
+            below: Vec::new(),
             foreign: HashMap::new(),
             describer: Describer::default(),
         }
@@ -78,18 +82,55 @@ pub(crate) struct Walk {
     /// The device of the root that is walked.
     home: u64,
     own: Option<PathBuf>,
+    frozen: Arc<Frozen>,
     roots: VecDeque<PathBuf>,
     ancestors: VecDeque<PathBuf>,
     seen: HashSet<PathBuf>,
-    below: Option<walkdir::IntoIter>,
+    /// The root's walk; above it those of what its frozen state does not have.
+    below: Vec<Branch>,
     foreign: HashMap<u64, bool>,
     describer: Describer,
 }
 
+/// A walk below a folder.
+struct Branch {
+    walk: walkdir::IntoIter,
+    /// The folder as it is read, and as the snapshot has it.
+    at: PathBuf,
+    path: PathBuf,
+    frozen: bool,
+}
+
+impl Branch {
+    /// In the order in which the archiver compares with the snapshot before.
+    fn new(walk: WalkDir, at: &Path, path: &Path, frozen: bool) -> Self {
+        let walk = walk.sort_by(|a, b| a.file_name().cmp(b.file_name())).into_iter();
+        Self { walk, at: at.to_owned(), path: path.to_owned(), frozen }
+    }
+
+    /// The name in the snapshot of what is read at `at`.
+    fn label(&self, at: &Path) -> PathBuf {
+        match at.strip_prefix(&self.at) {
+            Ok(below) if below.as_os_str().is_empty() => self.path.clone(),
+            Ok(below) => self.path.join(below),
+            Err(_) => at.to_owned(),
+        }
+    }
+}
+
+/// What the walk met.
+struct Met {
+    /// Its name in the snapshot.
+    path: PathBuf,
+    /// Where it is read.
+    at: PathBuf,
+    data: Metadata,
+}
+
 /// One step of the walk.
 enum Step {
-    /// An entry to save; a link is followed when it is a root.
-    Entry(PathBuf, Metadata, bool),
+    /// An entry to save.
+    Entry(Met),
     Failed(PathBuf, String),
     Skipped,
 }
@@ -101,15 +142,15 @@ impl Walk {
         }
         if let Some(ancestor) = self.ancestors.pop_front() {
             return Some(match fs::metadata(&ancestor) {
-                Ok(data) => Step::Entry(ancestor, data, true),
+                Ok(data) => Step::Entry(Met { at: ancestor.clone(), path: ancestor, data }),
                 Err(e) => Step::Failed(ancestor, e.to_string()),
             });
         }
-        if let Some(below) = &mut self.below {
-            match below.next() {
+        while let Some(below) = self.below.last_mut() {
+            match below.walk.next() {
                 Some(Ok(entry)) => return Some(self.entry(&entry)),
-                Some(Err(e)) => return Some(failed(&e)),
-                None => self.below = None,
+                Some(Err(e)) => return Some(self.broken(&e)),
+                None => drop(self.below.pop()),
             }
         }
         let root = self.roots.pop_front()?;
@@ -122,19 +163,24 @@ impl Walk {
         let above = root.ancestors().skip(1).filter(|path| path.file_name().is_some());
         let new: Vec<_> = above.filter(|path| self.seen.insert((*path).to_owned())).map(Path::to_owned).collect();
         self.ancestors.extend(new.into_iter().rev());
-        let device = fs::metadata(root).map(|data| platform::device(&data));
+        let frozen = self.frozen.of_root(root);
+        // One that is a link is followed, once and for all.
+        let at = frozen.clone().unwrap_or_else(|| platform::without_links(root));
+        let device = fs::metadata(&at).map(|data| platform::device(&data));
         if let Ok(device) = device {
             self.home = device;
             // Who names a root in /proc, or on a share, means it.
             self.foreign.insert(device, false);
         }
-        self.below = Some(WalkDir::new(root).sort_by(|a, b| a.file_name().cmp(b.file_name())).into_iter());
+        self.below.push(Branch::new(WalkDir::new(&at), &at, root, frozen.is_some()));
     }
 
     fn entry(&mut self, entry: &DirEntry) -> Step {
-        let (path, is_root) = (entry.path(), entry.depth() == 0);
+        let (at, is_root) = (entry.path(), entry.depth() == 0);
+        let Some(branch) = self.below.last() else { return Step::Skipped };
+        let (path, frozen) = (&*branch.label(at), branch.frozen);
         let why = match path {
-            path if self.own.as_deref() == Some(path) => Some(Why::Own),
+            path if self.own.as_deref() == Some(path) || Frozen::is_one(path) => Some(Why::Own),
             path if !is_root && self.excludes.is_match(path) => Some(Why::Pattern),
             _ => None,
         };
@@ -147,34 +193,39 @@ impl Walk {
         if why.is_some() || path.file_name().is_none() {
             return Step::Skipped;
         }
-        let data = if is_root { fs::metadata(path) } else { fs::symlink_metadata(path) };
-        match data {
-            Ok(data) => {
-                let too_large = self.max_file_bytes > 0 && data.len() > self.max_file_bytes;
-                if data.is_file() && !is_root && too_large {
-                    self.leave_out(Why::Size);
-                    return Step::Skipped;
-                }
-                // Of these the folder itself is saved.
-                let without_content = match data.is_dir() {
-                    true if self.is_foreign(path, &data) => Some(Why::FileSystem),
-                    true if !is_root && is_cache(path) => Some(Why::Cache),
-                    _ => None,
-                };
-                if let Some(why) = without_content {
-                    self.leave_out(why);
-                    self.skip_folder();
-                }
-                Step::Entry(path.to_owned(), data, is_root)
-            }
+        let is_folder = entry.file_type().is_dir();
+        let mounted = frozen && is_folder && !is_root && self.frozen.is_without(path, at);
+        let at = if mounted { path } else { at };
+        let data = match fs::symlink_metadata(at) {
+            Ok(data) => data,
             Err(e) => {
-                if entry.file_type().is_dir() {
+                if is_folder {
                     // Told once, not again for what it holds.
                     self.skip_folder();
                 }
-                Step::Failed(path.to_owned(), e.to_string())
+                return Step::Failed(path.to_owned(), e.to_string());
             }
+        };
+        let too_large = self.max_file_bytes > 0 && data.len() > self.max_file_bytes;
+        if data.is_file() && !is_root && too_large {
+            self.leave_out(Why::Size);
+            return Step::Skipped;
         }
+        // Of these the folder itself is saved.
+        let without_content = match data.is_dir() {
+            true if self.is_foreign(at, &data) => Some(Why::FileSystem),
+            true if !is_root && is_cache(at) => Some(Why::Cache),
+            _ => None,
+        };
+        if mounted || without_content.is_some() {
+            self.skip_folder();
+        }
+        match without_content {
+            Some(why) => self.leave_out(why),
+            None if mounted => self.below.push(Branch::new(WalkDir::new(path).min_depth(1), path, path, false)),
+            None => {}
+        }
+        Step::Entry(Met { path: path.to_owned(), at: at.to_owned(), data })
     }
 
     fn leave_out(&self, why: Why) {
@@ -183,26 +234,33 @@ impl Walk {
         }
     }
 
-    fn is_foreign(&mut self, path: &Path, data: &Metadata) -> bool {
+    fn broken(&self, error: &walkdir::Error) -> Step {
+        let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+        let at = error.path().unwrap_or(Path::new("?"));
+        Step::Failed(self.below.last().map_or_else(|| at.to_owned(), |branch| branch.label(at)), reason)
+    }
+
+    fn is_foreign(&mut self, at: &Path, data: &Metadata) -> bool {
         if self.one_file_system && platform::device(data) != self.home {
             return true;
         }
-        *self.foreign.entry(platform::device(data)).or_insert_with(|| platform::is_foreign(path))
+        *self.foreign.entry(platform::device(data)).or_insert_with(|| platform::is_foreign(at))
     }
 
     fn skip_folder(&mut self) {
-        if let Some(below) = &mut self.below {
-            below.skip_current_dir();
+        if let Some(below) = self.below.last_mut() {
+            below.walk.skip_current_dir();
         }
     }
 
-    fn saved(&mut self, path: PathBuf, data: &Metadata, follow: bool) -> Option<ReadSourceEntry<Open>> {
-        if platform::is_placeholder(data) && data.is_file() {
+    fn saved(&mut self, met: Met) -> Option<ReadSourceEntry<Open>> {
+        let Met { path, at, data } = met;
+        if platform::is_placeholder(&data) && data.is_file() {
             // Reading it would download it; a snapshot without it is not whole.
             self.shared.failed(&path, "its content is with a cloud service only; keep it on this PC to have it saved");
             return None;
         }
-        let (node, problem) = match self.describer.node(&path, data) {
+        let (node, problem) = match self.describer.node(path.file_name().unwrap_or_default(), &at, &data) {
             Ok(described) => described,
             Err(e) => {
                 self.shared.failed(&path, e);
@@ -217,12 +275,12 @@ impl Walk {
         }
         let open = node.is_file().then(|| {
             self.shared.meter.files.fetch_add(1, Ordering::Relaxed);
-            let (size, file) = (data.len(), platform::file_number(data));
+            let (size, file) = (data.len(), platform::file_number(&data));
             let mut open = Open {
                 path: path.clone(),
+                at,
                 size,
                 file,
-                follow,
                 ready: None,
                 opened: false,
                 shared: Arc::clone(&self.shared),
@@ -243,8 +301,8 @@ impl Iterator for Walk {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.step()? {
-                Step::Entry(path, data, follow) => {
-                    if let Some(entry) = self.saved(path, &data, follow) {
+                Step::Entry(met) => {
+                    if let Some(entry) = self.saved(met) {
                         return Some(Ok(entry));
                     }
                 }
@@ -260,12 +318,6 @@ impl Iterator for Walk {
 fn is_cache(folder: &Path) -> bool {
     const TAG: &[u8; 43] = b"Signature: 8a477f597d28d172789f06886806bc55";
     let mut start = [0; TAG.len()];
-    let read =
-        platform::open_file(&folder.join("CACHEDIR.TAG"), false).and_then(|mut file| file.read_exact(&mut start));
+    let read = platform::open_file(&folder.join("CACHEDIR.TAG")).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start == *TAG
-}
-
-fn failed(error: &walkdir::Error) -> Step {
-    let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-    Step::Failed(error.path().unwrap_or(Path::new("?")).to_owned(), reason)
 }

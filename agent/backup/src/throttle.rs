@@ -25,6 +25,11 @@ impl Throttle {
         self.0.rate.store(bytes_per_second, Ordering::Relaxed);
     }
 
+    /// Whether there is a limit now.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.0.rate.load(Ordering::Relaxed) > 0
+    }
+
     /// Notes that bytes go through now, and says how long to wait before the next ones.
     pub(crate) fn pass(&self, bytes: u64) -> Duration {
         self.pass_at(bytes, Instant::now())

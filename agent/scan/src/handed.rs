@@ -77,19 +77,23 @@ impl Hand {
         }))
     }
 
-    /// Takes over a file that stands at its beginning, and gives its content back. `None` when
+    /// Takes over a file that was opened at `at` and stands at its beginning, and gives its content
+    /// back; `path` is its name, which another file has where a frozen state is read. `None` when
     /// it is refused for what matched; to know that, its verdict is waited for. Where the file
     /// cannot be judged that is told to the scan's observer.
-    pub fn read(&self, path: &Path, file: File) -> io::Result<Option<Handed>> {
+    pub fn read(&self, path: &Path, at: &Path, file: File) -> io::Result<Option<Handed>> {
         let mut opened = Opened::of(file)?;
+        if at != path {
+            opened.known_as(path);
+        }
         if let Some(worst) = self.0.before.get(path) {
             return self.on_disk(*worst, &opened);
         }
-        if self.is_admitted(path, opened.identity) {
+        if self.is_admitted(path, opened.known_as) {
             return self.on_disk(None, &opened);
         }
         if opened.len > self.0.whole_bytes {
-            let worst = self.judge(path, open_same(path, opened.identity), Content::OnDisk);
+            let worst = self.judge(path, open_same(at, &opened), Content::OnDisk);
             return self.on_disk(worst, &opened);
         }
         let share = self.0.budget.all_of(opened.len);
@@ -114,7 +118,7 @@ impl Hand {
             return true;
         }
         let opened = open(path);
-        let identity = opened.as_ref().ok().and_then(|opened| opened.identity);
+        let identity = opened.as_ref().ok().and_then(|opened| opened.known_as);
         let worst = match self.0.before.get(path) {
             Some(worst) => *worst,
             // Also one that cannot be opened: that is told where all else is.
@@ -164,9 +168,10 @@ impl Hand {
 }
 
 /// A file opened once more, for both to have a place in it of their own.
-fn open_same(path: &Path, identity: Option<Identity>) -> Result<Opened, Unread> {
-    let opened = open(path)?;
-    if opened.identity == identity { Ok(opened) } else { Err(Unread::Changed) }
+fn open_same(at: &Path, first: &Opened) -> Result<Opened, Unread> {
+    let mut opened = open(at)?;
+    opened.known_as = first.known_as;
+    if opened.identity == first.identity { Ok(opened) } else { Err(Unread::Changed) }
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ impl<'s> Judge<'s> {
             false => String::new(),
         };
         // Where the walk could not tell, or the file was changed since.
-        if opened.identity.is_some_and(|identity| shared.is_known(path, &identity, &owner)) {
+        if opened.known_as.is_some_and(|identity| shared.is_known(path, &identity, &owner)) {
             return Ok(None);
         }
         let names = Names::of(path, &owner);
@@ -315,7 +315,7 @@ impl<'s> Judge<'s> {
 
     /// Remembers the verdict, if it is one that may be relied on later.
     fn keep(&self, opened: &Opened, asked: &[u8; 32], outcome: &Outcome, content: Option<ContentKey>) {
-        let Some((verdicts, identity)) = self.shared.verdicts.as_ref().zip(opened.identity) else { return };
+        let Some((verdicts, identity)) = self.shared.verdicts.as_ref().zip(opened.known_as) else { return };
         if !outcome.matched && outcome.unopened == 0 && outcome.trouble.is_none() && opened.is_as_it_was() {
             let known = if outcome.windowed { Known::CleanInWindows } else { Known::Clean };
             verdicts.keep(&identity, asked, &known, content);

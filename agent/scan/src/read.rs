@@ -77,6 +77,8 @@ pub(crate) struct Opened {
     file: File,
     pub(crate) len: u64,
     pub(crate) identity: Option<Identity>,
+    /// What its verdict is remembered of.
+    pub(crate) known_as: Option<Identity>,
     /// As a number; [`platform::owner_name`] knows the name.
     pub(crate) owner: u32,
 }
@@ -108,7 +110,16 @@ impl Opened {
 
     fn with(file: File, metadata: &Metadata) -> Self {
         let (identity, owner) = (platform::identity(&file, metadata), platform::owner(metadata));
-        Self { file, len: metadata.len(), identity, owner }
+        Self { file, len: metadata.len(), identity, known_as: identity, owner }
+    }
+
+    /// Another file system's copy of the file at this path: what is said of the one goes for the
+    /// other while that one is as this one is.
+    pub(crate) fn known_as(&mut self, path: &Path) {
+        let other = std::fs::symlink_metadata(path).ok().and_then(|data| platform::identity_on_the_way(&data));
+        let volume = other.map_or(0, |other| other.volume);
+        let this = self.identity.map(|identity| Identity { volume, ..identity });
+        self.known_as = other.filter(|_| other == this);
     }
 
     /// Lets the disk begin before the file's turn comes.

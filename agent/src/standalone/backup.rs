@@ -25,6 +25,9 @@ pub(crate) struct BackupArgs {
     /// Make the repository if there is none yet.
     #[arg(long)]
     init: bool,
+    /// Read files as they live, also where a frozen state is to be had (a btrfs snapshot).
+    #[arg(long)]
+    live: bool,
     /// Leave out what matches; may be given several times.
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
@@ -54,6 +57,7 @@ pub(crate) fn backup(args: BackupArgs) -> Result<ExitCode, StandaloneError> {
     let options = BackupOptions {
         paths: args.paths,
         excludes: args.exclude,
+        freeze: !args.live,
         host: hostname::get().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         time: Clock::from_environment().now(),
         ..BackupOptions::default()

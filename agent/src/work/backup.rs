@@ -55,6 +55,8 @@ fn opened<W: Write + Send>(
         excludes: std::mem::take(&mut order.excludes),
         max_file_bytes: order.max_file_bytes,
         one_file_system: order.one_file_system,
+        freeze: order.freeze,
+        cpu_percent: order.cpu_percent,
         host: std::mem::take(&mut order.host),
         time: Clock::from_environment().now(),
         ..BackupOptions::default()

@@ -64,6 +64,14 @@ impl Order {
             Self::Restore(_) | Self::Bundle(_) => None,
         }
     }
+
+    /// The paths that may be frozen for it.
+    pub(crate) fn frozen(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Backup(backup) if backup.freeze => backup.paths.clone(),
+            _ => vec![],
+        }
+    }
 }
 
 /// Scan with a bundle.
@@ -121,6 +129,10 @@ pub(crate) struct BackupOrder {
     pub(crate) unscanned: String,
     pub(crate) max_file_bytes: u64,
     pub(crate) one_file_system: bool,
+    /// Whether a frozen state is read where there is one to be had.
+    pub(crate) freeze: bool,
+    /// Percent of the time that each thread may work.
+    pub(crate) cpu_percent: u8,
     pub(crate) courtesy: Courtesy,
     /// How fast it may go.
     pub(crate) bandwidth: Vec<Bandwidth>,

@@ -5,9 +5,10 @@ use super::RepositoryError;
 use super::object::Hash;
 use axum::body::{Body, Bytes};
 use futures_util::StreamExt;
+use keepwatch_backup::PastCache;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::{Builder, NamedTempFile, TempPath};
@@ -17,7 +18,7 @@ use tokio::time::timeout;
 /// A sender that says nothing for so long has gone.
 const SILENCE: Duration = Duration::from_secs(120);
 /// Bytes that are hashed and written in one go.
-const AT_ONCE: usize = 512 << 10;
+const AT_ONCE: usize = 1 << 20;
 /// What is slower, over all, keeps a place that others wait for: bytes a second, after a while.
 const SLOWEST: u64 = 2 << 10;
 const A_WHILE: Duration = Duration::from_secs(300);
@@ -71,7 +72,8 @@ impl Incoming {
 /// Writes the body to the file and onto the disk; answers with its hash and length.
 pub(super) async fn receive(file: File, body: Body, limit: u64) -> Result<(Hash, u64), RepositoryError> {
     let (mut body, mut length, begun) = (body.into_data_stream(), 0, Instant::now());
-    let (mut receiver, mut pieces, mut waiting) = (Receiver { file, hasher: Sha256::new() }, Vec::new(), 0);
+    let receiver = Receiver { writer: PastCache::new(file), hasher: Sha256::new() };
+    let (mut receiver, mut pieces, mut waiting) = (receiver, Vec::new(), 0);
     while let Some(piece) = timeout(SILENCE, body.next()).await.map_err(|_| RepositoryError::BrokenOff)? {
         let piece = piece.map_err(|_| RepositoryError::BrokenOff)?;
         length += piece.len() as u64;
@@ -88,14 +90,14 @@ pub(super) async fn receive(file: File, body: Body, limit: u64) -> Result<(Hash,
             waiting = 0;
         }
     }
-    let Receiver { file, hasher } = receiver.take(pieces).await?;
-    blocking(move || Ok(file.sync_all()?)).await?;
+    let Receiver { writer, hasher } = receiver.take(pieces).await?;
+    blocking(move || Ok(writer.finish()?.sync_all()?)).await?;
     Ok((hasher.finalize().into(), length))
 }
 
 /// Pieces come by 16 KiB and less: for each alone the way to a thread that may block is too long.
 struct Receiver {
-    file: File,
+    writer: PastCache,
     hasher: Sha256,
 }
 
@@ -104,7 +106,7 @@ impl Receiver {
         blocking(move || {
             for piece in pieces {
                 self.hasher.update(&piece);
-                self.file.write_all(&piece)?;
+                self.writer.write(&piece)?;
             }
             Ok(self)
         })

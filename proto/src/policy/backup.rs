@@ -1,6 +1,6 @@
 //! What backups do by themselves.
 
-use super::{Bandwidth, USERS};
+use super::{Bandwidth, PolicyError, USERS};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -23,6 +23,10 @@ pub struct BackupPolicy {
     pub max_file_bytes: u64,
     /// Whether other file systems below a path are left out.
     pub one_file_system: bool,
+    /// Whether a frozen state of the file system is read where there is one to be had.
+    pub freeze: bool,
+    /// Percent of the time that each thread of it may work, 1 to 100.
+    pub cpu_percent: u8,
     /// Whether a backup waits while the PC runs on battery.
     pub pause_on_battery: bool,
     /// Whether a backup waits while other programs keep the PC busy.
@@ -90,6 +94,8 @@ impl Default for BackupPolicy {
             infected: WhenInfected::Keep,
             max_file_bytes: 0,
             one_file_system: false,
+            freeze: true,
+            cpu_percent: 100,
             // A laptop may be on battery whenever it is on: better saved than spared.
             pause_on_battery: false,
             pause_when_busy: false,
@@ -97,6 +103,16 @@ impl Default for BackupPolicy {
             quota_gib: 0,
             group_quota_gib: 0,
         }
+    }
+}
+
+impl BackupPolicy {
+    pub(super) fn check(&self) -> Result<(), PolicyError> {
+        if !(1..=100).contains(&self.cpu_percent) {
+            let problem = format!("{} is no share; write 1 to 100", self.cpu_percent);
+            return Err(PolicyError::Value { field: "backup.cpu_percent", problem });
+        }
+        Ok(())
     }
 }
 
@@ -110,6 +126,8 @@ impl From<BackupPolicy> for wire::BackupPolicy {
             infected: Some(backup.infected.word().into()),
             max_file_bytes: backup.max_file_bytes,
             one_file_system: backup.one_file_system,
+            freeze: Some(backup.freeze),
+            cpu_percent: Some(backup.cpu_percent.into()),
             pause_on_battery: backup.pause_on_battery,
             pause_when_busy: backup.pause_when_busy,
             bandwidth: backup.bandwidth.into_iter().map(Into::into).collect(),
@@ -124,6 +142,7 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
     fn try_from(backup: wire::BackupPolicy) -> Result<Self, WireError> {
         // What a controller of another age does not say is as it is by default.
         let default = Self::default();
+        let cpu_percent = backup.cpu_percent.map_or(Ok(default.cpu_percent), u8::try_from);
         Ok(Self {
             schedule: backup.schedule,
             paths: backup.paths,
@@ -132,6 +151,8 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
             infected: backup.infected.map_or(Ok(default.infected), |word| word.parse())?,
             max_file_bytes: backup.max_file_bytes,
             one_file_system: backup.one_file_system,
+            freeze: backup.freeze.unwrap_or(default.freeze),
+            cpu_percent: cpu_percent.map_err(|_| WireError::bad("policy.backup.cpu_percent", "is no share"))?,
             pause_on_battery: backup.pause_on_battery,
             pause_when_busy: backup.pause_when_busy,
             bandwidth: backup.bandwidth.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
@@ -150,7 +171,7 @@ mod tests {
     #[test]
     fn every_field_survives_yaml_json_and_wire() {
         let yaml = "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out, \
-                    quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, pause_on_battery: true, \
+                    quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, freeze: false, cpu_percent: 30, pause_on_battery: true, \
                     pause_when_busy: true, bandwidth: [{days: [mon], from: '08:00', to: '18:00', kib_per_second: 9}]}";
         let policy = Policy::from_yaml(yaml).unwrap();
         assert_eq!((policy.backup.scan, policy.backup.infected), (false, WhenInfected::LeaveOut));
@@ -165,6 +186,8 @@ mod tests {
         let (schedule, paths, excludes) = (default.schedule.clone(), default.paths.clone(), default.excludes.clone());
         let old = wire::BackupPolicy { schedule, paths, excludes, ..wire::BackupPolicy::default() };
         assert_eq!(BackupPolicy::try_from(old.clone()).unwrap(), default);
+        let cpu_percent = Some(1000);
+        assert!(BackupPolicy::try_from(wire::BackupPolicy { cpu_percent, ..old.clone() }).is_err());
         assert!(BackupPolicy::try_from(wire::BackupPolicy { infected: Some("burn".into()), ..old }).is_err());
         assert!(Policy::from_yaml("backup: {infected: burn}").is_err());
     }

@@ -23,8 +23,10 @@ use tokio::time::{Sleep, sleep};
 const SILENCE: Duration = Duration::from_secs(600);
 /// How often is looked whether work should end.
 const LOOK: Duration = Duration::from_millis(200);
-/// Bytes that are sent in one piece: on the thinnest lines one goes well within the silence.
+/// Bytes that are sent in one piece: where the line is limited, one goes well within the silence.
 const PIECE: usize = 16 << 10;
+/// Where it is not.
+const LARGE_PIECE: usize = 128 << 10;
 /// Of an answer that is a refusal, as much is read.
 const EXPLANATION: u64 = 512;
 
@@ -136,8 +138,9 @@ impl Body for Upload {
             ready!(waits.as_mut().poll(cx));
             self.waits = None;
         }
+        let largest = if self.throttle.is_limited() { PIECE } else { LARGE_PIECE };
         let Some(part) = self.parts.front_mut() else { return Poll::Ready(None) };
-        let piece = part.split_to(part.len().min(PIECE));
+        let piece = part.split_to(part.len().min(largest));
         if part.is_empty() {
             self.parts.pop_front();
         }

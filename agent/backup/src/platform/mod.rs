@@ -1,15 +1,58 @@
 //! All that differs between systems: what is saved of a file, how it is opened without
 //! following links, and how a restore writes without ever passing through one.
 
+#[cfg(target_os = "linux")]
+mod btrfs;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+#[cfg(target_os = "linux")]
+pub(crate) use btrfs::*;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use nothing_frozen::*;
 #[cfg(unix)]
 pub(crate) use unix::*;
 #[cfg(windows)]
 pub(crate) use windows::*;
+
+/// Where there is no way past the system's cache.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn past_cache(_: &std::fs::File, _: bool) -> bool {
+    false
+}
+
+/// Where no file system can be frozen.
+#[cfg(not(target_os = "linux"))]
+mod nothing_frozen {
+    use std::collections::HashSet;
+    use std::path::{Path, PathBuf};
+
+    pub(crate) fn freezable(_: &Path) -> Option<PathBuf> {
+        None
+    }
+
+    pub(crate) fn freeze(_: &Path, _: &Path) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(crate) fn thaw(_: &Path) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(crate) fn mount_points() -> HashSet<PathBuf> {
+        HashSet::new()
+    }
+
+    pub(crate) fn is_left_open(_: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn lives(_: &str) -> bool {
+        false
+    }
+}
 
 /// What lies at a name in the target already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

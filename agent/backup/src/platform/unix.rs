@@ -66,6 +66,22 @@ pub(crate) fn read_ahead(file: &File, bytes: u64) {
     let _ = (file, bytes);
 }
 
+/// Has what is written go past the system's cache, or through it; says whether it now goes past.
+#[cfg(target_os = "linux")]
+pub(crate) fn past_cache(file: &File, past: bool) -> bool {
+    use nix::fcntl::{FcntlArg, fcntl};
+    let Ok(flags) = fcntl(file, FcntlArg::F_GETFL) else { return false };
+    let mut flags = OFlag::from_bits_retain(flags);
+    flags.set(OFlag::O_DIRECT, past);
+    fcntl(file, FcntlArg::F_SETFL(flags)).is_ok() && past
+}
+
+/// The processor's time that this thread has had.
+pub(crate) fn thread_time() -> std::time::Duration {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID);
+    time.map(Into::into).unwrap_or_default()
+}
+
 /// Which file it is: its file system and its number there.
 pub(crate) fn file_number(data: &fs::Metadata) -> Option<(u64, u64)> {
     Some((data.dev(), data.ino()))
@@ -116,9 +132,15 @@ pub(crate) fn is_placeholder(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Opens a regular file for reading. Never waits on a FIFO, follows a link only for a root.
-pub(crate) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | if follow { OFlag::empty() } else { OFlag::O_NOFOLLOW };
+/// The path with no link on it, as far as that can be told.
+pub(crate) fn without_links(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Opens a regular file for reading. Never waits on a FIFO, and follows no link, wherever it may
+/// be on the path: a folder may have been swapped for one since it was listed.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file = match open_with(path, flags | no_atime()) {
         // Only the owner may leave the access time alone.
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => open_with(path, flags)?,
@@ -130,7 +152,35 @@ pub(crate) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
+    use nix::fcntl::{OpenHow, ResolveFlag, openat2};
+    let how = OpenHow::new().flags(flags | OFlag::O_RDONLY).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    match openat2(AT_FDCWD, path, how) {
+        // Before Linux 5.6, or where a sandbox does not know it.
+        Err(Errno::ENOSYS | Errno::EPERM) => open_by_path(path, flags).and_then(|file| in_place(file, path)),
+        Err(Errno::ELOOP) => Err(io::Error::other("a link was put in its way while the backup ran")),
+        opened => Ok(opened?.into()),
+    }
+}
+
+/// The file, if it lies in the folder that the path names.
+#[cfg(target_os = "linux")]
+fn in_place(file: File, path: &Path) -> io::Result<File> {
+    use std::os::fd::AsRawFd;
+    let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    match real.parent() == path.parent() {
+        true => Ok(file),
+        false => Err(io::Error::other("a link was put in its way while the backup ran")),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_with(path: &Path, flags: OFlag) -> io::Result<File> {
+    open_by_path(path, flags)
+}
+
+fn open_by_path(path: &Path, flags: OFlag) -> io::Result<File> {
     fs::OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
 }
 
@@ -152,8 +202,13 @@ pub(crate) struct Describer {
 }
 
 impl Describer {
-    /// The node for `path`, and what of it could not be read.
-    pub(crate) fn node(&mut self, path: &Path, data: &fs::Metadata) -> io::Result<(Node, Option<io::Error>)> {
+    /// The node of this name for what lies at `path`, and what of it could not be read.
+    pub(crate) fn node(
+        &mut self,
+        name: &OsStr,
+        path: &Path,
+        data: &fs::Metadata,
+    ) -> io::Result<(Node, Option<io::Error>)> {
         let (kind, type_bits) = kind(path, data)?;
         let time = |seconds, nanos: i64| Timestamp::new(seconds, i32::try_from(nanos).unwrap_or(0)).ok();
         let mtime = time(data.mtime(), data.mtime_nsec());
@@ -174,7 +229,7 @@ impl Describer {
             extended_attributes: Vec::new(),
         };
         let problem = read_attributes(path, data, &mut meta).err();
-        Ok((Node::new_node(path.file_name().unwrap_or_default(), kind, meta), problem))
+        Ok((Node::new_node(name, kind, meta), problem))
     }
 
     fn user(&mut self, uid: u32) -> Option<String> {

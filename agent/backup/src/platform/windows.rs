@@ -74,9 +74,22 @@ pub(crate) fn is_placeholder(data: &fs::Metadata) -> bool {
     data.file_attributes() & ELSEWHERE != 0
 }
 
+/// The path with no link on it, if it is one itself.
+pub(crate) fn without_links(path: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink());
+    let real = if is_link { fs::canonicalize(path).ok() } else { None };
+    real.unwrap_or_else(|| path.to_owned())
+}
+
+/// The time since this process first asked: what a thread waits for counts like its work.
+pub(crate) fn thread_time() -> std::time::Duration {
+    static FIRST: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    FIRST.get_or_init(std::time::Instant::now).elapsed()
+}
+
 /// Opens a regular file for reading.
-pub(crate) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
-    if !follow && !fs::symlink_metadata(path)?.is_file() {
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    if !fs::symlink_metadata(path)?.is_file() {
         return Err(io::Error::other("it was replaced by something that is no file while the backup ran"));
     }
     File::open(path)
@@ -95,8 +108,13 @@ pub(crate) fn file_number(_: &fs::Metadata) -> Option<(u64, u64)> {
 pub(crate) struct Describer;
 
 impl Describer {
-    /// The node for `path`, and what of it could not be read.
-    pub(crate) fn node(&mut self, path: &Path, data: &fs::Metadata) -> io::Result<(Node, Option<io::Error>)> {
+    /// The node of this name for what lies at `path`, and what of it could not be read.
+    pub(crate) fn node(
+        &mut self,
+        name: &OsStr,
+        path: &Path,
+        data: &fs::Metadata,
+    ) -> io::Result<(Node, Option<io::Error>)> {
         let mtime = data.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
         let (kind, bits) = if data.is_dir() {
             (NodeType::Dir, mode::DIR | 0o777)
@@ -116,7 +134,7 @@ impl Describer {
             size: if data.is_file() { data.len() } else { 0 },
             ..Metadata::default()
         };
-        Ok((Node::new_node(path.file_name().unwrap_or_default(), kind, meta), None))
+        Ok((Node::new_node(name, kind, meta), None))
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, mpsc};
 struct Remover(PathBuf);
 
 impl Inspector for Remover {
-    fn read(&self, path: &Path, file: File) -> std::io::Result<Option<Content>> {
+    fn read(&self, path: &Path, _: &Path, file: File) -> std::io::Result<Option<Content>> {
         if path.ends_with("file 000") {
             fs::remove_dir_all(&self.0).unwrap();
         }
@@ -64,11 +64,12 @@ fn walked(stage: &Stage) -> (Vec<Open>, mpsc::Receiver<Failure>) {
         failures: sender,
         counts: Arc::default(),
         all_is_read: false,
+        share: crate::share::Share::default(),
         inspector: None,
     };
     let (roots, excludes) = (vec![stage.source()], globset::GlobSet::empty());
-    let source =
-        Source { roots, excludes, max_file_bytes: 0, one_file_system: false, own: None, shared: Arc::new(shared) };
+    let (own, frozen, shared) = (None, Arc::default(), Arc::new(shared));
+    let source = Source { roots, excludes, max_file_bytes: 0, one_file_system: false, own, frozen, shared };
     (source.entries().filter_map(|entry| entry.unwrap().open).collect(), failures)
 }
 
@@ -80,7 +81,7 @@ fn read(file: Open, failures: &mpsc::Receiver<Failure>) -> (Vec<u8>, Option<Stri
 }
 
 #[test]
-fn a_folder_that_is_swapped_for_a_link_leads_to_nobody_elses_file() {
+fn a_folder_that_is_swapped_leads_to_nobody_elses_file() {
     let stage = Stage::new();
     for folder in ["source/mine", "theirs"] {
         fs::create_dir(stage.path(folder)).unwrap();
@@ -88,7 +89,7 @@ fn a_folder_that_is_swapped_for_a_link_leads_to_nobody_elses_file() {
     }
     let (mut files, failures) = walked(&stage);
     fs::remove_dir_all(stage.source().join("mine")).unwrap();
-    symlink(stage.path("theirs"), stage.source().join("mine")).unwrap();
+    fs::rename(stage.path("theirs"), stage.source().join("mine")).unwrap();
     assert!(files.remove(0).open().is_err());
     assert!(failures.try_recv().unwrap().reason.contains("replaced by another file"));
 }
@@ -213,7 +214,7 @@ impl Observer for Impatient {
 struct Patient(Arc<crate::stop::Stop>);
 
 impl Inspector for Patient {
-    fn read(&self, _: &Path, file: File) -> std::io::Result<Option<Content>> {
+    fn read(&self, _: &Path, _: &Path, file: File) -> std::io::Result<Option<Content>> {
         self.0.wait(std::time::Duration::from_secs(60));
         Ok(Some(Box::new(file)))
     }
@@ -273,4 +274,22 @@ fn a_damaged_pack_fails_its_files_by_name() {
     assert_eq!((report.files, report.failed), (0, 1));
     assert_eq!(report.failures[0].path, stage.source().join("file"));
     assert!(!stage.restored("out").join("file").exists());
+}
+
+/// A folder on the way that is swapped for a link, once its files are listed.
+#[test]
+fn what_lies_behind_a_link_put_in_the_way_is_not_read() {
+    let stage = Stage::new();
+    let (folder, secret) = (stage.source().join("folder"), stage.path("secret"));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("file"), "mine").unwrap();
+    fs::create_dir(&secret).unwrap();
+    let (mut opens, failures) = walked(&stage);
+    // The same file, by another name: its number does not tell.
+    fs::hard_link(folder.join("file"), secret.join("file")).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    std::os::unix::fs::symlink(&secret, &folder).unwrap();
+    assert!(opens.remove(0).open().is_err());
+    let reason = failures.try_recv().unwrap().reason;
+    assert!(reason.contains("a link was put in its way"), "{reason}");
 }

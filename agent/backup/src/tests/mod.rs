@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod failures;
+mod frozen;
 mod hostile;
 mod index;
 mod restic;

@@ -230,7 +230,7 @@ impl Inspector for Counter {
     fn admits(&self, path: &Path) -> bool {
         !self.refuses(path)
     }
-    fn read(&self, path: &Path, mut file: File) -> std::io::Result<Option<Content>> {
+    fn read(&self, path: &Path, _: &Path, mut file: File) -> std::io::Result<Option<Content>> {
         if self.refuses(path) {
             return Ok(None);
         }

@@ -47,7 +47,7 @@ fn folder(files: &[(&'static str, &[u8])]) -> (tempfile::TempDir, impl Fn(&str) 
 }
 
 fn content(hand: &Hand, path: &Path) -> Option<Vec<u8>> {
-    let mut handed = hand.read(path, File::open(path).unwrap()).unwrap()?;
+    let mut handed = hand.read(path, path, File::open(path).unwrap()).unwrap()?;
     let mut content = Vec::new();
     handed.read_to_end(&mut content).unwrap();
     Some(content)
