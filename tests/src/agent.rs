@@ -68,6 +68,11 @@ impl Agent {
         self.process = None;
     }
 
+    /// Whether its process has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("the agent runs").pid()

@@ -27,7 +27,7 @@ use crate::keys::KeyError;
 use crate::keys::ca::Ca;
 use crate::keys::escrow::Escrow;
 use crate::keys::signing::Signing;
-use crate::repository::{FolderStore, Meters};
+use crate::repository::{Meters, RepositoryStore};
 use crate::store::{Store, StoreError};
 use keepwatch_proto::clock::Clock;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub struct App {
     /// Signs bundles.
     pub signing: Signing,
     /// Where the hosts' repositories are.
-    pub repositories: Arc<FolderStore>,
+    pub repositories: Arc<dyn RepositoryStore>,
     /// What the repository service counts.
     pub meters: Meters,
     /// Folder of the signed bundles.

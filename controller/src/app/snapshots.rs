@@ -48,7 +48,7 @@ pub struct RecoveryKit {
     /// Name of the host.
     pub host: String,
     /// Folder of the repository on this machine.
-    pub repository: PathBuf,
+    pub repository: String,
     /// What opens it.
     pub password: String,
 }
@@ -79,7 +79,7 @@ impl App {
 
     fn locate(&self, host: &HostRow) -> Result<(Storage, String), AppError> {
         let password = self.escrow.unseal(&host.escrow)?;
-        Ok((Storage::Folder(self.repositories.folder(host.id)), password))
+        Ok((self.repositories.storage(host.id), password))
     }
 
     /// What is in a folder of a snapshot.
@@ -165,11 +165,11 @@ impl App {
     pub async fn recovery_kit(&self, actor: &Actor, host: &str) -> Result<RecoveryKit, AppError> {
         self.demand(actor, Role::Administrator, "recovery kit").await?;
         let host = self.host(actor, host).await?.row;
-        let (_, password) = self.locate(&host)?;
+        let (storage, password) = self.locate(&host)?;
         let mut conn = self.store.read().await?;
         let deed = Deed { action: "recovery kit", object: &host.id.to_string(), detail: name_of(&host) };
         self.record(&mut conn, actor, &deed).await?;
-        Ok(RecoveryKit { host: name_of(&host).into(), repository: self.repositories.folder(host.id), password })
+        Ok(RecoveryKit { host: name_of(&host).into(), repository: storage.location(), password })
     }
 }
 
@@ -177,7 +177,6 @@ impl RecoveryKit {
     /// The whole kit, ready to print.
     pub fn text(&self) -> String {
         let Self { host, repository, password } = self;
-        let repository = repository.display().to_string();
         let quoted = format!("'{}'", repository.replace('\'', r"'\''"));
         format!(
             "Keepwatch recovery kit\n\

@@ -6,6 +6,7 @@ use super::users::Attempts;
 use super::*;
 use crate::app::audit::{Actor, Role};
 use crate::config::DataFolder;
+use crate::repository::FolderStore;
 use crate::store::Json;
 use crate::store::hosts::HostRow;
 use keepwatch_proto::detection::{Detection, Severity};

@@ -3,7 +3,7 @@
 
 use super::RepositoryError;
 use super::object::{Kind, Object};
-use super::store::{FolderStore, Usage};
+use super::store::{RepositoryStore, Usage};
 use keepwatch_proto::ids::HostId;
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -39,7 +39,7 @@ pub type RoomOf = Arc<dyn Fn(HostId) -> Pin<Box<dyn Future<Output = Option<Room>
 
 /// Stands before the storage.
 pub(super) struct Gate {
-    store: Arc<FolderStore>,
+    store: Arc<dyn RepositoryStore>,
     room_of: RoomOf,
     uploads: Arc<Semaphore>,
     hosts: Mutex<HashMap<HostId, Host>>,
@@ -77,7 +77,7 @@ impl Drop for Pass {
 }
 
 impl Gate {
-    pub(super) fn new(store: Arc<FolderStore>, room_of: RoomOf) -> Arc<Self> {
+    pub(super) fn new(store: Arc<dyn RepositoryStore>, room_of: RoomOf) -> Arc<Self> {
         Arc::new(Self { store, room_of, uploads: Arc::new(Semaphore::new(UPLOADS)), hosts: Mutex::default() })
     }
 

@@ -3,6 +3,7 @@
 //! through it what is stored, locks excepted. Stock restic opens a host's folder as it lies.
 
 mod error;
+mod folder;
 mod gate;
 mod incoming;
 mod meters;
@@ -13,9 +14,10 @@ mod store;
 mod tests;
 
 pub use error::RepositoryError;
+pub use folder::FolderStore;
 pub use gate::{Room, RoomOf};
 pub use meters::Meters;
-pub use store::FolderStore;
+pub use store::RepositoryStore;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
@@ -50,7 +52,7 @@ pub type MayRead = Arc<dyn Fn(HostId, HostId) -> Pin<Box<dyn Future<Output = boo
 
 #[derive(Clone)]
 struct Service {
-    store: Arc<FolderStore>,
+    store: Arc<dyn RepositoryStore>,
     may_read: MayRead,
     gate: Arc<Gate>,
     /// Each takes the memory of a list of all objects.
@@ -61,7 +63,7 @@ struct Service {
 const LISTINGS: usize = 4;
 
 /// The service's routes, all below `/repositories/{host}/`.
-pub fn router(store: Arc<FolderStore>, may_read: MayRead, room_of: RoomOf, meters: Meters) -> Router {
+pub fn router(store: Arc<dyn RepositoryStore>, may_read: MayRead, room_of: RoomOf, meters: Meters) -> Router {
     let config = get(read_config).post(write_config).delete(remove_config);
     let object = get(read_object).post(write_object).delete(remove_object);
     Router::new()

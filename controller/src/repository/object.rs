@@ -14,7 +14,7 @@ const MAX_SMALL: u64 = 64 << 10;
 const MAX_CONFIG: u64 = 64 << 10;
 /// A kind of objects, named as its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Data,
     Index,
     Keys,
@@ -44,11 +44,11 @@ impl Kind {
 }
 
 /// An object's SHA-256.
-pub(super) type Hash = [u8; 32];
+pub type Hash = [u8; 32];
 
 /// An object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Object {
+pub enum Object {
     Config,
     Named(Kind, Hash),
 }

@@ -1,26 +1,61 @@
-//! Hosts' repositories as folders in restic's own layout, one below the other. An object is
-//! acknowledged only when its hash is checked and it is on the disk under its name; its
-//! file's time is the time of its receipt, which a PC cannot choose.
+//! What keeps the hosts' repositories: a folder now, and whatever else can keep objects of a
+//! name that are there whole or not at all.
 
 use super::RepositoryError;
-use super::incoming::{Incoming, blocking, place, place_config, receive, sync};
-use super::object::{Kind, Object, hash_of};
+use super::object::{Kind, Object};
+use async_trait::async_trait;
 use axum::body::Body;
+use keepwatch_backup::Storage;
 use keepwatch_proto::ids::HostId;
 use serde::Serialize;
-use std::collections::HashMap;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt::Debug;
+use tokio::io::{AsyncRead, AsyncSeek};
 
 /// What a file takes at least, and in steps of which.
 const BLOCK: u64 = 4096;
+
+/// All hosts' repositories. What a host may do there is decided before it is asked.
+#[async_trait]
+pub trait RepositoryStore: Debug + Send + Sync {
+    /// Where the engine, and stock restic, find a host's repository.
+    fn storage(&self, host: HostId) -> Storage;
+
+    /// What a host has stored. May look at all of it the first time: call it where blocking is
+    /// allowed.
+    fn usage(&self, host: HostId) -> Usage;
+
+    /// Makes a host's empty repository; one that is there stays as it is.
+    async fn create(&self, host: HostId) -> Result<(), RepositoryError>;
+
+    /// Whether an object is there.
+    async fn has(&self, host: HostId, object: Object) -> Result<bool, RepositoryError>;
+
+    /// Opens an object for reading and says its size.
+    async fn open_object(&self, host: HostId, object: Object) -> Result<(Box<dyn Content>, u64), RepositoryError>;
+
+    /// All objects of a kind.
+    async fn list(&self, host: HostId, kind: Kind) -> Result<Vec<Item>, RepositoryError>;
+
+    /// Stores an object for good, its hash checked, or not at all, and says its length. The same
+    /// object again is success; when it was received first stays known.
+    async fn write(&self, host: HostId, object: Object, body: Body) -> Result<u64, RepositoryError>;
+
+    /// Removes an object.
+    async fn remove(&self, host: HostId, object: Object) -> Result<(), RepositoryError>;
+}
+
+/// An object that is open, from its beginning.
+pub trait Content: AsyncRead + AsyncSeek + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncSeek + Send + Unpin> Content for T {}
+
 /// One line of a listing.
 #[derive(Debug, Serialize)]
-pub(super) struct Item {
-    pub(super) name: String,
-    pub(super) size: u64,
+pub struct Item {
+    /// The object's.
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
 }
 
 /// What a host has stored.
@@ -38,193 +73,13 @@ impl Usage {
         length.next_multiple_of(BLOCK)
     }
 
-    fn add(&mut self, length: u64) {
+    pub(super) fn add(&mut self, length: u64) {
         self.bytes += Self::cost(length);
         self.objects += 1;
     }
 
-    fn take(&mut self, length: u64) {
+    pub(super) fn take(&mut self, length: u64) {
         self.bytes = self.bytes.saturating_sub(Self::cost(length));
         self.objects = self.objects.saturating_sub(1);
     }
-}
-
-/// All hosts' repositories.
-#[derive(Debug)]
-pub struct FolderStore {
-    root: PathBuf,
-    incoming: Arc<Incoming>,
-    /// Of each host, once somebody has asked for it.
-    used: Arc<Mutex<HashMap<HostId, Usage>>>,
-    /// One folder is walked at a time: whoever waits finds it measured.
-    measuring: Mutex<()>,
-}
-
-impl FolderStore {
-    /// The repositories below `root`, which is made if need be. Removes what uploads left
-    /// behind when the controller last ended.
-    pub fn open(root: PathBuf) -> io::Result<Self> {
-        let incoming = Arc::new(Incoming::open(&root)?);
-        Ok(Self { root, incoming, used: Arc::default(), measuring: Mutex::default() })
-    }
-
-    /// A host's repository, for the engine and for restic.
-    pub fn folder(&self, host: HostId) -> PathBuf {
-        self.root.join(host.to_string())
-    }
-
-    /// What a host has stored. Walks its folder the first time: call it where blocking is
-    /// allowed.
-    pub fn usage(&self, host: HostId) -> Usage {
-        let known = self.used().get(&host).copied();
-        known.unwrap_or_else(|| {
-            let _turn = self.measuring.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(usage) = self.used().get(&host) {
-                return *usage;
-            }
-            let usage = self.measure(host);
-            *self.used().entry(host).or_insert(usage)
-        })
-    }
-
-    fn used(&self) -> MutexGuard<'_, HashMap<HostId, Usage>> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn measure(&self, host: HostId) -> Usage {
-        let mut folders = vec![self.folder(host)];
-        let mut usage = Usage::default();
-        while let Some(folder) = folders.pop() {
-            // What retention removes meanwhile is not used any more.
-            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                match entry.metadata() {
-                    Ok(data) if data.is_dir() => folders.push(entry.path()),
-                    Ok(data) => usage.add(data.len()),
-                    Err(_) => {}
-                }
-            }
-        }
-        usage
-    }
-
-    fn path(&self, host: HostId, object: Object) -> PathBuf {
-        let folder = self.folder(host);
-        match object {
-            Object::Config => folder.join("config"),
-            Object::Named(Kind::Data, hash) => {
-                folder.join("data").join(hex::encode(&hash[..1])).join(hex::encode(hash))
-            }
-            Object::Named(kind, hash) => folder.join(kind.folder()).join(hex::encode(hash)),
-        }
-    }
-
-    /// Makes a host's empty repository; one that is there stays as it is.
-    pub(super) async fn create(&self, host: HostId) -> Result<(), RepositoryError> {
-        let (root, folder) = (self.root.clone(), self.folder(host));
-        blocking(move || {
-            for kind in Kind::ALL {
-                fs::create_dir_all(folder.join(kind.folder()))?;
-            }
-            for shard in 0..=255u8 {
-                fs::create_dir_all(folder.join("data").join(hex::encode([shard])))?;
-            }
-            for changed in [&folder.join("data"), &folder, &root] {
-                sync(changed)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Whether an object is there.
-    pub(super) async fn has(&self, host: HostId, object: Object) -> Result<bool, RepositoryError> {
-        Ok(tokio::fs::try_exists(self.path(host, object)).await?)
-    }
-
-    /// Opens an object for reading and says its size.
-    pub(super) async fn open_object(
-        &self,
-        host: HostId,
-        object: Object,
-    ) -> Result<(tokio::fs::File, u64), RepositoryError> {
-        let file = tokio::fs::File::open(self.path(host, object)).await?;
-        let size = file.metadata().await?.len();
-        Ok((file, size))
-    }
-
-    /// All objects of a kind.
-    pub(super) async fn list(&self, host: HostId, kind: Kind) -> Result<Vec<Item>, RepositoryError> {
-        let folder = self.folder(host).join(kind.folder());
-        blocking(move || {
-            let mut items = Vec::new();
-            collect(&folder, &mut items)?;
-            if kind == Kind::Data {
-                for shard in 0..=255u8 {
-                    match collect(&folder.join(hex::encode([shard])), &mut items) {
-                        Err(e) if e.kind() != ErrorKind::NotFound => return Err(e.into()),
-                        _ => {}
-                    }
-                }
-            }
-            Ok(items)
-        })
-        .await
-    }
-
-    /// Stores an object for good, or not at all, and says its length. The same object again is
-    /// success.
-    pub(super) async fn write(&self, host: HostId, object: Object, body: Body) -> Result<u64, RepositoryError> {
-        if !tokio::fs::try_exists(self.folder(host)).await? {
-            return Err(RepositoryError::NotFound);
-        }
-        let incoming = Arc::clone(&self.incoming);
-        let (file, temporary) = blocking(move || incoming.file()).await?;
-        let (hash, length) = receive(file, body, object.limit()).await?;
-        let (path, keys) = (self.path(host, object), self.folder(host).join(Kind::Keys.folder()));
-        let used = Arc::clone(&self.used);
-        // Whoever asked may be gone before this is through; what is placed is counted all the same.
-        blocking(move || {
-            let new = match object {
-                // Without a key it would be a repository that nobody can open, for good.
-                Object::Config if fs::read_dir(keys)?.next().is_none() => {
-                    return Err(RepositoryError::Unclear("a repository's key comes before its config"));
-                }
-                Object::Config => place_config(temporary, &path, hash)?,
-                Object::Named(_, name) if name == hash => place(temporary, &path, hash)?,
-                Object::Named(..) => return Err(RepositoryError::Corrupt),
-            };
-            let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.get_mut(&host).into_iter().filter(|_| new).for_each(|used| used.add(length));
-            Ok(())
-        })
-        .await?;
-        Ok(length)
-    }
-
-    /// Removes an object. What may be removed is decided above.
-    pub(super) async fn remove(&self, host: HostId, object: Object) -> Result<(), RepositoryError> {
-        let path = self.path(host, object);
-        let length = tokio::fs::metadata(&path).await?.len();
-        tokio::fs::remove_file(&path).await?;
-        self.used().get_mut(&host).into_iter().for_each(|used| used.take(length));
-        Ok(())
-    }
-}
-
-/// Adds the objects that lie in a folder.
-fn collect(folder: &Path, items: &mut Vec<Item>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if hash_of(&name).is_none() {
-            continue;
-        }
-        match entry.metadata() {
-            Ok(data) if data.is_file() => items.push(Item { name, size: data.len() }),
-            Ok(_) => {}
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }

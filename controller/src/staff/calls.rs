@@ -59,7 +59,7 @@ impl Staff for Service {
     async fn recovery_kit(&self, request: Request<wire::HostName>) -> Reply<wire::RecoveryKitReply> {
         let actor = self.actor(&request).await?;
         let kit = self.0.recovery_kit(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
-        let (text, repository) = (kit.text(), kit.repository.display().to_string());
+        let (text, repository) = (kit.text(), kit.repository);
         Ok(Response::new(wire::RecoveryKitReply { host: kit.host, repository, password: kit.password, text }))
     }
 

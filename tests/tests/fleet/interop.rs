@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Debian's restic; the test command installs it.
-fn restic(repository: &Path, password_file: &Path, words: &[&str]) -> String {
+pub(crate) fn restic(repository: &Path, password_file: &Path, words: &[&str]) -> String {
     let mut command = Command::new("restic");
     command.arg("--repo").arg(repository).arg("--password-file").arg(password_file).arg("--no-cache").args(words);
     let output = command.output().expect("restic is installed (./tests/run.sh does)");

@@ -5,6 +5,7 @@ mod backup;
 mod deaths;
 mod enrolment;
 mod faults;
+mod full;
 mod interop;
 mod isolation;
 mod kills;
