@@ -8,10 +8,12 @@ mod scan;
 pub(crate) use backup::{BackupArgs, backup};
 pub(crate) use scan::{ScanArgs, scan};
 
+use crate::work::conflict_of;
 use clap::Args;
 use gauge::Gauge;
 use indicatif::HumanBytes;
 use keepwatch_backup::{Observer, Progress, Repository, RestoreOptions, Storage};
+use keepwatch_proto::job::Conflict;
 use keepwatch_proto::paths;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,9 +33,15 @@ pub(crate) struct RestoreArgs {
     /// Restore only what matches; may be given several times.
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
-    /// Replace files that exist.
-    #[arg(long)]
+    /// Replace files that exist: `--conflict overwrite`.
+    #[arg(long, conflicts_with = "conflict")]
     overwrite: bool,
+    /// What to do where something else is there: refuse, skip, keep-both, overwrite-older, overwrite.
+    #[arg(long, value_name = "WHAT", default_value_t = Conflict::Refuse)]
+    conflict: Conflict,
+    /// Only say what would be done.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     repository: RepositoryArgs,
 }
@@ -115,21 +123,24 @@ pub(crate) fn restore(args: RestoreArgs) -> Result<ExitCode, StandaloneError> {
         snapshot: args.snapshot,
         paths: vec![],
         globs: args.include,
-        target: args.target,
-        overwrite: args.overwrite,
-        dry_run: false,
+        target: Some(args.target.clone()),
+        conflict: conflict_of(if args.overwrite { Conflict::Overwrite } else { args.conflict }),
+        dry_run: args.dry_run,
     };
     let gauge = Gauge::new("restoring");
     let report = repository.restore(&options, &gauge)?;
     gauge.finish();
     eprintln!(
-        "{} files ({}), {} folders and {} links and others restored from snapshot {} into {}, {} failed",
+        "{} files ({}), {} folders and {} links and others {}restored from snapshot {} into {}: {} replaced, {} skipped, {} failed",
         report.files,
         HumanBytes(report.bytes),
         report.folders,
         report.specials,
+        if options.dry_run { "would be " } else { "" },
         report.snapshot.id,
-        options.target.display(),
+        args.target.display(),
+        report.replaced,
+        report.skipped,
         report.failed
     );
     Ok(whole_or_partial(report.failed))

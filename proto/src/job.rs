@@ -1,5 +1,9 @@
 //! One unit of work on one host: what is asked, the states it goes through, how it ended.
 
+mod restore;
+
+pub use restore::{Conflict, RestoreSpec};
+
 use crate::ids::{HostId, JobId};
 use crate::verdict::Verdict;
 use crate::{WireError, wire::agent as wire};
@@ -44,23 +48,6 @@ pub enum JobSpec {
     },
     /// Bring files back.
     Restore(RestoreSpec),
-}
-
-/// What to bring back, and where to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreSpec {
-    /// Snapshot id, or a prefix that only one has.
-    pub snapshot: String,
-    /// Paths within the snapshot; empty: all of it.
-    pub paths: Vec<String>,
-    /// Folder to restore below; empty: a new one below the PC's first restore root.
-    pub target: String,
-    /// Whether existing files may be replaced.
-    pub overwrite: bool,
-    /// Only say what would be done.
-    pub dry_run: bool,
-    /// Id of the grant, where the snapshot is another host's.
-    pub grant: String,
 }
 
 impl JobSpec {
@@ -268,9 +255,7 @@ impl From<JobSpec> for wire::JobSpec {
                 Kind::Scan(wire::ScanJob { paths, excludes, max_file_bytes })
             }
             JobSpec::Backup { paths, excludes } => Kind::Backup(wire::BackupJob { paths, excludes }),
-            JobSpec::Restore(RestoreSpec { snapshot, paths, target, overwrite, dry_run, grant }) => {
-                Kind::Restore(wire::RestoreJob { snapshot, paths, target, overwrite, dry_run, grant })
-            }
+            JobSpec::Restore(spec) => Kind::Restore(spec.into()),
         };
         Self { kind: Some(kind) }
     }
@@ -283,19 +268,7 @@ impl TryFrom<wire::JobSpec> for JobSpec {
         Ok(match spec.kind.ok_or(WireError::missing("job.spec"))? {
             Kind::Scan(s) => Self::Scan { paths: s.paths, excludes: s.excludes, max_file_bytes: s.max_file_bytes },
             Kind::Backup(b) => Self::Backup { paths: b.paths, excludes: b.excludes },
-            Kind::Restore(r) => {
-                if r.snapshot.is_empty() {
-                    return Err(WireError::missing("job.restore.snapshot"));
-                }
-                Self::Restore(RestoreSpec {
-                    snapshot: r.snapshot,
-                    paths: r.paths,
-                    target: r.target,
-                    overwrite: r.overwrite,
-                    dry_run: r.dry_run,
-                    grant: r.grant,
-                })
-            }
+            Kind::Restore(restore) => Self::Restore(restore.try_into()?),
         })
     }
 }
@@ -435,9 +408,8 @@ mod tests {
             snapshot: "ab".into(),
             paths: vec!["/a".into()],
             target: "/t".into(),
-            overwrite: true,
-            dry_run: false,
             grant: "g".into(),
+            ..RestoreSpec::default()
         };
         for spec in [
             JobSpec::Scan { paths: vec!["/a".into()], excludes: vec!["*.tmp".into()], max_file_bytes: 7 },

@@ -53,6 +53,6 @@ pub use inspector::{Content, Inspector};
 pub use observer::{Failure, Observer, Progress, Silent};
 pub use past_cache::PastCache;
 pub use repository::{Repository, Snapshot, exists};
-pub use restore::{RestoreOptions, RestoreReport};
+pub use restore::{Conflict, RestoreOptions, RestoreReport};
 pub use storage::{Bucket, PlaceError, Service, Sftp, Storage, StorageError};
 pub use throttle::Throttle;

@@ -15,14 +15,7 @@ fn id(number: u32) -> JobId {
 }
 
 fn restore() -> JobSpec {
-    JobSpec::Restore(RestoreSpec {
-        snapshot: "latest".into(),
-        paths: vec![],
-        target: String::new(),
-        overwrite: false,
-        dry_run: false,
-        grant: String::new(),
-    })
+    JobSpec::Restore(RestoreSpec { snapshot: "latest".into(), ..RestoreSpec::default() })
 }
 
 fn backup() -> JobSpec {

@@ -10,6 +10,8 @@ mod scan;
 
 pub(crate) use scan::object;
 
+pub(crate) use restore::conflict_of;
+
 use courtesy::Heard;
 
 use crate::platform;

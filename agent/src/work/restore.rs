@@ -5,8 +5,8 @@
 use super::Speaker;
 use super::backup::Saying;
 use crate::worker::RestoreOrder;
-use keepwatch_backup::{Repository, RestoreOptions, RestoreReport};
-use keepwatch_proto::job::{Ended, JobState, Tally};
+use keepwatch_backup::{Conflict, Repository, RestoreOptions, RestoreReport};
+use keepwatch_proto::job::{self, Ended, JobState, RestoreSpec, Tally};
 use keepwatch_proto::paths;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
@@ -31,7 +31,7 @@ enum TargetError {
 pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> Ended {
     speaker.progress("opening", 0, 0, 0);
     let RestoreOrder { storage, password, spec, roots, new_folder } = order;
-    let target = match target(&spec.target, &roots, &new_folder) {
+    let target = match target(&spec, &roots, &new_folder) {
         Ok(target) => target,
         Err(error) => return Ended::failed(error.to_string()),
     };
@@ -40,37 +40,71 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
         paths: spec.paths.iter().map(|path| paths::to_path(path)).collect(),
         globs: vec![],
         target: target.clone(),
-        overwrite: spec.overwrite,
+        conflict: conflict_of(spec.conflict),
         dry_run: spec.dry_run,
     };
     let phase = if spec.dry_run { "looking" } else { "restoring" };
     let restored = Repository::open(&storage, &password)
         .and_then(|repository| repository.restore(&options, &Saying::new(speaker, phase)));
     match restored {
-        Ok(report) => ended(&report, &target, spec.dry_run),
-        Err(error) => Ended { target: paths::of_path(&target), ..Ended::failed(error.to_string()) },
+        Ok(report) => ended(&report, shown(target.as_deref()), spec.dry_run),
+        Err(error) => Ended { target: shown(target.as_deref()), ..Ended::failed(error.to_string()) },
     }
 }
 
-fn ended(report: &RestoreReport, target: &Path, dry_run: bool) -> Ended {
-    let tally = Tally { files: report.files, bytes: report.bytes, failed: report.failed, ..Tally::default() };
-    let (outcome, message) = match (report.failed, dry_run) {
-        (0, false) => (JobState::Succeeded, String::new()),
-        (0, true) => (JobState::Succeeded, "nothing was written: this was a dry run".to_owned()),
-        (n, _) => (JobState::Partial, format!("{n} entries were not restored, or not in full; they are named")),
-    };
-    Ended { outcome, tally, target: paths::of_path(target), ..Ended::failed(message) }
+/// Where it was restored to; in place that is nowhere else.
+fn shown(target: Option<&Path>) -> String {
+    target.map(paths::of_path).unwrap_or_default()
 }
 
-/// The folder to restore into, free of links on its way, below an allowed root.
-fn target(asked: &str, roots: &[PathBuf], new_folder: &str) -> Result<PathBuf, TargetError> {
-    let target = match (asked, roots.first()) {
+/// The engine's word for what was asked.
+pub(crate) fn conflict_of(asked: job::Conflict) -> Conflict {
+    match asked {
+        job::Conflict::Refuse => Conflict::Refuse,
+        job::Conflict::Skip => Conflict::Skip,
+        job::Conflict::KeepBoth => Conflict::KeepBoth,
+        job::Conflict::OverwriteOlder => Conflict::OverwriteOlder,
+        job::Conflict::Overwrite => Conflict::Overwrite,
+    }
+}
+
+fn ended(report: &RestoreReport, target: String, dry_run: bool) -> Ended {
+    let RestoreReport { files, bytes, failed, skipped, replaced, .. } = *report;
+    let tally = Tally { files, bytes, failed, skipped, ..Tally::default() };
+    let outcome = if failed == 0 { JobState::Succeeded } else { JobState::Partial };
+    let (would, were) = if dry_run { ("would be ", "would not be") } else { ("", "were not") };
+    let said = [
+        (u64::from(dry_run), "nothing was written: this was a dry run".to_owned()),
+        (failed, format!("{failed} entries {were} restored, or not in full; they are named")),
+        (replaced, format!("{replaced} {would}replaced")),
+        (skipped, format!("{skipped} are there already, or stay by choice")),
+    ];
+    let said = said.into_iter().filter(|(n, _)| *n > 0).map(|(_, words)| words);
+    Ended { outcome, tally, target, ..Ended::failed(said.collect::<Vec<_>>().join("; ")) }
+}
+
+/// The folder to restore into, free of links on its way, below an allowed root. `None`: each path
+/// to where it was, which is below one.
+fn target(spec: &RestoreSpec, roots: &[PathBuf], new_folder: &str) -> Result<Option<PathBuf>, TargetError> {
+    if spec.in_place {
+        if roots.is_empty() {
+            return Err(TargetError::NoRoots);
+        }
+        spec.paths.iter().try_for_each(|path| allowed(&paths::to_path(path), roots).map(drop))?;
+        return Ok(None);
+    }
+    let target = match (spec.target.as_str(), roots.first()) {
         (_, None) => return Err(TargetError::NoRoots),
         ("", Some(first)) => first.join(new_folder),
         (text, _) => paths::to_path(text),
     };
-    let shown = paths::of_path(&target);
-    let real = resolve(&target).map_err(|error| TargetError::Unclear(shown.clone(), error))?;
+    allowed(&target, roots).map(Some)
+}
+
+/// Where a path really leads, if that is below an allowed root.
+fn allowed(target: &Path, roots: &[PathBuf]) -> Result<PathBuf, TargetError> {
+    let shown = paths::of_path(target);
+    let real = resolve(target).map_err(|error| TargetError::Unclear(shown.clone(), error))?;
     let allowed = roots.iter().filter_map(|root| resolve(root).ok()).any(|root| real.starts_with(root));
     if allowed { Ok(real) } else { Err(TargetError::NotAllowed(shown)) }
 }
@@ -115,7 +149,7 @@ mod tests {
             && crate::platform::link_for_tests(&base.join("root/in"), &base.join("root/inner"))
             && crate::platform::link_for_tests(&base.join("nowhere"), &base.join("root/dangling"));
         let roots = [base.join("root")];
-        let try_one = |path: &str| target(&paths::of_path(&base.join(path)), &roots, "new");
+        let try_one = |path: &str| allowed(&base.join(path), &roots);
 
         assert_eq!(try_one("root").unwrap(), base.join("root"));
         assert_eq!(try_one("root/in/a/b").unwrap(), base.join("root/in/a/b"));
@@ -137,8 +171,18 @@ mod tests {
     fn without_a_target_a_new_folder_is_meant() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap().join("not/yet");
-        assert_eq!(target("", std::slice::from_ref(&root), "restored-1").unwrap(), root.join("restored-1"));
-        assert!(matches!(target("", &[], "restored-1"), Err(TargetError::NoRoots)));
-        assert!(target("relative", &[root], "restored-1").is_err());
+        let (roots, spec) = ([root.clone()], RestoreSpec::default());
+        assert_eq!(target(&spec, &roots, "restored-1").unwrap(), Some(root.join("restored-1")));
+        assert!(matches!(target(&spec, &[], "restored-1"), Err(TargetError::NoRoots)));
+        let relative = RestoreSpec { target: "relative".into(), ..spec.clone() };
+        assert!(target(&relative, &roots, "restored-1").is_err());
+        // In place only what lies below a root goes back.
+        let in_place = |paths: &[&Path]| {
+            let paths = paths.iter().map(|path| paths::of_path(path)).collect();
+            target(&RestoreSpec { in_place: true, paths, ..RestoreSpec::default() }, &roots, "new")
+        };
+        assert_eq!(in_place(&[&root.join("a"), &root.join("b/c")]).unwrap(), None);
+        assert!(in_place(&[&root.join("a"), folder.path()]).is_err());
+        assert!(in_place(&[&root.join("../../a")]).is_err());
     }
 }

@@ -122,6 +122,7 @@ mod tests {
             "scan PC-1 --full",
             "backup PC-1",
             "restore PC-1 latest --path /a --path /b --to-host PC-2 --target /t --overwrite --dry-run --watch",
+            "restore PC-1 latest --path /a --in-place --conflict overwrite-older",
             "signatures import rules --dry-run --skip-broken --source office",
             "signatures sources",
             "signatures remove office",

@@ -13,7 +13,7 @@ use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, HostId, JobId};
-use keepwatch_proto::job::{Ended, JobSpec, JobState, Snapshot};
+use keepwatch_proto::job::{Ended, JobSpec, JobState, RestoreSpec, Snapshot};
 use tempfile::TempDir;
 
 /// A controller's inside.
@@ -318,14 +318,7 @@ async fn one_impossible_restore_does_not_keep_a_host_from_everything_else() {
     // Its escrow holds nothing that opens.
     let (host, source) = (enrol(&app, "pc").await, enrol(&app, "source").await);
     app.ingest(source, report(BootId::new(&app.clock), story(&app, JobId::new(&app.clock)))).await.unwrap();
-    let spec = keepwatch_proto::job::RestoreSpec {
-        snapshot: "latest".into(),
-        paths: vec![],
-        target: String::new(),
-        overwrite: false,
-        dry_run: false,
-        grant: String::new(),
-    };
+    let spec = RestoreSpec { snapshot: "latest".into(), ..RestoreSpec::default() };
     let job = app.ask_restore(&administrator(), "pc", "source", spec).await.unwrap().row.id.to_string();
     let desired = app.desired(host).await.unwrap();
     assert!(desired.jobs.is_empty() && desired.grants.is_empty());

@@ -72,6 +72,55 @@ fn a_restore_goes_over_nothing_and_nowhere_it_may_not() {
 }
 
 #[test]
+fn a_restore_in_place_does_what_was_chosen_with_what_is_there() {
+    let (_controller, staff, agent) = fleet();
+    let host = agent.host();
+    // Where this PC allows restores, so that something below it can go back to its place.
+    let folder = agent.restored().join("desk");
+    fs::create_dir_all(&folder).unwrap();
+    for name in ["lost", "changed", "same"] {
+        fs::write(folder.join(name), format!("{name}, as saved")).unwrap();
+    }
+    staff.set_paths(&[&folder]);
+    staff.run(["backup", &host, "--watch"]).ok();
+    let damage = || {
+        let _ = fs::remove_file(folder.join("lost"));
+        fs::write(folder.join("changed"), "since").unwrap();
+    };
+    let restore = |words: &[&str]| {
+        let path = folder.to_str().unwrap();
+        let all = [&["restore", &host, "latest", "--path", path, "--in-place", "--watch"], words].concat();
+        staff.run(all)
+    };
+    let read = |name: &str| fs::read_to_string(folder.join(name)).ok();
+    damage();
+    let looked = restore(&["--conflict", "overwrite", "--dry-run"]).ok();
+    let message = staff.ended(&host, "restore")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("dry run") && message.contains("2 would be replaced"), "{message} {looked:?}");
+    assert_eq!(read("lost"), None);
+    for (conflict, code, changed) in [
+        ("refuse", 3, "since"),
+        ("skip", 0, "since"),
+        ("keep-both", 0, "since"),
+        ("overwrite-older", 0, "since"),
+        ("overwrite", 0, "changed, as saved"),
+    ] {
+        damage();
+        let ran = restore(&["--conflict", conflict]);
+        assert_eq!(ran.code, code, "{conflict}: {ran:?}");
+        assert_eq!(read("lost").as_deref(), Some("lost, as saved"), "{conflict}");
+        assert_eq!(read("changed").as_deref(), Some(changed), "{conflict}");
+        assert_eq!(read("changed (restored)").is_some(), conflict != "refuse" && conflict != "skip", "{conflict}");
+    }
+    // Not where the PC's own file does not allow it, and not without saying what.
+    let outside = agent.disk();
+    let refused = staff.run(["restore", &host, "latest", "--path", outside.to_str().unwrap(), "--in-place", "--watch"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(staff.run(["restore", &host, "latest", "--in-place"]).err.contains("--path"));
+    assert!(staff.run(["restore", &host, "latest", "--conflict", "burn"]).err.contains("burn"));
+}
+
+#[test]
 fn one_file_is_listed_found_and_downloaded() {
     let (_controller, staff, agent) = fleet();
     let (host, disk) = (agent.host(), agent.disk());

@@ -127,6 +127,33 @@ fn an_agent_whose_own_disk_is_full_loses_no_result_and_backs_up_all_the_same() {
 }
 
 #[test]
+fn a_restore_that_does_not_fit_is_not_begun_and_one_that_fills_the_disk_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, repository, target) =
+        (folder.path().join("disk"), folder.path().join("repository"), folder.path().join("target"));
+    let password = folder.path().join("password.txt");
+    fs::write(&password, "stand alone\n").unwrap();
+    fs::create_dir(&disk).unwrap();
+    noise(&disk.join("large"), 30, 4);
+    let at = ["--repository", repository.to_str().unwrap(), "--password-file", password.to_str().unwrap()];
+    standalone(&[&["backup", "--init"], &at[..]].concat(), &[&disk]).ok();
+    let Some(small) = Small::at(&target, 20) else { return };
+    let restore = |more: &[&str]| {
+        let words = [&["restore", "latest", "--target", target.to_str().unwrap()], &at[..], more].concat();
+        standalone(&words, &[])
+    };
+    let refused = restore(&[]);
+    assert!(refused.code == 1 && refused.err.contains("there is no room"), "{refused:?}");
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+    // Where what is there may go, it is not known before.
+    let full = restore(&["--overwrite"]);
+    assert!(full.code == 1 && full.err.contains("its disk is full"), "{full:?}");
+    small.grow(200);
+    restore(&[]).ok();
+    assert_same(&describe(&disk), &describe(&target.join(disk.strip_prefix("/").unwrap())));
+}
+
+#[test]
 fn a_folder_that_is_full_costs_no_snapshot_that_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let (disk, repository) = (folder.path().join("disk"), folder.path().join("repository"));

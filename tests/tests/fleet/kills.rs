@@ -28,7 +28,7 @@ impl Numbers {
 /// The newest backup, once it has ended.
 fn ended(staff: &Staff, host: &str, before: usize) -> Value {
     until_some("the backup ends", || {
-        let jobs = staff.json(&["jobs", "list", "--host", host]);
+        let jobs = staff.json(&["jobs", "list", "--host", host, "--limit", "1000"]);
         let all = jobs.as_array()?;
         let newest = all.first()?.clone();
         (all.len() > before && newest["ended"].is_string()).then_some(newest)
@@ -62,7 +62,7 @@ fn kill_one(
         let name = format!("{}.bin", numbers.below(40));
         fs::write(disk.join(name), numbers.noise(length)).unwrap();
     }
-    let before = staff.json(&["jobs", "list", "--host", host]).as_array().map_or(0, Vec::len);
+    let before = staff.json(&["jobs", "list", "--host", host, "--limit", "1000"]).as_array().map_or(0, Vec::len);
     staff.run(["backup", host]).ok();
     // Any moment will do: from before the worker is there to after it has gone.
     std::thread::sleep(Duration::from_millis(numbers.below(2500)));

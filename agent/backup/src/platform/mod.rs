@@ -1,6 +1,8 @@
 //! All that differs between systems: what is saved of a file, how it is opened without
 //! following links, and how a restore writes without ever passing through one.
 
+use rustic_core::jiff::Timestamp;
+
 #[cfg(target_os = "linux")]
 mod btrfs;
 #[cfg(unix)]
@@ -58,7 +60,13 @@ mod nothing_frozen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Folder,
-    Other,
+    /// Anything else.
+    Other {
+        /// Of a regular file, in bytes.
+        file: Option<u64>,
+        /// When it was last changed.
+        modified: Option<Timestamp>,
+    },
 }
 
 /// restic stores file modes as Go writes them; these bits are Go's `fs.FileMode`.

@@ -290,6 +290,11 @@ fn read_attributes(path: &Path, data: &fs::Metadata, meta: &mut Metadata) -> io:
 pub(crate) struct Dir(OwnedFd);
 
 impl Dir {
+    /// Where the paths of this PC begin.
+    pub(crate) fn everything() -> io::Result<Self> {
+        Self::existing(Path::new("/"))
+    }
+
     /// The target itself, made where it is missing. The caller chose it, links and all.
     pub(crate) fn root(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
@@ -328,10 +333,20 @@ impl Dir {
             Ok(found) if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR => {
                 Ok(Some(Found::Folder))
             }
-            Ok(_) => Ok(Some(Found::Other)),
+            Ok(found) => Ok(Some(Found::Other {
+                file: (SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG)
+                    .then(|| u64::try_from(found.st_size).unwrap_or(0)),
+                modified: Timestamp::new(found.st_mtime, i32::try_from(found.st_mtime_nsec).unwrap_or(0)).ok(),
+            })),
             Err(Errno::ENOENT) => Ok(None),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// Bytes that are free on its file system, for whoever asks.
+    pub(crate) fn free_space(&self) -> Option<u64> {
+        let disk = nix::sys::statvfs::fstatvfs(&self.0).ok()?;
+        Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
     }
 
     /// A new, empty file that nobody else can open.

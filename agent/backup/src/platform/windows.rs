@@ -143,6 +143,22 @@ impl Describer {
 pub(crate) struct Dir(PathBuf);
 
 impl Dir {
+    /// Where the paths of this PC begin: what is in it are the drives, by their letters.
+    pub(crate) fn everything() -> io::Result<Self> {
+        Ok(Self(PathBuf::new()))
+    }
+
+    fn at(&self, name: &OsStr) -> PathBuf {
+        match self.0.as_os_str().is_empty() {
+            true => {
+                let mut drive = name.to_owned();
+                drive.push(":\\");
+                drive.into()
+            }
+            false => self.0.join(name),
+        }
+    }
+
     /// The target itself, made where it is missing.
     pub(crate) fn root(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
@@ -160,7 +176,7 @@ impl Dir {
 
     /// A folder in this one; a link is none.
     pub(crate) fn open(&self, name: &OsStr) -> io::Result<Self> {
-        let path = self.0.join(name);
+        let path = self.at(name);
         match fs::symlink_metadata(&path)?.is_dir() {
             true => Ok(Self(path)),
             false => Err(io::Error::other("something that is no folder is in the way")),
@@ -169,7 +185,7 @@ impl Dir {
 
     /// A folder in this one, and whether it was made for the purpose.
     pub(crate) fn make(&self, name: &OsStr) -> io::Result<(Self, bool)> {
-        let made = match fs::create_dir(self.0.join(name)) {
+        let made = match fs::create_dir(self.at(name)) {
             Ok(()) => true,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
             Err(e) => return Err(e),
@@ -179,47 +195,55 @@ impl Dir {
 
     /// What lies at `name`.
     pub(crate) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
-        match fs::symlink_metadata(self.0.join(name)) {
+        match fs::symlink_metadata(self.at(name)) {
             Ok(data) if data.is_dir() => Ok(Some(Found::Folder)),
-            Ok(_) => Ok(Some(Found::Other)),
+            Ok(data) => Ok(Some(Found::Other {
+                file: data.is_file().then(|| data.len()),
+                modified: data.modified().ok().and_then(|time| Timestamp::try_from(time).ok()),
+            })),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
     }
 
+    /// A full disk shows when it is full.
+    pub(crate) fn free_space(&self) -> Option<u64> {
+        None
+    }
+
     /// A new, empty file.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
-        fs::OpenOptions::new().write(true).create_new(true).open(self.0.join(name))
+        fs::OpenOptions::new().write(true).create_new(true).open(self.at(name))
     }
 
     /// Gives a file of another folder a name here, too.
     pub(crate) fn hard_link(&self, name: &OsStr, from: &Self, from_name: &OsStr) -> io::Result<()> {
-        fs::hard_link(from.0.join(from_name), self.0.join(name))
+        fs::hard_link(from.at(from_name), self.at(name))
     }
 
     /// Makes a link; Windows has none of the other kinds.
     pub(crate) fn special(&self, name: &OsStr, kind: &NodeType) -> io::Result<()> {
         match kind {
-            NodeType::Symlink { .. } => std::os::windows::fs::symlink_file(kind.to_link(), self.0.join(name)),
+            NodeType::Symlink { .. } => std::os::windows::fs::symlink_file(kind.to_link(), self.at(name)),
             _ => Err(io::Error::other("Windows has no such kind of file")),
         }
     }
 
     /// Gives a finished entry its real name. Without `overwrite` it takes no other's place.
     pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr, overwrite: bool) -> io::Result<()> {
-        let path = self.0.join(name);
+        let path = self.at(name);
         match fs::symlink_metadata(&path) {
             Ok(_) if !overwrite => return Err(io::ErrorKind::AlreadyExists.into()),
             Ok(there) if there.is_file() => make_replaceable(&path, there.permissions())?,
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
-        fs::rename(self.0.join(temporary), path)
+        fs::rename(self.at(temporary), path)
     }
 
     /// Removes what is no folder.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
-        fs::remove_file(self.0.join(name))
+        fs::remove_file(self.at(name))
     }
 
     /// The time of this folder itself.

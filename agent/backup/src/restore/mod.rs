@@ -3,6 +3,7 @@
 //! after all of them, then folders' own mode and time from the deepest up, so that nothing
 //! is ever written through a link or into a folder that is closed already.
 
+mod conflict;
 mod names;
 mod passes;
 mod place;
@@ -22,6 +23,8 @@ use std::thread;
 #[cfg(test)]
 pub(crate) use {names::Names, place::file};
 
+pub use conflict::Conflict;
+
 /// Folders nest as deep as a snapshot says, within bounds; each level takes some stack.
 const STACK: usize = 64 << 20;
 
@@ -34,10 +37,11 @@ pub struct RestoreOptions {
     pub paths: Vec<PathBuf>,
     /// Patterns over the snapshot's full paths, as for excludes.
     pub globs: Vec<String>,
-    /// The folder to restore into; each entry comes to lie at its full path below it.
-    pub target: PathBuf,
-    /// Whether files that are there already are replaced.
-    pub overwrite: bool,
+    /// The folder to restore into; each entry comes to lie at its full path below it. `None`:
+    /// where it was.
+    pub target: Option<PathBuf>,
+    /// What to do where something is there already.
+    pub conflict: Conflict,
     /// Whether to say only what would be done and what is in the way.
     pub dry_run: bool,
 }
@@ -55,6 +59,10 @@ pub struct RestoreReport {
     pub folders: u64,
     /// Links, FIFOs, sockets and devices made.
     pub specials: u64,
+    /// Of the files, links and others, those that took the place of what was there.
+    pub replaced: u64,
+    /// Entries that were not restored since they are there already, or by choice.
+    pub skipped: u64,
     /// Entries that should have been restored and were not, or not with all that belongs
     /// to them; 0 means whole.
     pub failed: u64,
@@ -63,8 +71,9 @@ pub struct RestoreReport {
 }
 
 impl Repository {
-    /// Restores from a snapshot. What is there already stays, and is named, unless
-    /// `overwrite`; nothing is written outside the target, whatever the snapshot holds.
+    /// Restores from a snapshot. What becomes of what is there already is the caller's choice;
+    /// where there is no room nothing is begun. A run that was cut off is taken up by the next
+    /// one into the same target, for what is there by then is skipped. Nothing is written outside the target, whatever the snapshot holds.
     pub fn restore(&self, options: &RestoreOptions, observer: &dyn Observer) -> Result<RestoreReport> {
         let selection = Selection::new(&options.paths, &options.globs)?;
         let snapshot = self.resolve(&options.snapshot)?;
@@ -77,7 +86,7 @@ impl Repository {
         let (outcome, failures) = thread::scope(|scope| -> Result<_> {
             let work = move || restorer.restore(&tree, target);
             let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
-            let worker = worker.map_err(|e| Error::Target { path: options.target.clone(), why: e.to_string() })?;
+            let worker = worker.map_err(|e| Error::Target { path: target_of(options), why: e.to_string() })?;
             let failures = watch(&failures, observer, &self.stop, &self.meter);
             Ok((worker.join(), failures))
         })?;
@@ -88,6 +97,8 @@ impl Repository {
             bytes: tally.bytes.load(Ordering::Relaxed),
             folders: tally.folders.load(Ordering::Relaxed),
             specials: tally.specials.load(Ordering::Relaxed),
+            replaced: tally.replaced.load(Ordering::Relaxed),
+            skipped: tally.skipped.load(Ordering::Relaxed),
             failed: failures.count,
             failures: failures.named,
         })
@@ -96,12 +107,18 @@ impl Repository {
 
 /// The target; in a dry run it need not be there.
 fn open_target(options: &RestoreOptions) -> Result<Option<Dir>> {
-    let opened = match options.dry_run {
-        false => Dir::root(&options.target).map(Some),
-        true => match Dir::existing(&options.target) {
+    let opened = match &options.target {
+        None => Dir::everything().map(Some),
+        Some(target) if !options.dry_run => Dir::root(target).map(Some),
+        Some(target) => match Dir::existing(target) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             outcome => outcome.map(Some),
         },
     };
-    opened.map_err(|e| Error::Target { path: options.target.clone(), why: e.to_string() })
+    opened.map_err(|e| Error::Target { path: target_of(options), why: e.to_string() })
+}
+
+/// The target, for messages.
+fn target_of(options: &RestoreOptions) -> PathBuf {
+    options.target.clone().unwrap_or_else(crate::tree::top)
 }

@@ -1,11 +1,13 @@
 //! Files with several names (hard links): the first name that is met is written, the others
 //! are linked to it once all files are there.
 
-use super::place;
+use super::conflict::Conflict;
+use super::place::{self, Placed, Unplaced};
 use crate::platform::Dir;
 use crate::tree::{self, Indexed};
 use rustic_core::repofile::{Node, NodeType};
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -42,9 +44,9 @@ impl Names {
         target: &Dir,
         dir: &Dir,
         node: &Node,
-        overwrite: bool,
+        conflict: Conflict,
         chunk: &dyn Fn(u64) -> Result<(), String>,
-    ) -> Result<Option<String>, String> {
+    ) -> Result<Placed, Unplaced> {
         let first = file(node).and_then(|file| {
             self.0
                 .lock()
@@ -54,24 +56,25 @@ impl Names {
         });
         // Numbers are used again: two that differ are two.
         if let Some((path, true)) = first {
-            place::check(dir, &node.name(), overwrite)?;
-            if let Some(linked) = link(target, &path, dir, node, overwrite) {
+            let placed = place::foreseen(dir, node, conflict)?;
+            let Placed::Done { name, replaced, .. } = &placed else { return Ok(placed) };
+            if let Some(linked) = link(target, &path, dir, name, *replaced) {
                 // It is done with, as if it had been written.
                 chunk(node.meta.size)?;
-                return linked.map(|()| None);
+                return linked.map(|()| placed);
             }
         }
-        place::file(repository, dir, node, overwrite, chunk)
+        place::file(repository, dir, node, conflict, chunk)
     }
 }
 
 /// `None` where the file system has no such links, or the first name is no longer there.
-fn link(target: &Dir, first: &Path, dir: &Dir, node: &Node, overwrite: bool) -> Option<Result<(), String>> {
+fn link(target: &Dir, first: &Path, dir: &Dir, name: &OsStr, overwrite: bool) -> Option<Result<(), Unplaced>> {
     let names = tree::names(first)?;
-    let (name, folders) = names.split_last()?;
+    let (first_name, folders) = names.split_last()?;
     let mut folder: Option<Dir> = None;
     for level in folders {
         folder = Some(folder.as_ref().unwrap_or(target).open(level).ok()?);
     }
-    place::link(folder.as_ref().unwrap_or(target), name, dir, &node.name(), overwrite)
+    place::link(folder.as_ref().unwrap_or(target), first_name, dir, name, overwrite)
 }

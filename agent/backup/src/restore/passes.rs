@@ -2,8 +2,9 @@
 //! files, one for links and the folders' own mode and time.
 
 use super::RestoreOptions;
+use super::conflict::Conflict;
 use super::names::{self, Names};
-use super::place::{self, check};
+use super::place::{self, Placed, Unplaced};
 use super::select::{Selection, Wanted};
 use crate::error::{Error, Result};
 use crate::observer::Failure;
@@ -15,7 +16,7 @@ use rustic_core::repofile::Node;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -30,6 +31,8 @@ pub(super) struct Tally {
     pub(super) bytes: AtomicU64,
     pub(super) folders: AtomicU64,
     pub(super) specials: AtomicU64,
+    pub(super) replaced: AtomicU64,
+    pub(super) skipped: AtomicU64,
 }
 
 /// What a pass does on its way. Paths are the snapshot's.
@@ -51,6 +54,8 @@ pub(super) struct Restorer<'a> {
     selection: Selection,
     failures: Sender<Failure>,
     fatal: Mutex<Option<StorageError>>,
+    /// Whether the target's disk is.
+    full: AtomicBool,
     names: Names,
     tally: Tally,
 }
@@ -63,15 +68,19 @@ impl<'a> Restorer<'a> {
         selection: Selection,
         failures: Sender<Failure>,
     ) -> Self {
-        let (fatal, tally) = (Mutex::default(), Tally::default());
-        Self { repository, indexed, options, selection, failures, fatal, names: Names::default(), tally }
+        let (fatal, full, names, tally) =
+            (Mutex::default(), AtomicBool::new(false), Names::default(), Tally::default());
+        Self { repository, indexed, options, selection, failures, fatal, full, names, tally }
     }
 
     pub(super) fn restore(self, tree: &Node, target: Option<Dir>) -> Result<Tally> {
         let top = tree::top();
-        let mut measure = Measure { restorer: &self, bytes: 0, found: HashSet::new(), any: false };
+        let mut measure = Measure { restorer: &self, bytes: 0, room: 0, found: HashSet::new(), any: false };
         self.each(tree, &top, 0, false, &mut measure);
-        measure.finish();
+        let bytes = measure.finish();
+        if let Some(dir) = target.as_ref().filter(|_| !self.options.dry_run) {
+            self.has_room(dir, bytes)?;
+        }
         let mut levels = Levels::new(&self, target);
         self.files(tree, &top, &mut levels);
         if !self.options.dry_run {
@@ -80,8 +89,27 @@ impl<'a> Restorer<'a> {
         let fatal = self.fatal.lock().unwrap_or_else(PoisonError::into_inner).take();
         match fatal {
             Some(error) => Err(error.into()),
+            None if self.full.load(Ordering::Relaxed) => Err(self.no_room("its disk is full")),
             None if self.repository.stop.wanted() => Err(Error::Cancelled),
             None => Ok(self.tally),
+        }
+    }
+
+    /// Whether what is to be restored fits, where all of it comes to lie beside what is there.
+    fn has_room(&self, dir: &Dir, bytes: u64) -> Result<()> {
+        let adds = matches!(self.options.conflict, Conflict::Refuse | Conflict::KeepBoth);
+        match dir.free_space() {
+            Some(free) if adds && free < bytes => {
+                Err(self.no_room(&format!("{bytes} bytes are to be restored and {free} are free")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn no_room(&self, why: &str) -> Error {
+        Error::Target {
+            path: super::target_of(self.options),
+            why: format!("there is no room: {why}; make room, or restore elsewhere"),
         }
     }
 
@@ -140,10 +168,10 @@ impl<'a> Restorer<'a> {
                 continue;
             }
             let chunk = |bytes| self.chunk(bytes);
-            let placed = place::file(self.indexed, &job.dir, &job.node, self.options.overwrite, &chunk);
+            let placed = place::file(self.indexed, &job.dir, &job.node, self.options.conflict, &chunk);
             self.note_fatal();
-            if let (Ok(_), Some(file)) = (&placed, names::file(&job.node)) {
-                self.names.placed(file, &job.path, &job.node);
+            if let (Ok(Placed::Done { name, .. }), Some(file)) = (&placed, names::file(&job.node)) {
+                self.names.placed(file, &job.path.with_file_name(name), &job.node);
             }
             self.placed(&job.path, &job.node, placed);
         }
@@ -155,17 +183,25 @@ impl<'a> Restorer<'a> {
         if self.repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
     }
 
-    fn placed(&self, path: &Path, node: &Node, outcome: Result<Option<String>, String>) {
+    fn placed(&self, path: &Path, node: &Node, outcome: Result<Placed, Unplaced>) {
         match outcome {
-            Ok(problem) => {
+            Ok(Placed::Skipped) => {
+                self.tally.skipped.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Placed::Done { replaced, problem, .. }) => {
                 self.count(node);
+                self.tally.replaced.fetch_add(replaced.into(), Ordering::Relaxed);
                 if let Some(problem) = problem {
                     self.failed(path, problem);
                 }
             }
             // What a stop cut off has not failed.
             Err(_) if self.repository.stop.wanted() => {}
-            Err(reason) => self.failed(path, reason),
+            Err(Unplaced::Full) => {
+                self.full.store(true, Ordering::Relaxed);
+                self.repository.stop.ask();
+            }
+            Err(Unplaced::Why(reason)) => self.failed(path, reason),
         }
     }
 
@@ -208,6 +244,8 @@ struct Job {
 struct Measure<'a> {
     restorer: &'a Restorer<'a>,
     bytes: u64,
+    /// What they take on the disk: less, where there are holes.
+    room: u64,
     found: HashSet<PathBuf>,
     any: bool,
 }
@@ -220,7 +258,8 @@ impl Measure<'_> {
         }
     }
 
-    fn finish(self) {
+    /// Tells what is missing, and says how many bytes there are.
+    fn finish(self) -> u64 {
         self.restorer.repository.meter.total.store(self.bytes, Ordering::Relaxed);
         for path in self.restorer.selection.paths().iter().filter(|path| !self.found.contains(*path)) {
             self.restorer.failed(path, "the snapshot does not hold it");
@@ -228,6 +267,7 @@ impl Measure<'_> {
         for glob in self.restorer.options.globs.iter().filter(|_| !self.any) {
             self.restorer.failed(Path::new(glob), "nothing in the snapshot matches this pattern");
         }
+        self.room
     }
 }
 
@@ -240,11 +280,20 @@ impl Pass for Measure<'_> {
     fn entry(&mut self, path: &Path, node: &Node) {
         self.note(path);
         self.bytes = self.bytes.saturating_add(node.meta.size);
+        self.room = self.room.saturating_add(without_holes(node));
     }
     fn leave(&mut self, _: &Path, _: &Node, _: bool) {}
     fn broken(&mut self, path: &Path, reason: &str) {
         self.restorer.failed(path, reason);
     }
+}
+
+/// About what a file takes on the disk: a hole is the same blob again and again.
+fn without_holes(node: &Node) -> u64 {
+    let blobs = node.content.as_deref().unwrap_or_default();
+    let again = blobs.windows(2).filter(|two| two[0] == two[1]).count() as u64;
+    let size = u128::from(node.meta.size) * u128::from(blobs.len() as u64 - again) / (blobs.len().max(1) as u128);
+    u64::try_from(size).unwrap_or(u64::MAX)
 }
 
 /// The folders from the target down to where a pass is, opened or made when something in
@@ -329,13 +378,13 @@ impl Pass for Files<'_, '_> {
     fn entry(&mut self, path: &Path, node: &Node) {
         let further = names::file(node).is_some_and(|file| !self.seen.insert(file));
         let restorer = self.levels.restorer;
-        let overwrite = restorer.options.overwrite;
+        let conflict = restorer.options.conflict;
         match self.levels.here() {
             Err(why) => restorer.failed(path, why),
             // Only in a dry run is the folder not there yet.
             Ok(None) => restorer.count(node),
             Ok(Some(dir)) if restorer.options.dry_run => {
-                restorer.placed(path, node, check(&dir, &node.name(), overwrite).map(|()| None));
+                restorer.placed(path, node, place::foreseen(&dir, node, conflict));
             }
             Ok(Some(_)) if node.is_symlink() => {}
             Ok(Some(_)) if further => {}
@@ -344,7 +393,7 @@ impl Pass for Files<'_, '_> {
                 // The writers outlive this pass.
                 let _ = self.jobs.send(job);
             }
-            Ok(Some(dir)) => restorer.placed(path, node, place::special(&dir, node, overwrite)),
+            Ok(Some(dir)) => restorer.placed(path, node, place::special(&dir, node, conflict)),
         }
     }
 
@@ -373,16 +422,16 @@ impl Pass for Links<'_, '_> {
             return;
         }
         let restorer = self.levels.restorer;
-        let (overwrite, target) = (restorer.options.overwrite, self.levels.target.clone());
+        let (conflict, target) = (restorer.options.conflict, self.levels.target.clone());
         // A folder that cannot be used has been told with its files, and by itself.
         match self.levels.here() {
             Ok(Some(dir)) => {
                 let outcome = match target {
                     Some(target) if further => {
                         let chunk = |bytes| restorer.chunk(bytes);
-                        restorer.names.further(restorer.indexed, &target, &dir, node, overwrite, &chunk)
+                        restorer.names.further(restorer.indexed, &target, &dir, node, conflict, &chunk)
                     }
-                    _ => place::special(&dir, node, overwrite),
+                    _ => place::special(&dir, node, conflict),
                 };
                 restorer.note_fatal();
                 restorer.placed(path, node, outcome);
@@ -393,7 +442,8 @@ impl Pass for Links<'_, '_> {
     }
 
     fn leave(&mut self, path: &Path, node: &Node, whole: bool) {
-        let ours = self.levels.made.contains(path) || whole && self.levels.restorer.options.overwrite;
+        let ours =
+            self.levels.made.contains(path) || whole && self.levels.restorer.options.conflict == Conflict::Overwrite;
         if ours
             && let Ok(Some(dir)) = self.levels.here()
             && let Err(e) = dir.finish(&node.meta)

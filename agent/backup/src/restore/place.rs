@@ -1,33 +1,72 @@
 //! Putting one entry in its place: made under a temporary name, filled, given its owner,
 //! mode and times, and only then named. What is half done never bears the real name.
 
-use crate::platform::{self, Dir, Found};
+use super::conflict::{self, Conflict, IN_THE_WAY, Place};
+use crate::platform::{self, Dir};
 use crate::tree::{self, Indexed};
 use rustic_core::BlobId;
 use rustic_core::repofile::{BlobType, Node};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// Blocks of so many bytes become holes where they hold only zeros, as most file systems have them.
 const HOLE: usize = 4096;
 
-/// Something is there already, and nobody said to replace it.
-const IN_THE_WAY: &str = "something is there already; allow overwriting or restore elsewhere";
+/// What became of an entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It is in its place.
+    Done {
+        /// The name that it got.
+        name: OsString,
+        /// Whether something else had that name.
+        replaced: bool,
+        /// What could not be set of owner, attributes, mode and times.
+        problem: Option<String>,
+    },
+    /// What is there already stays.
+    Skipped,
+}
 
-/// Whether an entry could be placed at `name`, as far as can be told beforehand.
-pub(crate) fn check(dir: &Dir, name: &OsStr, overwrite: bool) -> Result<(), String> {
-    match dir.look(name).map_err(|e| e.to_string())? {
-        Some(Found::Folder) => Err("a folder is in the way".to_owned()),
-        Some(Found::Other) if !overwrite => Err(IN_THE_WAY.to_owned()),
-        _ => Ok(()),
+/// Why an entry is not in its place.
+#[derive(Debug)]
+pub(crate) enum Unplaced {
+    /// The disk is full: no other will fit either.
+    Full,
+    /// For this one's own reason.
+    Why(String),
+}
+
+impl From<String> for Unplaced {
+    fn from(why: String) -> Self {
+        Self::Why(why)
     }
+}
+
+impl From<io::Error> for Unplaced {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::AlreadyExists => Self::Why(IN_THE_WAY.to_owned()),
+            _ => Self::Why(error.to_string()),
+        }
+    }
+}
+
+/// What would become of an entry, as far as can be told beforehand.
+pub(crate) fn foreseen(dir: &Dir, node: &Node, conflict: Conflict) -> Result<Placed, Unplaced> {
+    Ok(match conflict::place(dir, node, conflict)? {
+        Place::New(name) => Placed::Done { name, replaced: false, problem: None },
+        Place::Over(name) => Placed::Done { name, replaced: true, problem: None },
+        Place::Nowhere => Placed::Skipped,
+    })
 }
 
 /// An unfinished entry, removed again unless it gets its name.
 struct Unfinished<'a> {
     dir: &'a Dir,
-    name: std::ffi::OsString,
+    name: OsString,
     published: bool,
 }
 
@@ -36,11 +75,8 @@ impl<'a> Unfinished<'a> {
         Self { dir, name: platform::temporary_name(), published: false }
     }
 
-    fn publish(mut self, name: &OsStr, overwrite: bool) -> Result<(), String> {
-        self.dir.publish(&self.name, name, overwrite).map_err(|e| match e.kind() {
-            io::ErrorKind::AlreadyExists => IN_THE_WAY.to_owned(),
-            _ => e.to_string(),
-        })?;
+    fn publish(mut self, name: &OsStr, overwrite: bool) -> Result<(), Unplaced> {
+        self.dir.publish(&self.name, name, overwrite)?;
         self.published = true;
         Ok(())
     }
@@ -55,35 +91,33 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Places a file. `chunk` is told of each verified piece, and may end the work. Answers
-/// with what could not be set of owner, attributes, mode and times.
+/// Places a file. `chunk` is told of each verified piece, and may end the work.
 pub(crate) fn file(
     repository: &Indexed,
     dir: &Dir,
     node: &Node,
-    overwrite: bool,
+    conflict: Conflict,
     chunk: &dyn Fn(u64) -> Result<(), String>,
-) -> Result<Option<String>, String> {
-    let name = node.name();
-    check(dir, &name, overwrite)?;
+) -> Result<Placed, Unplaced> {
+    let Placed::Done { name, replaced, .. } = foreseen(dir, node, conflict)? else { return Ok(Placed::Skipped) };
     if node.content.is_none() && node.meta.size > 0 {
-        return Err("the snapshot holds no content for it".to_owned());
+        return Err("the snapshot holds no content for it".to_owned().into());
     }
     let unfinished = Unfinished::new(dir);
-    let mut file = dir.create(&unfinished.name).map_err(|e| e.to_string())?;
+    let mut file = dir.create(&unfinished.name)?;
     let mut length = 0;
     for id in node.content.iter().flatten() {
         let content = tree::blob(repository, BlobId::from(**id), BlobType::Data)?;
-        write_sparse(&mut file, length, &content).map_err(|e| e.to_string())?;
+        write_sparse(&mut file, length, &content)?;
         length += content.len() as u64;
         chunk(content.len() as u64)?;
     }
-    file.set_len(length).map_err(|e| e.to_string())?;
+    file.set_len(length)?;
     let problem = platform::finish_file(&file, &node.meta).err();
     // Windows does not rename what is open.
     drop(file);
-    unfinished.publish(&name, overwrite)?;
-    Ok(problem.map(incomplete))
+    unfinished.publish(&name, replaced)?;
+    Ok(Placed::Done { name, replaced, problem: problem.map(incomplete) })
 }
 
 /// Gives the file `from_name` in `from` one more name. `None` where that cannot be done here,
@@ -94,7 +128,7 @@ pub(crate) fn link(
     dir: &Dir,
     name: &OsStr,
     overwrite: bool,
-) -> Option<Result<(), String>> {
+) -> Option<Result<(), Unplaced>> {
     let unfinished = Unfinished::new(dir);
     dir.hard_link(&unfinished.name, from, from_name).ok()?;
     let temporary = unfinished.name.clone();
@@ -105,14 +139,13 @@ pub(crate) fn link(
 }
 
 /// Places a link, FIFO, socket or device.
-pub(crate) fn special(dir: &Dir, node: &Node, overwrite: bool) -> Result<Option<String>, String> {
-    let name = node.name();
-    check(dir, &name, overwrite)?;
+pub(crate) fn special(dir: &Dir, node: &Node, conflict: Conflict) -> Result<Placed, Unplaced> {
+    let Placed::Done { name, replaced, .. } = foreseen(dir, node, conflict)? else { return Ok(Placed::Skipped) };
     let unfinished = Unfinished::new(dir);
-    dir.special(&unfinished.name, &node.node_type).map_err(|e| e.to_string())?;
+    dir.special(&unfinished.name, &node.node_type)?;
     let problem = dir.finish_special(&unfinished.name, node).err();
-    unfinished.publish(&name, overwrite)?;
-    Ok(problem.map(incomplete))
+    unfinished.publish(&name, replaced)?;
+    Ok(Placed::Done { name, replaced, problem: problem.map(incomplete) })
 }
 
 /// For entries that are there, but not with all that belongs to them.

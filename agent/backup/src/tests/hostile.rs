@@ -66,10 +66,10 @@ fn names_that_claim_to_be_one_file_and_are_not_are_files_of_their_own() {
         (node.meta.inode, node.meta.links) = (7, 3);
         place.clone_into(&mut node.name);
         if place == "one" {
-            crate::restore::file(&indexed, &dir, &node, false, &|_| Ok(())).unwrap();
+            crate::restore::file(&indexed, &dir, &node, Conflict::Refuse, &|_| Ok(())).unwrap();
             names.placed((0, 7), Path::new("/one"), &node);
         } else {
-            names.further(&indexed, &dir, &dir, &node, false, &|_| Ok(())).unwrap();
+            names.further(&indexed, &dir, &dir, &node, Conflict::Refuse, &|_| Ok(())).unwrap();
         }
     }
     let read = |name| fs::read_to_string(stage.path("out").join(name)).unwrap();
@@ -78,10 +78,10 @@ fn names_that_claim_to_be_one_file_and_are_not_are_files_of_their_own() {
     assert_eq!(number("one"), number("three"));
     assert_ne!(number("one"), number("two"));
     // What stands in the way of a name is left alone.
-    assert!(names.further(&indexed, &dir, &dir, &renamed(&first, "one"), false, &|_| Ok(())).is_err());
+    assert!(names.further(&indexed, &dir, &dir, &renamed(&first, "two"), Conflict::Refuse, &|_| Ok(())).is_err());
     // The first name was moved away meanwhile: the other is a copy.
     fs::rename(stage.path("out/one"), stage.path("out/gone")).unwrap();
-    names.further(&indexed, &dir, &dir, &renamed(&first, "four"), false, &|_| Ok(())).unwrap();
+    names.further(&indexed, &dir, &dir, &renamed(&first, "four"), Conflict::Refuse, &|_| Ok(())).unwrap();
     assert_eq!(read("four"), "first");
 }
 
@@ -148,16 +148,16 @@ fn a_link_in_the_target_is_not_passed() {
     symlink(&outside, stage.path("target/d")).unwrap();
     symlink(outside.join("f"), stage.path("target/g")).unwrap();
     let before = facts(&outside);
-    for overwrite in [false, true] {
+    for conflict in [Conflict::Refuse, Conflict::Overwrite] {
         let options = RestoreOptions {
             snapshot: "latest".to_owned(),
-            target: stage.path("target"),
-            overwrite,
+            target: Some(stage.path("target")),
+            conflict,
             ..RestoreOptions::default()
         };
         let report = stage.repository.restore(&options, &Silent).unwrap();
         let named: Vec<_> = report.failures.iter().map(|f| f.path.to_str().unwrap()).collect();
-        let expected: &[&str] = if overwrite { &["/d", "/d/f"] } else { &["/d", "/d/f", "/g"] };
+        let expected: &[&str] = if conflict == Conflict::Overwrite { &["/d", "/d/f"] } else { &["/d", "/d/f", "/g"] };
         let mut sorted = named.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, expected);

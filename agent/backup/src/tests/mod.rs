@@ -11,8 +11,8 @@ mod service;
 mod storages;
 
 use crate::{
-    BackupOptions, BackupReport, Failure, Observer, Progress, Repository, RestoreOptions, RestoreReport, Silent,
-    Storage,
+    BackupOptions, BackupReport, Conflict, Failure, Observer, Progress, Repository, RestoreOptions, RestoreReport,
+    Silent, Storage,
 };
 use chrono::{DateTime, TimeDelta};
 use std::collections::BTreeMap;
@@ -60,7 +60,8 @@ impl Stage {
 
     fn restore(&self, snapshot: &str, into: &str) -> RestoreReport {
         let target = self.path(into);
-        let options = RestoreOptions { snapshot: snapshot.to_owned(), target, ..RestoreOptions::default() };
+        let options =
+            RestoreOptions { snapshot: snapshot.to_owned(), target: Some(target), ..RestoreOptions::default() };
         self.repository.restore(&options, &Silent).unwrap()
     }
 

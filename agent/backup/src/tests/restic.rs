@@ -57,7 +57,7 @@ fn we_restore_what_restic_wrote() {
         restic(&repository, &["backup", "--compression", compression, source.to_str().unwrap()]);
         let ours = Repository::open(&Storage::Folder(repository), PASSWORD).unwrap();
         let options =
-            RestoreOptions { snapshot: "latest".to_owned(), target: target.clone(), ..RestoreOptions::default() };
+            RestoreOptions { snapshot: "latest".to_owned(), target: Some(target.clone()), ..RestoreOptions::default() };
         let report = ours.restore(&options, &Silent).unwrap();
         assert_eq!(report.failures, []);
         let (mut expected, mut restored) = (facts(&source), facts(&below(&target, &source)));

@@ -184,7 +184,7 @@ fn a_restore_takes_what_was_chosen_and_overwrites_when_told() {
         snapshot: "latest".to_owned(),
         paths: vec![stage.source().join("in 2"), stage.source().join("missing")],
         globs: vec!["plain*".to_owned()],
-        target: stage.path("some"),
+        target: Some(stage.path("some")),
         ..RestoreOptions::default()
     };
     let dry = RestoreOptions { dry_run: true, ..options.clone() };
@@ -201,12 +201,35 @@ fn a_restore_takes_what_was_chosen_and_overwrites_when_told() {
     fs::write(&plain, "mine").unwrap();
     options.paths.clear();
     let kept = stage.repository.restore(&options, &Silent).unwrap();
-    assert_eq!((kept.files, kept.failed), (0, 3));
+    // Three names of one file.
+    assert_eq!((kept.files, kept.skipped, kept.failed), (0, 0, 3));
     assert_eq!(fs::read(&plain).unwrap(), b"mine");
     let plan = stage.repository.restore(&RestoreOptions { dry_run: true, ..options.clone() }, &Silent).unwrap();
-    assert_eq!((plan.files, plan.failed), (0, 3));
-    options.overwrite = true;
-    assert_eq!(stage.repository.restore(&options, &Silent).unwrap().failures, []);
+    assert_eq!((plan.files, plan.skipped, plan.failed), (0, 0, 3));
+    for (conflict, files, replaced, skipped) in [
+        (Conflict::Skip, 0, 0, 3),
+        // Changed since.
+        (Conflict::OverwriteOlder, 0, 0, 3),
+        (Conflict::KeepBoth, 3, 0, 0),
+        (Conflict::KeepBoth, 0, 0, 3),
+    ] {
+        options.conflict = conflict;
+        let plan = stage.repository.restore(&RestoreOptions { dry_run: true, ..options.clone() }, &Silent).unwrap();
+        assert_eq!((plan.files, plan.replaced, plan.skipped), (files, replaced, skipped), "{conflict:?}");
+        let done = stage.repository.restore(&options, &Silent).unwrap();
+        assert_eq!((done.files, done.replaced, done.skipped), (files, replaced, skipped), "{conflict:?}");
+        assert_eq!(fs::read(&plain).unwrap(), b"mine");
+    }
+    let beside = plain.with_file_name("plain (restored)");
+    assert_eq!(fs::read(&beside).unwrap(), b"content 0");
+    fs::File::options().write(true).open(&plain).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    options.conflict = Conflict::OverwriteOlder;
+    assert_eq!(stage.repository.restore(&options, &Silent).unwrap().replaced, 3);
+    assert_eq!(fs::read(&plain).unwrap(), b"content 0");
+    fs::write(&plain, "mine").unwrap();
+    options.conflict = Conflict::Overwrite;
+    let done = stage.repository.restore(&options, &Silent).unwrap();
+    assert_eq!((done.failures.as_slice(), done.replaced), (&[][..], 3));
     assert_eq!(fs::read(&plain).unwrap(), b"content 0");
     let left: Vec<_> = fs::read_dir(stage.restored("some")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.as_bytes().starts_with(b".keepwatch")), "{left:?}");

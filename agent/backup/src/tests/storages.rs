@@ -26,7 +26,8 @@ fn goes_round(storage: &Storage) {
     let second = repository.backup(&stage.options(), &Silent).unwrap();
     assert_eq!((second.files_new, second.files_unchanged, second.failed), (1, 2, 0));
     let target = stage.path("out");
-    let options = RestoreOptions { snapshot: "latest".into(), target: target.clone(), ..RestoreOptions::default() };
+    let options =
+        RestoreOptions { snapshot: "latest".into(), target: Some(target.clone()), ..RestoreOptions::default() };
     let report = repository.restore(&options, &Silent).unwrap();
     assert_eq!(report.failed, 0);
     assert_eq!(facts(&stage.source()), facts(&below(&target, &stage.source())));

@@ -3,7 +3,8 @@
 use super::{jobs, remote_path};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use keepwatch_proto::wire::agent::{RestoreJob, job_spec::Kind};
+use keepwatch_proto::job::{Conflict, RestoreSpec};
+use keepwatch_proto::wire::agent::job_spec::Kind;
 use keepwatch_proto::wire::staff::CreateJobRequest;
 
 /// Bring files back onto a host. By default into a new folder there, over nothing.
@@ -22,8 +23,15 @@ pub(crate) struct Restore {
     /// Folder on the host to restore below; a new one where the PC allows restores if left out
     #[arg(long, value_name = "DIR", value_parser = remote_path(), default_value = "", hide_default_value = true)]
     target: String,
-    /// Replace files that exist; otherwise they are left alone and named
-    #[arg(long)]
+    /// Each path goes back to where it was; name what by --path
+    #[arg(long, requires = "paths", conflicts_with = "target")]
+    in_place: bool,
+    /// What to do where something else is there already: refuse (leave it, and name what was not
+    /// restored), skip, keep-both, overwrite-older, overwrite
+    #[arg(long, value_name = "WHAT", default_value_t = Conflict::Refuse)]
+    conflict: Conflict,
+    /// Replace files that exist: --conflict overwrite
+    #[arg(long, conflicts_with = "conflict")]
     overwrite: bool,
     /// Only say what would be done
     #[arg(long)]
@@ -40,9 +48,10 @@ impl Restore {
     }
 
     fn request(self) -> CreateJobRequest {
-        let Self { host, snapshot, paths, to_host, target, overwrite, dry_run, watch: _ } = self;
-        let spec =
-            jobs::spec(Kind::Restore(RestoreJob { snapshot, paths, target, overwrite, dry_run, grant: String::new() }));
+        let Self { host, snapshot, paths, to_host, target, in_place, conflict, overwrite, dry_run, watch: _ } = self;
+        let conflict = if overwrite { Conflict::Overwrite } else { conflict };
+        let wanted = RestoreSpec { snapshot, paths, target, in_place, conflict, dry_run, grant: String::new() };
+        let spec = jobs::spec(Kind::Restore(wanted.into()));
         match to_host {
             Some(other) => CreateJobRequest { host: other, spec, source_host: host },
             None => CreateJobRequest { host, spec, source_host: String::new() },
@@ -62,6 +71,8 @@ mod tests {
             paths: vec![],
             to_host: to_host.map(Into::into),
             target: String::new(),
+            in_place: false,
+            conflict: Conflict::Refuse,
             overwrite: false,
             dry_run: false,
             watch: false,
