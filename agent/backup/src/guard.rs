@@ -8,6 +8,7 @@ use crate::storage::{Objects, StorageError, name};
 use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The storage as rustic_core sees it.
@@ -16,17 +17,30 @@ pub(crate) struct Guard {
     packs: Queue,
     stop: Arc<Stop>,
     failure: Mutex<Option<StorageError>>,
+    /// Indexes that cannot be read: rustic_core would read no other for them.
+    hidden: Mutex<HashSet<Id>>,
 }
 
 impl Guard {
     pub(crate) fn new(objects: Box<dyn Objects>, stop: Arc<Stop>) -> Self {
-        Self { objects: objects.into(), packs: Queue::default(), stop, failure: Mutex::default() }
+        Self {
+            objects: objects.into(),
+            packs: Queue::default(),
+            stop,
+            failure: Mutex::default(),
+            hidden: Mutex::default(),
+        }
     }
 
     /// Forgets the failures of the run before.
     pub(crate) fn begin(&self) {
         self.packs.begin();
         self.take_failure();
+    }
+
+    /// From now on these indexes are not there.
+    pub(crate) fn hide(&self, indexes: impl IntoIterator<Item = Id>) {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).extend(indexes);
     }
 
     /// The first failure since this was last asked.
@@ -51,7 +65,12 @@ impl ReadBackend for Guard {
         if kind == FileType::Config {
             return Ok(self.told(self.objects.config())?.map(|size| (Id::default(), size)).into_iter().collect());
         }
-        self.told(self.objects.list(kind))
+        let mut listed = self.told(self.objects.list(kind))?;
+        if kind == FileType::Index {
+            let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+            listed.retain(|(id, _)| !hidden.contains(id));
+        }
+        Ok(listed)
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {

@@ -2,7 +2,7 @@
 //! that was cut off has sent packs that no index names, and a disk may have lost some that
 //! one names.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repository::Repository;
 use rustic_core::repofile::IndexFile;
 use rustic_core::{FileType, Id, IndexedIdsStatus, ReadBackend, RepairIndexOptions};
@@ -25,7 +25,7 @@ impl Repository {
     /// was cut off had sent is named first, so that it need not be sent again; what is missing
     /// is not relied on, so that it is.
     pub(crate) fn index_for_backup(&self) -> Result<(Indexed, u64)> {
-        let Amiss { unnamed, missing } = self.look_for_gaps()?;
+        let Amiss { unnamed, missing } = self.despite_broken_indexes(|| self.look_for_gaps())?;
         if unnamed > 0 {
             tracing::info!(unnamed, "an earlier run was cut off; what it had sent is used");
         }
@@ -37,6 +37,37 @@ impl Repository {
             _ => self.run(|| self.again()?.to_indexed_ids_checked())?,
         };
         Ok((indexed, missing))
+    }
+
+    /// Does what reads all indexes, and once more without those that cannot be read. A disk spoils
+    /// one, or a PC that was taken over stores one that is none: the packs that it named are named
+    /// anew by the next backup.
+    pub(crate) fn despite_broken_indexes<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        match work() {
+            Err(Error::Broken { location, why }) => match self.hide_broken_indexes()? {
+                0 => Err(Error::Broken { location, why }),
+                broken => {
+                    tracing::warn!(broken, "indexes of the repository cannot be read; it is gone on without them");
+                    work()
+                }
+            },
+            outcome => outcome,
+        }
+    }
+
+    fn hide_broken_indexes(&self) -> Result<usize> {
+        let (all, mut broken) = (self.run(|| self.guard.list_with_size(FileType::Index))?, Vec::new());
+        for (id, _) in all {
+            match self.run(|| self.inner.cat_file(FileType::Index, id.to_hex().as_str())) {
+                Ok(content) if serde_json::from_slice::<IndexFile>(&content).is_ok() => {}
+                Ok(_) | Err(Error::Broken { .. } | Error::Crashed(_)) => broken.push(id),
+                // The storage itself failing is no matter of one index.
+                Err(error) => return Err(error),
+            }
+        }
+        let count = broken.len();
+        self.guard.hide(broken);
+        Ok(count)
     }
 
     fn look_for_gaps(&self) -> Result<Amiss> {

@@ -183,7 +183,7 @@ impl Repository {
         if let Some(indexed) = &*index {
             return Ok(Arc::clone(indexed));
         }
-        let indexed = Arc::new(self.run(|| self.again()?.to_indexed())?);
+        let indexed = Arc::new(self.despite_broken_indexes(|| self.run(|| self.again()?.to_indexed()))?);
         *index = Some(Arc::clone(&indexed));
         Ok(indexed)
     }

@@ -59,3 +59,31 @@ fn what_the_repository_has_lost_is_sent_again_and_said() {
     let again = stage.backup();
     assert_eq!((again.missing_packs, again.files_unchanged), (0, 3));
 }
+
+#[test]
+fn an_index_that_cannot_be_read_hides_no_snapshot_and_the_next_backup_names_what_it_named() {
+    let (stage, _) = saved();
+    let folder = stage.path("repository/index");
+    // One that the disk has spoilt, and one that was never one.
+    let index = files(&folder).pop().unwrap();
+    let mut content = fs::read(&index).unwrap();
+    *content.last_mut().unwrap() ^= 1;
+    fs::write(&index, content).unwrap();
+    let name = hex::encode(<sha2::Sha256 as sha2::Digest>::digest("nonsense"));
+    fs::write(folder.join(&name), "nonsense").unwrap();
+    let open = || Repository::open(&Storage::Folder(stage.path("repository")), PASSWORD).unwrap();
+    assert_eq!(open().snapshots().unwrap().len(), 1);
+    let report = open().backup(&stage.options(), &Silent).unwrap();
+    assert_eq!((report.failed, report.missing_packs), (0, 0));
+    assert!(report.bytes_added < 20_000, "{report:?}");
+    for (n, snapshot) in open().snapshots().unwrap().iter().enumerate() {
+        let target = Some(stage.path(&format!("out {n}")));
+        let options = RestoreOptions { snapshot: snapshot.id.clone(), target, ..RestoreOptions::default() };
+        assert_eq!(open().restore(&options, &Silent).unwrap().failures, []);
+    }
+    // Whoever may remove it, does; then restic reads it all again.
+    for broken in [index, folder.join(name)] {
+        fs::remove_file(broken).unwrap();
+    }
+    restic::check(&stage.path("repository"));
+}
