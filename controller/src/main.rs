@@ -5,6 +5,7 @@ mod config;
 mod door;
 mod hub;
 mod keys;
+mod maintain;
 mod metrics;
 mod plan;
 mod repository;
@@ -12,6 +13,7 @@ mod rpc;
 mod run;
 mod staff;
 mod store;
+mod tasks;
 mod web;
 
 use clap::{Args, Parser, Subcommand};
@@ -32,6 +34,9 @@ enum Command {
     Init(InitOptions),
     /// Serve agents and staff from a data folder
     Serve(ServeOptions),
+    /// Work on a repository: the controller calls it, nobody else
+    #[command(hide = true)]
+    Maintain,
 }
 
 #[derive(Args)]
@@ -76,13 +81,14 @@ struct ServeOptions {
     repositories: Option<String>,
 }
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
+fn main() -> std::process::ExitCode {
     let filter = EnvFilter::try_from_env("KEEPWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match Options::parse().command {
-        Command::Init(options) => run::init(options).await.map(|told| say(&told)),
-        Command::Serve(options) => run::serve(options).await,
+        Command::Init(options) => in_runtime(run::init(options)).map(|told| say(&told)),
+        Command::Serve(options) => in_runtime(run::serve(options)),
+        // The engine blocks, and wants no runtime around it.
+        Command::Maintain => maintain::child(),
     };
     match done {
         Ok(()) => std::process::ExitCode::SUCCESS,
@@ -91,6 +97,10 @@ async fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 #[allow(clippy::print_stdout)]

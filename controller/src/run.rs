@@ -12,6 +12,7 @@ use crate::repository::{FolderStore, Meters};
 use crate::rpc::AgentDoor;
 use crate::staff::Origin;
 use crate::store::Store;
+use crate::tasks;
 use crate::{InitOptions, ServeOptions, metrics, staff, web};
 use anyhow::Context;
 use axum::{Extension, Router};
@@ -115,6 +116,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     tokio::join!(
         door::serve(agents, app.ca.agent_tls()?, admit_agent, shutdown.clone()),
         door::serve(staff_door, app.ca.staff_tls()?, admit_staff, shutdown.clone()),
+        tasks::run(app.clone(), shutdown.clone()),
         async {
             if let Some(listener) = watched {
                 metrics::serve(listener, app.clone(), shutdown.clone()).await;

@@ -3,10 +3,12 @@
 
 mod backup;
 mod bandwidth;
+mod keep;
 mod scan;
 
 pub use backup::{BackupPolicy, WhenInfected};
 pub use bandwidth::{Bandwidth, bytes_per_second};
+pub use keep::Keep;
 pub use scan::{Allowed, ScanPolicy};
 
 use crate::schedule::{Schedule, ScheduleError};
@@ -174,6 +176,8 @@ mod tests {
             ("scan: {cpu_percent: 0}", "scan.cpu_percent"),
             ("scan: {cpu_percent: 101}", "scan.cpu_percent"),
             ("backup: {cpu_percent: 0}", "backup.cpu_percent"),
+            ("backup: {keep: {weekly: 20000}}", "backup.keep"),
+            ("backup: {keep: {weekley: 2}}", "weekley"),
             ("scan: {threads: 1000}", "scan.threads"),
             ("scan: {unpak: false}", "unpak"),
             ("scan: {severities: {Rule: awful}}", "awful"),

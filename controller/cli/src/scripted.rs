@@ -130,6 +130,9 @@ staff! {
     pause_job: JobId => Empty;
     resume_job: JobId => Empty;
     list_snapshots: HostName => Snapshots;
+    get_retention: HostName => Retention;
+    run_retention: HostName => RetentionDone;
+    thaw_retention: HostName => Empty;
     list_detections: ListDetectionsRequest => Detections;
     acknowledge_detection: AcknowledgeRequest => Empty;
     list_bundles: Empty => Bundles;

@@ -122,7 +122,9 @@ impl App {
         store::hosts::bump(conn, host).await?;
         if let Some(snapshot) = &ended.snapshot {
             let partial = ended.outcome != JobState::Succeeded;
-            store::snapshots::insert(conn, host, job, self.now(), partial, snapshot).await?;
+            let changed = ended.tally.files.saturating_sub(ended.tally.unchanged);
+            store::snapshots::insert(conn, host, job, self.now(), partial, changed, snapshot).await?;
+            self.suspect(conn, host).await?;
         }
         Ok(())
     }

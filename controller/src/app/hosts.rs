@@ -11,7 +11,7 @@ use keepwatch_proto::ids::HostId;
 use keepwatch_proto::job::JobState;
 use keepwatch_proto::policy::Policy;
 use keepwatch_proto::schedule::Schedule;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A host with its state.
 #[derive(Debug, Clone)]
@@ -134,6 +134,8 @@ struct Fleet {
     outcomes: HashMap<(HostId, String), JobState>,
     open: HashMap<HostId, (u32, u32)>,
     newest: Option<(u64, DateTime<Utc>)>,
+    /// Hosts of which no snapshot is removed.
+    frozen: HashSet<String>,
 }
 
 impl Fleet {
@@ -143,11 +145,13 @@ impl Fleet {
         let ended = store::jobs::last_ended(conn).await?;
         let open = store::detections::open_counts(conn).await?;
         let newest = store::bundles::newest(conn).await?;
+        let retention = store::retention::list(conn).await?;
         Ok(Self {
             policies: Policies::read(conn).await?,
             done: done.into_iter().map(|d| ((d.host, d.kind), d.ended)).collect(),
             outcomes: ended.into_iter().map(|e| ((e.host, e.kind), e.state.0)).collect(),
             open: open.into_iter().map(|o| (o.host, (count(o.open), count(o.grave)))).collect(),
+            frozen: retention.into_iter().filter(|row| !row.frozen.is_empty()).map(|row| row.host).collect(),
             newest: newest.map(|b| (u64::try_from(b.version).unwrap_or(0), moment(b.published))),
         })
     }
@@ -168,6 +172,7 @@ impl Fleet {
             bundle: u64::try_from(row.bundle).unwrap_or(0),
             newest_bundle: self.newest,
             bundle_refused: !row.bundle_refused.is_empty(),
+            retention_frozen: self.frozen.contains(&row.id.to_string()),
         };
         let (state, reasons) = health::judge(&known, now);
         let next = |s: Option<Schedule>| s.and_then(|s| s.next_after(now)).map_or(0, |t| t.timestamp());

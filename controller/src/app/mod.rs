@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod policies;
 pub mod reports;
 pub mod restores;
+pub mod retention;
 pub mod rooms;
 pub mod signatures;
 pub mod snapshots;

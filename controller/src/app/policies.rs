@@ -6,9 +6,9 @@ use super::{App, AppError};
 use crate::store::groups::{Group, ROOT};
 use crate::store::policies::PolicyRow;
 use crate::store::{self, Conn};
-use keepwatch_proto::policy::Policy;
+use keepwatch_proto::policy::{Keep, Policy};
 use keepwatch_scan::{Allowed, ExcludeError, Tuning};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A group's effective policy.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct PolicyView {
 pub struct Policies {
     parents: HashMap<String, String>,
     own: HashMap<String, (PolicyRow, Policy)>,
+    /// Groups whose own policy cannot be read.
+    unreadable: HashSet<String>,
 }
 
 /// A tree deeper than this is a circle.
@@ -41,14 +43,16 @@ impl Policies {
     }
 
     fn new(groups: Vec<Group>, rows: Vec<PolicyRow>) -> Self {
+        let mut unreadable = HashSet::new();
         let parsed = rows.into_iter().filter_map(|row| match Policy::from_yaml(&row.yaml) {
             Ok(policy) => Some((row.group_name.clone(), (row, policy))),
             Err(error) => {
                 tracing::error!(group = row.group_name, %error, "a stored policy cannot be read");
+                unreadable.insert(row.group_name);
                 None
             }
         });
-        Self { own: parsed.collect(), parents: groups.into_iter().map(|g| (g.name, g.parent)).collect() }
+        Self { own: parsed.collect(), unreadable, parents: groups.into_iter().map(|g| (g.name, g.parent)).collect() }
     }
 
     fn nearest(&self, group: &str) -> Option<&(PolicyRow, Policy)> {
@@ -65,6 +69,23 @@ impl Policies {
     /// The group whose policy a group's hosts follow; `None`: the product's default.
     pub fn origin(&self, group: &str) -> Option<&str> {
         self.nearest(group).map(|(row, _)| row.group_name.as_str())
+    }
+
+    /// What a group's policy keeps; `None` where a policy on the way to it cannot be read: what
+    /// stands in for it must not decide what is removed.
+    pub fn keep_of(&self, group: &str) -> Option<(Keep, String)> {
+        let mut on_the_way = group;
+        for _ in 0..DEEPEST {
+            if self.unreadable.contains(on_the_way) {
+                return None;
+            }
+            match self.parents.get(on_the_way) {
+                Some(parent) if !self.own.contains_key(on_the_way) => on_the_way = parent,
+                _ => break,
+            }
+        }
+        let policy = self.of(group);
+        Some((policy.backup.keep, policy.time_zone))
     }
 
     /// What a group's hosts must do.

@@ -66,12 +66,14 @@ pub enum Reason {
     SignaturesOld,
     /// It refused the newest signatures.
     SignaturesRefused,
+    /// Its snapshots look odd, so that none is removed.
+    RetentionFrozen,
 }
 
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Revoked,
         Self::NeverConnected,
         Self::Silent,
@@ -89,6 +91,7 @@ impl Reason {
         Self::NoSignatures,
         Self::SignaturesOld,
         Self::SignaturesRefused,
+        Self::RetentionFrozen,
     ];
 
     /// The word for it, as sent and translated.
@@ -111,6 +114,7 @@ impl Reason {
             Self::NoSignatures => "no-signatures",
             Self::SignaturesOld => "signatures-old",
             Self::SignaturesRefused => "signatures-refused",
+            Self::RetentionFrozen => "retention-frozen",
         }
     }
 
@@ -160,6 +164,8 @@ pub struct Known {
     pub newest_bundle: Option<(u64, DateTime<Utc>)>,
     /// Whether it refused the newest bundle.
     pub bundle_refused: bool,
+    /// Whether none of its snapshots is removed, since they look odd.
+    pub retention_frozen: bool,
 }
 
 /// Silence of this length is a PC that is away, whatever its schedule.
@@ -187,6 +193,9 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     judge_backup(known, now, &mut reasons);
     judge_scan(known, now, &mut reasons);
     judge_signatures(known, now, &mut reasons);
+    if known.retention_frozen {
+        reasons.push(Reason::RetentionFrozen);
+    }
     reasons.sort_by_key(|r| std::cmp::Reverse(r.state()));
     (reasons.first().map_or(State::Protected, |r| r.state()), reasons)
 }
@@ -265,6 +274,7 @@ mod tests {
             bundle: 5,
             newest_bundle: Some((5, ago(500))),
             bundle_refused: false,
+            retention_frozen: false,
         }
     }
 

@@ -1,3 +1,5 @@
 //! Pure decisions: what is known goes in, what follows comes out. No I/O, no clock.
 
 pub mod health;
+pub mod retention;
+pub mod suspicion;

@@ -89,6 +89,10 @@ impl RepositoryStore for FolderStore {
         })
     }
 
+    fn changed(&self, host: HostId) {
+        self.used().remove(&host);
+    }
+
     async fn create(&self, host: HostId) -> Result<(), RepositoryError> {
         let (root, folder) = (self.root.clone(), self.folder(host));
         blocking(move || {

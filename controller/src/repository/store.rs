@@ -24,6 +24,9 @@ pub trait RepositoryStore: Debug + Send + Sync {
     /// allowed.
     fn usage(&self, host: HostId) -> Usage;
 
+    /// Somebody else has changed what a host has stored.
+    fn changed(&self, host: HostId);
+
     /// Makes a host's empty repository; one that is there stays as it is.
     async fn create(&self, host: HostId) -> Result<(), RepositoryError>;
 

@@ -63,6 +63,24 @@ impl Staff for Service {
         Ok(Response::new(wire::RecoveryKitReply { host: kit.host, repository, password: kit.password, text }))
     }
 
+    async fn get_retention(&self, request: Request<wire::HostName>) -> Reply<wire::Retention> {
+        let actor = self.actor(&request).await?;
+        let view = self.0.retention(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(views::retention(view)))
+    }
+
+    async fn run_retention(&self, request: Request<wire::HostName>) -> Reply<wire::RetentionDone> {
+        let actor = self.actor(&request).await?;
+        let outcome = self.0.retain_now(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::RetentionDone { outcome }))
+    }
+
+    async fn thaw_retention(&self, request: Request<wire::HostName>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        self.0.thaw(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+
     async fn list_groups(&self, request: Request<wire::Empty>) -> Reply<wire::Groups> {
         let actor = self.actor(&request).await?;
         let groups = self.0.groups(&actor).await.map_err(|e| status(&e))?;

@@ -5,10 +5,13 @@ use crate::app::groups::GroupView;
 use crate::app::hosts::HostView;
 use crate::app::jobs::JobView;
 use crate::app::policies::PolicyView;
+use crate::app::retention::RetentionView;
 use crate::app::signatures::{Imported, Problem};
 use crate::app::snapshots::Found;
 use crate::plan::health::Reason;
+use crate::plan::retention::Why;
 use crate::store;
+use crate::store::snapshots::SnapshotRow;
 use keepwatch_backup::EntryKind;
 use keepwatch_proto::paths;
 use keepwatch_proto::wire::staff as wire;
@@ -176,5 +179,22 @@ pub(super) fn audit(r: store::audit::AuditRow) -> wire::AuditRecord {
         detail: r.detail,
         from: r.origin,
         outcome: r.outcome,
+    }
+}
+
+pub fn retention(view: RetentionView) -> wire::Retention {
+    let RetentionView { fates, row } = view;
+    let fate = |(snapshot, why): (SnapshotRow, Vec<Why>)| wire::Fate {
+        snapshot: snapshot.id,
+        received: snapshot.received,
+        kept: why.into_iter().map(|why| why.word().to_owned()).collect(),
+        bytes: u64::try_from(snapshot.bytes).unwrap_or(0),
+    };
+    wire::Retention {
+        fates: fates.into_iter().map(fate).collect(),
+        frozen: row.frozen,
+        frozen_at: row.frozen_at,
+        ran: row.ran,
+        outcome: row.outcome,
     }
 }

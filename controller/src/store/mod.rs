@@ -10,6 +10,7 @@ pub mod groups;
 pub mod hosts;
 pub mod jobs;
 pub mod policies;
+pub mod retention;
 pub mod snapshots;
 pub mod sources;
 pub mod tokens;

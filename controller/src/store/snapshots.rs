@@ -22,6 +22,8 @@ pub struct SnapshotRow {
     pub files: i64,
     /// Their bytes.
     pub bytes: i64,
+    /// Of the files, those that were new or changed.
+    pub changed: i64,
     /// 1: something that should be in it is not.
     pub partial: i64,
     /// The backup that made it.
@@ -38,11 +40,12 @@ pub async fn insert(
     job: JobId,
     received: i64,
     partial: bool,
+    changed: u64,
     s: &Snapshot,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, verdict, place) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, verdict, changed, place) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
          (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO NOTHING",
     )
     .bind(host.to_string())
@@ -55,6 +58,7 @@ pub async fn insert(
     .bind(i64::from(partial))
     .bind(job.to_string())
     .bind(json(&s.verdict)?)
+    .bind(signed(changed))
     .execute(conn)
     .await?;
     Ok(())
@@ -66,4 +70,14 @@ pub async fn list(conn: &mut Conn, host: HostId) -> Result<Vec<SnapshotRow>, Sto
         .bind(host.to_string())
         .fetch_all(conn)
         .await?)
+}
+
+/// One is no longer there.
+pub async fn remove(conn: &mut Conn, host: HostId, id: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM snapshots WHERE host = $1 AND id = $2")
+        .bind(host.to_string())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What backups do by themselves.
 
-use super::{Bandwidth, PolicyError, USERS};
+use super::{Bandwidth, Keep, PolicyError, USERS};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -33,6 +33,8 @@ pub struct BackupPolicy {
     pub pause_when_busy: bool,
     /// How fast it may go.
     pub bandwidth: Vec<Bandwidth>,
+    /// Which snapshots are kept.
+    pub keep: Keep,
     /// How much one host may store, in GiB; 0: as much as there is room for.
     pub quota_gib: u32,
     /// How much all hosts that follow this policy may store together, likewise.
@@ -100,6 +102,7 @@ impl Default for BackupPolicy {
             pause_on_battery: false,
             pause_when_busy: false,
             bandwidth: vec![],
+            keep: Keep::default(),
             quota_gib: 0,
             group_quota_gib: 0,
         }
@@ -112,7 +115,7 @@ impl BackupPolicy {
             let problem = format!("{} is no share; write 1 to 100", self.cpu_percent);
             return Err(PolicyError::Value { field: "backup.cpu_percent", problem });
         }
-        Ok(())
+        self.keep.check()
     }
 }
 
@@ -131,6 +134,7 @@ impl From<BackupPolicy> for wire::BackupPolicy {
             pause_on_battery: backup.pause_on_battery,
             pause_when_busy: backup.pause_when_busy,
             bandwidth: backup.bandwidth.into_iter().map(Into::into).collect(),
+            keep: Some(backup.keep.into()),
             quota_gib: backup.quota_gib,
             group_quota_gib: backup.group_quota_gib,
         }
@@ -156,6 +160,7 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
             pause_on_battery: backup.pause_on_battery,
             pause_when_busy: backup.pause_when_busy,
             bandwidth: backup.bandwidth.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            keep: backup.keep.map_or(Ok(default.keep), TryInto::try_into)?,
             quota_gib: backup.quota_gib,
             group_quota_gib: backup.group_quota_gib,
         })
@@ -171,7 +176,7 @@ mod tests {
     #[test]
     fn every_field_survives_yaml_json_and_wire() {
         let yaml = "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out, \
-                    quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, freeze: false, cpu_percent: 30, pause_on_battery: true, \
+                    keep: {last: 1, daily: 2, yearly: 9}, quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, freeze: false, cpu_percent: 30, pause_on_battery: true, \
                     pause_when_busy: true, bandwidth: [{days: [mon], from: '08:00', to: '18:00', kib_per_second: 9}]}";
         let policy = Policy::from_yaml(yaml).unwrap();
         assert_eq!((policy.backup.scan, policy.backup.infected), (false, WhenInfected::LeaveOut));

@@ -5,6 +5,7 @@ mod failures;
 mod frozen;
 mod hostile;
 mod index;
+mod maintain;
 mod restic;
 mod round;
 mod service;

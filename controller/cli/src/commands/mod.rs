@@ -15,6 +15,7 @@ mod policies;
 mod recovery_kit;
 mod report;
 mod restore;
+mod retention;
 mod scan;
 mod signatures;
 mod snapshots;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Jobs(jobs::Jobs),
     /// The backups of a host
     Snapshots(snapshots::Snapshots),
+    /// Which snapshots of a host stay, and why
+    Retention(retention::Retention),
     /// List what is in a snapshot
     Ls(ls::Ls),
     /// Find files by name in all snapshots of a host
@@ -86,6 +89,7 @@ impl Command {
             Self::Tokens(command) => command.run(context).await,
             Self::Jobs(command) => command.run(context).await,
             Self::Snapshots(command) => command.run(context).await,
+            Self::Retention(command) => command.run(context).await,
             Self::Ls(command) => command.run(context).await,
             Self::Find(command) => command.run(context).await,
             Self::Download(command) => command.run(context).await,

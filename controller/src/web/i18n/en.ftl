@@ -142,6 +142,8 @@ reason-signatures-old = Its signatures are out of date
 advice-signatures-old = It fetches the newest ones once it is connected. If it stays behind, look into the agent's log.
 reason-signatures-refused = It refused the newest signatures
 advice-signatures-refused = It keeps working with the ones it has. The reason is shown under “This PC”.
+reason-retention-frozen = Its snapshots look odd; none is removed
+advice-retention-frozen = See why with “keepwatch retention plan”, and look at the PC: files may have been encrypted or deleted. When all is well, let old snapshots go again with “keepwatch retention thaw”.
 
 ## A host
 host-state = State

@@ -106,6 +106,8 @@ reason-signatures-old = 特征库已过时
 advice-signatures-old = 联网后会自动获取最新版本。若一直未更新，请查看代理的日志。
 reason-signatures-refused = 拒绝了最新的特征库
 advice-signatures-refused = 它仍在使用原有特征库。拒绝的原因见“电脑信息”。
+reason-retention-frozen = 快照异常，已停止清理旧快照
+advice-retention-frozen = 用“keepwatch retention plan”查看原因，并检查这台电脑：文件可能被加密或删除。确认无事后，用“keepwatch retention thaw”恢复清理。
 
 ## 单台电脑
 host-state = 状态

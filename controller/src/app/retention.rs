@@ -1,0 +1,209 @@
+//! Older snapshots go by the policy's rules, dated by when we received them, and never where
+//! something looks as if somebody worked towards it.
+
+use super::audit::{Actor, Deed, Role};
+use super::policies::Policies;
+use super::{App, AppError};
+use crate::maintain::{self, Order, Outcome};
+use crate::plan::retention::{Seen, Why, fates};
+use crate::plan::suspicion::{self, Arrival};
+use crate::store::hosts::HostRow;
+use crate::store::retention::RetentionRow;
+use crate::store::snapshots::SnapshotRow;
+use crate::store::{self, Conn};
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use keepwatch_proto::ids::{HostId, JobId};
+
+/// How often it is looked whether something goes.
+const EVERY: TimeDelta = TimeDelta::hours(24);
+/// Longer than any run takes: whoever holds a repository for longer has ended.
+const HELD: TimeDelta = TimeDelta::hours(13);
+/// Snapshots that the newest one is compared with.
+const COMPARED: usize = 100;
+
+/// What becomes of a host's snapshots.
+pub struct RetentionView {
+    /// Each of them, newest first, and why it stays; it goes where there is nothing to say.
+    pub fates: Vec<(SnapshotRow, Vec<Why>)>,
+    /// How it stands.
+    pub row: RetentionRow,
+}
+
+impl App {
+    /// What would become of a host's snapshots now. Nothing is done.
+    pub async fn retention(&self, actor: &Actor, host: &str) -> Result<RetentionView, AppError> {
+        let host = self.host(actor, host).await?.row;
+        let mut conn = self.store.read().await?;
+        let fates = self.fates(&mut conn, &host).await?;
+        Ok(RetentionView { fates, row: store::retention::get(&mut conn, host.id).await? })
+    }
+
+    /// Has a host's snapshots go by the rules, now. Says what was done.
+    pub async fn retain_now(&self, actor: &Actor, host: &str) -> Result<String, AppError> {
+        self.demand(actor, Role::Administrator, "retention run").await?;
+        let host = self.host(actor, host).await?.row;
+        let mut conn = self.store.read().await?;
+        let deed = Deed { action: "retention run", object: &host.id.to_string(), detail: "" };
+        self.record(&mut conn, actor, &deed).await?;
+        drop(conn);
+        self.retain(&host).await
+    }
+
+    /// Lets a host's snapshots go by the rules again, after staff have looked.
+    pub async fn thaw(&self, actor: &Actor, host: &str) -> Result<(), AppError> {
+        self.demand(actor, Role::Administrator, "retention thaw").await?;
+        let host = self.host(actor, host).await?.row;
+        let mut tx = self.store.begin().await?;
+        let why = store::retention::get(&mut tx, host.id).await?.frozen;
+        if !store::retention::thaw(&mut tx, host.id).await? {
+            return Err(AppError::Conflict("nothing is frozen there: snapshots go by the rules".into()));
+        }
+        let deed = Deed { action: "retention thaw", object: &host.id.to_string(), detail: &why };
+        self.record(&mut tx, actor, &deed).await?;
+        store::commit(tx).await?;
+        self.hub.tell(crate::hub::Change::Host(host.id));
+        Ok(())
+    }
+
+    /// Has the snapshots of all hosts go that are due, one host after the other.
+    pub async fn retain_due(&self) -> Result<(), AppError> {
+        let due = (self.clock.now() - EVERY).timestamp();
+        let mut conn = self.store.read().await?;
+        let hosts = store::hosts::list(&mut conn).await?;
+        let ran: std::collections::HashMap<String, i64> =
+            store::retention::list(&mut conn).await?.into_iter().map(|row| (row.host, row.ran)).collect();
+        drop(conn);
+        for host in hosts.iter().filter(|host| ran.get(&host.id.to_string()).is_none_or(|ran| *ran <= due)) {
+            match self.retain(host).await {
+                Ok(outcome) => tracing::debug!(host = %host.id, outcome, "retention"),
+                // Another controller is at it, or this host's matter alone.
+                Err(error) => tracing::warn!(host = %host.id, %error, "retention did not run"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A snapshot has arrived: whether its host's older ones may still go by the rules.
+    pub(super) async fn suspect(&self, conn: &mut Conn, host: HostId) -> Result<(), AppError> {
+        let all = store::snapshots::list(conn, host).await?;
+        let arrivals: Vec<Arrival> = all.iter().take(COMPARED).map(arrival).collect();
+        let Some((newest, earlier)) = arrivals.split_first() else { return Ok(()) };
+        let Some(suspicion) = suspicion::look(newest, earlier) else { return Ok(()) };
+        if store::retention::freeze(conn, host, &suspicion.words(), self.now()).await? {
+            tracing::warn!(%host, why = suspicion.words(), "no snapshot of this host is removed until staff have looked");
+        }
+        Ok(())
+    }
+
+    async fn fates(&self, conn: &mut Conn, host: &HostRow) -> Result<Vec<(SnapshotRow, Vec<Why>)>, AppError> {
+        let snapshots = store::snapshots::list(conn, host.id).await?;
+        let policies = Policies::read(conn).await?;
+        let Some((keep, zone)) = policies.keep_of(&host.group_name) else {
+            return Err(AppError::Conflict(
+                "the policy of this host's group cannot be read, so it is not known what to keep; set it anew".into(),
+            ));
+        };
+        let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
+        let seen: Vec<Seen> = snapshots.iter().map(seen).collect();
+        let fates = fates(&seen, &keep, zone, self.clock.now());
+        Ok(snapshots.into_iter().zip(fates).collect())
+    }
+
+    /// Does it for one host, which is its own while that lasts.
+    async fn retain(&self, host: &HostRow) -> Result<String, AppError> {
+        let (now, holder) = (self.clock.now(), JobId::new(&self.clock).to_string());
+        let mut conn = self.store.read().await?;
+        let until = (now + HELD).timestamp();
+        if !store::retention::take(&mut conn, host.id, &holder, now.timestamp(), until).await? {
+            return Err(AppError::Conflict("somebody is at this host's repository already; try again later".into()));
+        }
+        let before = store::retention::get(&mut conn, host.id).await?;
+        let going = match self.fates(&mut conn, host).await {
+            Ok(fates) => fates.into_iter().filter(|(_, why)| why.is_empty()).map(|(snapshot, _)| snapshot.id).collect(),
+            Err(error) => {
+                store::retention::done(&mut conn, host.id, &holder, now.timestamp(), 0, &error.to_string()).await?;
+                return Err(error);
+            }
+        };
+        drop(conn);
+        let (outcome, waiting) = self.remove(host, &before, going).await;
+        let mut conn = self.store.read().await?;
+        store::retention::done(&mut conn, host.id, &holder, now.timestamp(), waiting, &outcome).await?;
+        Ok(outcome)
+    }
+
+    /// Removes these snapshots and what they alone needed. Says what came of it, and how many
+    /// bytes wait for the next run.
+    async fn remove(&self, host: &HostRow, before: &RetentionRow, going: Vec<String>) -> (String, u64) {
+        let waiting = u64::try_from(before.waiting).unwrap_or(0);
+        if !before.frozen.is_empty() {
+            return (
+                format!("nothing is removed: {}; look at it, then 'keepwatch retention thaw'", before.frozen),
+                waiting,
+            );
+        }
+        if going.is_empty() && waiting == 0 {
+            return ("all snapshots stay by the rules".to_owned(), 0);
+        }
+        let password = match self.escrow.unseal(&host.escrow) {
+            Ok(password) => password,
+            Err(error) => return (error.to_string(), waiting),
+        };
+        let order = Order { storage: self.repositories.storage(host.id), password, forget: going.clone() };
+        let outcome = maintain::run(&order).await;
+        self.repositories.changed(host.id);
+        let (said, waiting) = match outcome {
+            Outcome::Failed(why) => return (format!("nothing was removed: {why}"), waiting),
+            Outcome::NotPruned { forgotten, why } => {
+                (format!("{forgotten} snapshots removed; what they needed is still there: {why}"), waiting.max(1))
+            }
+            Outcome::Done { forgotten, pruned } => (
+                format!(
+                    "{forgotten} snapshots removed, {} bytes freed, {} more in a day at the earliest",
+                    pruned.removed, pruned.waiting
+                ),
+                pruned.waiting,
+            ),
+        };
+        match self.no_longer(host.id, &going).await {
+            Ok(()) => (said, waiting),
+            Err(error) => (format!("{said}; but {error}"), waiting),
+        }
+    }
+
+    async fn no_longer(&self, host: HostId, gone: &[String]) -> Result<(), AppError> {
+        let mut tx = self.store.begin().await?;
+        for id in gone {
+            store::snapshots::remove(&mut tx, host, id).await?;
+        }
+        let actor = Actor { user: "retention".into(), role: Role::Administrator, origin: String::new() };
+        let deed = Deed { action: "snapshot remove", object: &host.to_string(), detail: &gone.join(" ") };
+        if !gone.is_empty() {
+            self.record(&mut tx, &actor, &deed).await?;
+        }
+        store::commit(tx).await?;
+        self.hub.tell(crate::hub::Change::Host(host));
+        Ok(())
+    }
+}
+
+fn moment(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+}
+
+fn seen(row: &SnapshotRow) -> Seen {
+    let clean = row.verdict.0.as_ref().is_some_and(|verdict| verdict.word() == "clean");
+    Seen { id: row.id.clone(), received: moment(row.received), whole: row.partial == 0, clean }
+}
+
+fn arrival(row: &SnapshotRow) -> Arrival {
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    Arrival {
+        received: moment(row.received),
+        taken: moment(row.time),
+        files: count(row.files),
+        bytes: count(row.bytes),
+        changed: count(row.changed),
+    }
+}

@@ -1,0 +1,111 @@
+//! Work on a host's repository, in a child process of its own: what a PC that was taken over has
+//! put there costs the child, not the controller. The order comes on stdin, what was done goes
+//! to stdout, both as one line of JSON.
+
+use keepwatch_backup::{Pruned, Repository, Storage};
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, Write};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// A prune of a large repository may read and write it all.
+const LONGEST: Duration = Duration::from_secs(12 * 3600);
+/// What a crafted index may have the child take, in bytes.
+const MEMORY: u64 = 4 << 30;
+
+/// What to do.
+#[derive(Serialize, Deserialize)]
+pub struct Order {
+    /// Where.
+    pub storage: Storage,
+    /// What opens it.
+    pub password: String,
+    /// Snapshots to remove, by their ids.
+    pub forget: Vec<String>,
+}
+
+/// What was done, or why not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All of it.
+    Done {
+        /// Snapshots that were there and are no more.
+        forgotten: u64,
+        /// What no other needed.
+        pruned: Pruned,
+    },
+    /// The snapshots are gone; what they needed is still there.
+    NotPruned {
+        /// Snapshots that were there and are no more.
+        forgotten: u64,
+        /// Why.
+        why: String,
+    },
+    /// Nothing.
+    Failed(String),
+}
+
+/// The child: does what stdin says.
+pub fn child() -> anyhow::Result<()> {
+    platform::limit_memory(MEMORY);
+    let mut text = String::new();
+    io::stdin().lock().read_to_string(&mut text)?;
+    let outcome = work(&serde_json::from_str(&text)?);
+    Ok(writeln!(io::stdout().lock(), "{}", serde_json::to_string(&outcome)?)?)
+}
+
+fn work(order: &Order) -> Outcome {
+    let opened = Repository::open(&order.storage, &order.password);
+    let forgotten = opened.and_then(|repository| Ok((repository.forget(&order.forget)?, repository)));
+    match forgotten {
+        Ok((forgotten, repository)) => match repository.prune() {
+            Ok(pruned) => Outcome::Done { forgotten, pruned },
+            Err(error) => Outcome::NotPruned { forgotten, why: error.to_string() },
+        },
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+/// The parent: has a child do it.
+pub async fn run(order: &Order) -> Outcome {
+    match tokio::time::timeout(LONGEST, ask(order)).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome::Failed(error.to_string()),
+        Err(_) => Outcome::Failed("it took longer than half a day, and was ended".to_owned()),
+    }
+}
+
+async fn ask(order: &Order) -> io::Result<Outcome> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg("maintain")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .kill_on_drop(true)
+        .spawn()?;
+    let text = serde_json::to_vec(order)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&text).await?;
+    }
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("the process that works on the repository ended: {}", output.status)));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+mod platform {
+    /// Bounds what this process may take, in bytes.
+    #[cfg(unix)]
+    pub(super) fn limit_memory(bytes: u64) {
+        use nix::sys::resource::{Resource, setrlimit};
+        // Where there is a tighter limit already, that holds.
+        let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn limit_memory(_: u64) {}
+}

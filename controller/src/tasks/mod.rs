@@ -1,0 +1,28 @@
+//! What the controller does by itself. A task takes no input: it reads the truth, closes the
+//! distance, and is asked again a while later.
+
+use crate::app::App;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often is looked whether something is to be done.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// Runs all of them until `shutdown`.
+pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            done = app.retain_due() => {
+                if let Err(error) = done {
+                    tracing::warn!(%error, "retention did not run");
+                }
+            }
+        }
+    }
+}
