@@ -2,7 +2,7 @@
 //! put there costs the child, not the controller. The order comes on stdin, what was done goes
 //! to stdout, both as one line of JSON.
 
-use keepwatch_backup::{Pruned, Repository, Storage};
+use keepwatch_backup::{Pruned, Repository, Storage, Verified};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::process::Stdio;
@@ -22,16 +22,28 @@ pub struct Order {
     pub storage: Storage,
     /// What opens it.
     pub password: String,
-    /// Snapshots to remove, by their ids.
-    pub forget: Vec<String>,
+    /// What.
+    pub work: Work,
+}
+
+/// The kinds of work.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Remove these snapshots, and what no other needs.
+    Retain(Vec<String>),
+    /// Read a part of all packs: which one, of how many.
+    Verify(u32, u32),
+    /// Set these packs aside, which are damaged, and name what is there.
+    SetAside(Vec<String>),
 }
 
 /// What was done, or why not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// All of it.
-    Done {
+    /// Snapshots and what they needed are gone.
+    Retained {
         /// Snapshots that were there and are no more.
         forgotten: u64,
         /// What no other needed.
@@ -44,6 +56,10 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+    /// What was seen.
+    Verified(Verified),
+    /// So many were set aside.
+    SetAside(u64),
     /// Nothing.
     Failed(String),
 }
@@ -58,15 +74,24 @@ pub fn child() -> anyhow::Result<()> {
 }
 
 fn work(order: &Order) -> Outcome {
-    let opened = Repository::open(&order.storage, &order.password);
-    let forgotten = opened.and_then(|repository| Ok((repository.forget(&order.forget)?, repository)));
-    match forgotten {
-        Ok((forgotten, repository)) => match repository.prune() {
-            Ok(pruned) => Outcome::Done { forgotten, pruned },
-            Err(error) => Outcome::NotPruned { forgotten, why: error.to_string() },
-        },
-        Err(error) => Outcome::Failed(error.to_string()),
-    }
+    let repository = match Repository::open(&order.storage, &order.password) {
+        Ok(repository) => repository,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let done = match &order.work {
+        Work::Retain(snapshots) => retain(&repository, snapshots),
+        Work::Verify(part, of) => repository.verify(*part, *of).map(Outcome::Verified),
+        Work::SetAside(packs) => repository.set_aside(packs).map(Outcome::SetAside),
+    };
+    done.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+}
+
+fn retain(repository: &Repository, snapshots: &[String]) -> Result<Outcome, keepwatch_backup::Error> {
+    let forgotten = repository.forget(snapshots)?;
+    Ok(match repository.prune() {
+        Ok(pruned) => Outcome::Retained { forgotten, pruned },
+        Err(error) => Outcome::NotPruned { forgotten, why: error.to_string() },
+    })
 }
 
 /// The parent: has a child do it.

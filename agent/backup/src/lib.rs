@@ -44,6 +44,7 @@ mod tests;
 mod throttle;
 mod tls;
 mod tree;
+mod verify;
 
 pub use backup::{BackupOptions, BackupReport, LookAhead};
 pub use browse::{Entry, EntryKind};
@@ -58,3 +59,4 @@ pub use repository::{Repository, Snapshot, exists};
 pub use restore::{Conflict, RestoreOptions, RestoreReport};
 pub use storage::{Bucket, PlaceError, Service, Sftp, Storage, StorageError};
 pub use throttle::Throttle;
+pub use verify::Verified;

@@ -114,6 +114,8 @@ mod tests {
             "retention plan PC-1 --output json",
             "retention run PC-1",
             "retention thaw PC-1",
+            "verify PC-1 --last",
+            "repair PC-1",
             "ls PC-1 latest /home --recursive",
             "find PC-1 *.docx",
             "download PC-1 latest /home/a -o -",

@@ -133,6 +133,9 @@ staff! {
     get_retention: HostName => Retention;
     run_retention: HostName => RetentionDone;
     thaw_retention: HostName => Empty;
+    get_verification: HostName => Verification;
+    verify: HostName => Verification;
+    repair: HostName => Repaired;
     list_detections: ListDetectionsRequest => Detections;
     acknowledge_detection: AcknowledgeRequest => Empty;
     list_bundles: Empty => Bundles;

@@ -136,6 +136,8 @@ struct Fleet {
     newest: Option<(u64, DateTime<Utc>)>,
     /// Hosts of which no snapshot is removed.
     frozen: HashSet<String>,
+    /// Hosts of whose repository something is spoilt or gone.
+    damaged: HashSet<String>,
 }
 
 impl Fleet {
@@ -146,12 +148,14 @@ impl Fleet {
         let open = store::detections::open_counts(conn).await?;
         let newest = store::bundles::newest(conn).await?;
         let retention = store::retention::list(conn).await?;
+        let verified = store::verification::list(conn).await?;
         Ok(Self {
             policies: Policies::read(conn).await?,
             done: done.into_iter().map(|d| ((d.host, d.kind), d.ended)).collect(),
             outcomes: ended.into_iter().map(|e| ((e.host, e.kind), e.state.0)).collect(),
             open: open.into_iter().map(|o| (o.host, (count(o.open), count(o.grave)))).collect(),
             frozen: retention.into_iter().filter(|row| !row.frozen.is_empty()).map(|row| row.host).collect(),
+            damaged: verified.into_iter().filter(|row| row.damage.0.is_some()).map(|row| row.host).collect(),
             newest: newest.map(|b| (u64::try_from(b.version).unwrap_or(0), moment(b.published))),
         })
     }
@@ -173,6 +177,7 @@ impl Fleet {
             newest_bundle: self.newest,
             bundle_refused: !row.bundle_refused.is_empty(),
             retention_frozen: self.frozen.contains(&row.id.to_string()),
+            repository_damaged: self.damaged.contains(&row.id.to_string()),
         };
         let (state, reasons) = health::judge(&known, now);
         let next = |s: Option<Schedule>| s.and_then(|s| s.next_after(now)).map_or(0, |t| t.timestamp());

@@ -19,6 +19,7 @@ pub mod signatures;
 pub mod snapshots;
 pub mod tokens;
 pub mod users;
+pub mod verification;
 
 #[cfg(test)]
 pub(crate) mod tests;

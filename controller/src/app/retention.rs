@@ -4,7 +4,7 @@
 use super::audit::{Actor, Deed, Role};
 use super::policies::Policies;
 use super::{App, AppError};
-use crate::maintain::{self, Order, Outcome};
+use crate::maintain::{Outcome, Work};
 use crate::plan::retention::{Seen, Why, fates};
 use crate::plan::suspicion::{self, Arrival};
 use crate::store::hosts::HostRow;
@@ -13,12 +13,10 @@ use crate::store::snapshots::SnapshotRow;
 use crate::store::{self, Conn};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::ids::HostId;
 
 /// How often it is looked whether something goes.
 const EVERY: TimeDelta = TimeDelta::hours(24);
-/// Longer than any run takes: whoever holds a repository for longer has ended.
-const HELD: TimeDelta = TimeDelta::hours(13);
 /// Snapshots that the newest one is compared with.
 const COMPARED: usize = 100;
 
@@ -110,65 +108,56 @@ impl App {
         Ok(snapshots.into_iter().zip(fates).collect())
     }
 
-    /// Does it for one host, which is its own while that lasts.
+    /// Does it for one host, and keeps what came of it.
     async fn retain(&self, host: &HostRow) -> Result<String, AppError> {
-        let (now, holder) = (self.clock.now(), JobId::new(&self.clock).to_string());
+        let ran = self.now();
         let mut conn = self.store.read().await?;
-        let until = (now + HELD).timestamp();
-        if !store::retention::take(&mut conn, host.id, &holder, now.timestamp(), until).await? {
-            return Err(AppError::Conflict("somebody is at this host's repository already; try again later".into()));
-        }
         let before = store::retention::get(&mut conn, host.id).await?;
-        let going = match self.fates(&mut conn, host).await {
-            Ok(fates) => fates.into_iter().filter(|(_, why)| why.is_empty()).map(|(snapshot, _)| snapshot.id).collect(),
-            Err(error) => {
-                store::retention::done(&mut conn, host.id, &holder, now.timestamp(), 0, &error.to_string()).await?;
-                return Err(error);
-            }
-        };
+        let fates = self.fates(&mut conn, host).await;
         drop(conn);
-        let (outcome, waiting) = self.remove(host, &before, going).await;
+        let going = fates.map(|fates| fates.into_iter().filter(|(_, why)| why.is_empty()).map(|(s, _)| s.id).collect());
+        let (outcome, waiting) = match going {
+            Ok(going) => self.remove(host, &before, going).await?,
+            Err(error) => (error.to_string(), u64::try_from(before.waiting).unwrap_or(0)),
+        };
         let mut conn = self.store.read().await?;
-        store::retention::done(&mut conn, host.id, &holder, now.timestamp(), waiting, &outcome).await?;
+        store::retention::done(&mut conn, host.id, ran, waiting, &outcome).await?;
         Ok(outcome)
     }
 
     /// Removes these snapshots and what they alone needed. Says what came of it, and how many
     /// bytes wait for the next run.
-    async fn remove(&self, host: &HostRow, before: &RetentionRow, going: Vec<String>) -> (String, u64) {
+    async fn remove(
+        &self,
+        host: &HostRow,
+        before: &RetentionRow,
+        going: Vec<String>,
+    ) -> Result<(String, u64), AppError> {
         let waiting = u64::try_from(before.waiting).unwrap_or(0);
         if !before.frozen.is_empty() {
-            return (
-                format!("nothing is removed: {}; look at it, then 'keepwatch retention thaw'", before.frozen),
-                waiting,
-            );
+            let why = &before.frozen;
+            return Ok((format!("nothing is removed: {why}; look at it, then 'keepwatch retention thaw'"), waiting));
         }
         if going.is_empty() && waiting == 0 {
-            return ("all snapshots stay by the rules".to_owned(), 0);
+            return Ok(("all snapshots stay by the rules".to_owned(), 0));
         }
-        let password = match self.escrow.unseal(&host.escrow) {
-            Ok(password) => password,
-            Err(error) => return (error.to_string(), waiting),
-        };
-        let order = Order { storage: self.repositories.storage(host.id), password, forget: going.clone() };
-        let outcome = maintain::run(&order).await;
-        self.repositories.changed(host.id);
-        let (said, waiting) = match outcome {
-            Outcome::Failed(why) => return (format!("nothing was removed: {why}"), waiting),
-            Outcome::NotPruned { forgotten, why } => {
-                (format!("{forgotten} snapshots removed; what they needed is still there: {why}"), waiting.max(1))
-            }
-            Outcome::Done { forgotten, pruned } => (
+        let (said, waiting) = match self.maintain(host, Work::Retain(going.clone())).await? {
+            Outcome::Retained { forgotten, pruned } => (
                 format!(
                     "{forgotten} snapshots removed, {} bytes freed, {} more in a day at the earliest",
                     pruned.removed, pruned.waiting
                 ),
                 pruned.waiting,
             ),
+            Outcome::NotPruned { forgotten, why } => {
+                (format!("{forgotten} snapshots removed; what they needed is still there: {why}"), waiting.max(1))
+            }
+            Outcome::Failed(why) => return Ok((format!("nothing was removed: {why}"), waiting)),
+            other => return Err(AppError::Repository(format!("it answered {other:?}"))),
         };
         match self.no_longer(host.id, &going).await {
-            Ok(()) => (said, waiting),
-            Err(error) => (format!("{said}; but {error}"), waiting),
+            Ok(()) => Ok((said, waiting)),
+            Err(error) => Ok((format!("{said}; but {error}"), waiting)),
         }
     }
 

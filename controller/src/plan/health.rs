@@ -68,12 +68,14 @@ pub enum Reason {
     SignaturesRefused,
     /// Its snapshots look odd, so that none is removed.
     RetentionFrozen,
+    /// Something of what it stored is spoilt or gone.
+    RepositoryDamaged,
 }
 
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Revoked,
         Self::NeverConnected,
         Self::Silent,
@@ -92,6 +94,7 @@ impl Reason {
         Self::SignaturesOld,
         Self::SignaturesRefused,
         Self::RetentionFrozen,
+        Self::RepositoryDamaged,
     ];
 
     /// The word for it, as sent and translated.
@@ -115,6 +118,7 @@ impl Reason {
             Self::SignaturesOld => "signatures-old",
             Self::SignaturesRefused => "signatures-refused",
             Self::RetentionFrozen => "retention-frozen",
+            Self::RepositoryDamaged => "repository-damaged",
         }
     }
 
@@ -122,7 +126,7 @@ impl Reason {
     pub fn state(self) -> State {
         match self {
             Self::Revoked | Self::NeverConnected | Self::Silent => State::Unknown,
-            Self::Malware | Self::NoBackup | Self::BackupMissed => State::AtRisk,
+            Self::Malware | Self::NoBackup | Self::BackupMissed | Self::RepositoryDamaged => State::AtRisk,
             _ => State::Attention,
         }
     }
@@ -166,6 +170,8 @@ pub struct Known {
     pub bundle_refused: bool,
     /// Whether none of its snapshots is removed, since they look odd.
     pub retention_frozen: bool,
+    /// Whether something of what it stored is spoilt or gone.
+    pub repository_damaged: bool,
 }
 
 /// Silence of this length is a PC that is away, whatever its schedule.
@@ -193,6 +199,9 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     judge_backup(known, now, &mut reasons);
     judge_scan(known, now, &mut reasons);
     judge_signatures(known, now, &mut reasons);
+    if known.repository_damaged {
+        reasons.push(Reason::RepositoryDamaged);
+    }
     if known.retention_frozen {
         reasons.push(Reason::RetentionFrozen);
     }
@@ -275,6 +284,7 @@ mod tests {
             newest_bundle: Some((5, ago(500))),
             bundle_refused: false,
             retention_frozen: false,
+            repository_damaged: false,
         }
     }
 

@@ -81,6 +81,24 @@ impl Staff for Service {
         Ok(Response::new(wire::Empty {}))
     }
 
+    async fn get_verification(&self, request: Request<wire::HostName>) -> Reply<wire::Verification> {
+        let actor = self.actor(&request).await?;
+        let row = self.0.verification(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(views::verification(row)))
+    }
+
+    async fn verify(&self, request: Request<wire::HostName>) -> Reply<wire::Verification> {
+        let actor = self.actor(&request).await?;
+        let row = self.0.verify_now(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(views::verification(row)))
+    }
+
+    async fn repair(&self, request: Request<wire::HostName>) -> Reply<wire::Repaired> {
+        let actor = self.actor(&request).await?;
+        let (set_aside, job) = self.0.repair(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Repaired { set_aside, job: Some(views::job(job)) }))
+    }
+
     async fn list_groups(&self, request: Request<wire::Empty>) -> Reply<wire::Groups> {
         let actor = self.actor(&request).await?;
         let groups = self.0.groups(&actor).await.map_err(|e| status(&e))?;

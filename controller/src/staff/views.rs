@@ -12,6 +12,7 @@ use crate::plan::health::Reason;
 use crate::plan::retention::Why;
 use crate::store;
 use crate::store::snapshots::SnapshotRow;
+use crate::store::verification::VerificationRow;
 use keepwatch_backup::EntryKind;
 use keepwatch_proto::paths;
 use keepwatch_proto::wire::staff as wire;
@@ -96,6 +97,7 @@ pub(super) fn snapshot(s: store::snapshots::SnapshotRow) -> wire::Snapshot {
         partial: s.partial != 0,
         job: s.job,
         verdict: s.verdict.0.map(Into::into),
+        verified: s.verified,
     }
 }
 
@@ -196,5 +198,17 @@ pub fn retention(view: RetentionView) -> wire::Retention {
         frozen_at: row.frozen_at,
         ran: row.ran,
         outcome: row.outcome,
+    }
+}
+
+pub fn verification(row: VerificationRow) -> wire::Verification {
+    let damage = row.damage.0.unwrap_or_default();
+    wire::Verification {
+        ran: row.ran,
+        outcome: row.outcome,
+        damaged: damage.damaged,
+        missing: damage.missing,
+        files: damage.files.into_iter().map(|(path, snapshots)| wire::AffectedFile { path, snapshots }).collect(),
+        snapshots: damage.snapshots,
     }
 }

@@ -15,6 +15,7 @@ pub mod snapshots;
 pub mod sources;
 pub mod tokens;
 pub mod users;
+pub mod verification;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -72,21 +72,23 @@ pub async fn take(conn: &mut Conn, host: HostId, holder: &str, now: i64, until: 
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives it back, and says what came of it.
-pub async fn done(
-    conn: &mut Conn,
-    host: HostId,
-    holder: &str,
-    ran: i64,
-    waiting: u64,
-    outcome: &str,
-) -> Result<(), StoreError> {
+/// Gives it back.
+pub async fn give_back(conn: &mut Conn, host: HostId, holder: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE retention SET holder = '', held_until = 0 WHERE host = $1 AND holder = $2")
+        .bind(host.to_string())
+        .bind(holder)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// What came of it.
+pub async fn done(conn: &mut Conn, host: HostId, ran: i64, waiting: u64, outcome: &str) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE retention SET holder = '', held_until = 0, ran = $3, waiting = $4, outcome = $5 \
-         WHERE host = $1 AND holder = $2",
+        "INSERT INTO retention (host, ran, waiting, outcome) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (host) DO UPDATE SET ran = $2, waiting = $3, outcome = $4",
     )
     .bind(host.to_string())
-    .bind(holder)
     .bind(ran)
     .bind(signed(waiting))
     .bind(outcome)

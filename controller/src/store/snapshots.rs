@@ -24,6 +24,8 @@ pub struct SnapshotRow {
     pub bytes: i64,
     /// Of the files, those that were new or changed.
     pub changed: i64,
+    /// When all of it was last read and found as it was stored; 0: not yet.
+    pub verified: i64,
     /// 1: something that should be in it is not.
     pub partial: i64,
     /// The backup that made it.

@@ -18,11 +18,16 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
-            done = app.retain_due() => {
-                if let Err(error) = done {
-                    tracing::warn!(%error, "retention did not run");
-                }
-            }
+            () = work(&app) => {}
         }
+    }
+}
+
+async fn work(app: &App) {
+    if let Err(error) = app.retain_due().await {
+        tracing::warn!(%error, "retention did not run");
+    }
+    if let Err(error) = app.verify_due().await {
+        tracing::warn!(%error, "verification did not run");
     }
 }

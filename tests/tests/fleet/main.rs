@@ -18,3 +18,4 @@ mod schedule;
 mod signatures;
 mod size;
 mod torture;
+mod verification;

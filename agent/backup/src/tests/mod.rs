@@ -10,6 +10,7 @@ mod restic;
 mod round;
 mod service;
 mod storages;
+mod verify;
 
 use crate::{
     BackupOptions, BackupReport, Conflict, Failure, Observer, Progress, Repository, RestoreOptions, RestoreReport,

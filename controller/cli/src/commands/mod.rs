@@ -21,6 +21,7 @@ mod signatures;
 mod snapshots;
 mod tokens;
 mod users;
+mod verify;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -51,6 +52,10 @@ pub(crate) enum Command {
     Snapshots(snapshots::Snapshots),
     /// Which snapshots of a host stay, and why
     Retention(retention::Retention),
+    /// Read all that a host has stored, and say whether it is sound
+    Verify(verify::Verify),
+    /// Set aside what is damaged of a host's backups; the PC sends again what is still there
+    Repair(verify::Repair),
     /// List what is in a snapshot
     Ls(ls::Ls),
     /// Find files by name in all snapshots of a host
@@ -90,6 +95,8 @@ impl Command {
             Self::Jobs(command) => command.run(context).await,
             Self::Snapshots(command) => command.run(context).await,
             Self::Retention(command) => command.run(context).await,
+            Self::Verify(command) => command.run(context).await,
+            Self::Repair(command) => command.run(context).await,
             Self::Ls(command) => command.run(context).await,
             Self::Find(command) => command.run(context).await,
             Self::Download(command) => command.run(context).await,

@@ -29,6 +29,8 @@ struct SnapshotView {
     bytes: u64,
     partial: bool,
     job: Option<String>,
+    /// When all of it was last found as it was stored.
+    verified: Option<DateTime<Utc>>,
     /// `clean`, `infected`, `unjudged`; absent where nothing was scanned.
     verdict: Option<&'static str>,
     infected: Vec<InfectedView>,
@@ -45,7 +47,7 @@ struct InfectedView {
 
 impl From<wire::Snapshot> for SnapshotView {
     fn from(snapshot: wire::Snapshot) -> Self {
-        let wire::Snapshot { id, time, received, paths, files, bytes, partial, job, verdict } = snapshot;
+        let wire::Snapshot { id, time, received, paths, files, bytes, partial, job, verdict, verified } = snapshot;
         let (time, received) = (show::time(time), show::time(received));
         // What a newer controller says and this cannot read is no verdict.
         let verdict = verdict.and_then(|verdict| Verdict::try_from(verdict).ok());
@@ -59,6 +61,7 @@ impl From<wire::Snapshot> for SnapshotView {
             bytes,
             partial,
             job: show::some(job),
+            verified: show::time(verified),
             verdict: verdict.as_ref().map(Verdict::word),
             infected: files_infected
                 .map(|Infected { path, rules, content }| InfectedView { path, rules, content })
@@ -70,7 +73,7 @@ impl From<wire::Snapshot> for SnapshotView {
 
 impl Row for SnapshotView {
     const HEADER: &'static [&'static str] =
-        &["ID", "TIME", "RECEIVED", "FILES", "SIZE", "COMPLETE", "SCANNED", "PATHS"];
+        &["ID", "TIME", "RECEIVED", "FILES", "SIZE", "COMPLETE", "SCANNED", "VERIFIED", "PATHS"];
     fn cells(&self) -> Vec<String> {
         vec![
             short(&self.id),
@@ -80,6 +83,7 @@ impl Row for SnapshotView {
             show::size(self.bytes),
             show::yes(!self.partial),
             self.in_words.clone(),
+            show::when(self.verified),
             self.paths.join(", "),
         ]
     }
@@ -128,7 +132,7 @@ mod tests {
             json!({
                 "id": "ab".repeat(32), "time": "1970-01-01T00:00:01Z", "received": null, "paths": [],
                 "files": 2, "bytes": 3, "partial": true, "job": null,
-                "verdict": null, "infected": []
+                "verified": null, "verdict": null, "infected": []
             })
         );
     }

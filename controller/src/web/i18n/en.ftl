@@ -144,6 +144,8 @@ reason-signatures-refused = It refused the newest signatures
 advice-signatures-refused = It keeps working with the ones it has. The reason is shown under “This PC”.
 reason-retention-frozen = Its snapshots look odd; none is removed
 advice-retention-frozen = See why with “keepwatch retention plan”, and look at the PC: files may have been encrypted or deleted. When all is well, let old snapshots go again with “keepwatch retention thaw”.
+reason-repository-damaged = Something of its backups is damaged
+advice-repository-damaged = “keepwatch verify” names the files. “keepwatch repair” sets the damage aside and has the PC send again what is still there. Look at the controller's disk: it may be failing.
 
 ## A host
 host-state = State

@@ -1,0 +1,196 @@
+//! Backups are known to be good before they are needed: a part of every repository is read each
+//! week, and each snapshot says when all of it was last found sound.
+
+use super::audit::{Actor, Deed, Role};
+use super::jobs::JobView;
+use super::{App, AppError};
+use crate::maintain::{self, Order, Outcome, Work};
+use crate::store::hosts::HostRow;
+use crate::store::verification::{Damage, VerificationRow};
+use crate::store::{self};
+use chrono::TimeDelta;
+use keepwatch_backup::Verified;
+use keepwatch_proto::ids::JobId;
+
+/// Parts of a repository: all of it is read in as many weeks.
+const PARTS: usize = 4;
+/// How often one is.
+const EVERY: TimeDelta = TimeDelta::days(7);
+/// Longer than any run takes.
+const HELD: TimeDelta = TimeDelta::hours(13);
+
+impl App {
+    /// What is known of a host's repository.
+    pub async fn verification(&self, actor: &Actor, host: &str) -> Result<VerificationRow, AppError> {
+        let host = self.host(actor, host).await?.row.id;
+        let mut conn = self.store.read().await?;
+        Ok(store::verification::get(&mut conn, host).await?)
+    }
+
+    /// Reads all of a host's repository now. Says what it showed.
+    pub async fn verify_now(&self, actor: &Actor, host: &str) -> Result<VerificationRow, AppError> {
+        self.demand(actor, Role::Operator, "verify").await?;
+        let host = self.host(actor, host).await?.row;
+        let mut conn = self.store.read().await?;
+        let deed = Deed { action: "verify", object: &host.id.to_string(), detail: "" };
+        self.record(&mut conn, actor, &deed).await?;
+        drop(conn);
+        self.prove(&host, None).await
+    }
+
+    /// Sets aside what is damaged of a host's repository, and has the PC send again what of it is
+    /// still there.
+    pub async fn repair(&self, actor: &Actor, host: &str) -> Result<(u64, JobView), AppError> {
+        self.demand(actor, Role::Administrator, "repository repair").await?;
+        let row = self.host(actor, host).await?.row;
+        let mut conn = self.store.read().await?;
+        let known = store::verification::get(&mut conn, row.id).await?;
+        let damage = known.damage.0.ok_or_else(|| {
+            AppError::Conflict("nothing is known to be damaged there; 'keepwatch verify' looks again".into())
+        })?;
+        let deed = Deed { action: "repository repair", object: &row.id.to_string(), detail: &damage.damaged.join(" ") };
+        self.record(&mut conn, actor, &deed).await?;
+        drop(conn);
+        match self.maintain(&row, Work::SetAside(damage.damaged)).await? {
+            Outcome::SetAside(count) => Ok((count, self.ask_backup(actor, host).await?)),
+            Outcome::Failed(why) => Err(AppError::Repository(why)),
+            other => Err(AppError::Repository(format!("it answered {other:?}"))),
+        }
+    }
+
+    /// Reads the next part of each repository that is due, one after the other.
+    pub async fn verify_due(&self) -> Result<(), AppError> {
+        let due = (self.clock.now() - EVERY).timestamp();
+        let mut conn = self.store.read().await?;
+        let hosts = store::hosts::list(&mut conn).await?;
+        let known = store::verification::list(&mut conn).await?;
+        drop(conn);
+        for host in hosts {
+            let id = host.id.to_string();
+            let row = known.iter().find(|row| row.host == id);
+            if row.is_some_and(|row| row.ran > due) {
+                continue;
+            }
+            let oldest = oldest(row.map_or(&[], |row| &row.parts.0));
+            if let Err(error) = self.prove(&host, Some(oldest)).await {
+                tracing::warn!(host = %host.id, %error, "a repository was not verified");
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one part, or all, and keeps what that showed.
+    async fn prove(&self, host: &HostRow, part: Option<usize>) -> Result<VerificationRow, AppError> {
+        let mut conn = self.store.read().await?;
+        let mut row = store::verification::get(&mut conn, host.id).await?;
+        let any = !store::snapshots::list(&mut conn, host.id).await?.is_empty();
+        drop(conn);
+        let begun = self.now();
+        if !any {
+            // Nothing is there to be proved, or to be called sound.
+            row.outcome = "there is no backup yet".into();
+            row.ran = begun;
+        } else {
+            let (n, of) = part.map_or((0, 1), |n| (u32::try_from(n).unwrap_or(0), PARTS as u32));
+            match self.maintain(host, Work::Verify(n, of)).await? {
+                Outcome::Verified(verified) => learn(&mut row, &verified, part, begun),
+                Outcome::Failed(why) => (row.ran, row.outcome) = (begun, format!("it could not be read: {why}")),
+                other => return Err(AppError::Repository(format!("it answered {other:?}"))),
+            }
+        }
+        let mut tx = self.store.begin().await?;
+        store::verification::set(&mut tx, host.id, &row).await?;
+        if let Some(proved) = proved(&row.parts.0) {
+            store::verification::proved(&mut tx, host.id, proved).await?;
+        }
+        store::commit(tx).await?;
+        if row.damage.0.is_some() {
+            tracing::error!(host = %host.id, outcome = row.outcome, "a repository is damaged");
+        }
+        self.hub.tell(crate::hub::Change::Host(host.id));
+        Ok(row)
+    }
+
+    /// Has a child work on a host's repository, which nobody else does meanwhile.
+    pub(super) async fn maintain(&self, host: &HostRow, work: Work) -> Result<Outcome, AppError> {
+        let (now, holder) = (self.clock.now(), JobId::new(&self.clock).to_string());
+        let password = self.escrow.unseal(&host.escrow)?;
+        let mut conn = self.store.read().await?;
+        if !store::retention::take(&mut conn, host.id, &holder, now.timestamp(), (now + HELD).timestamp()).await? {
+            return Err(AppError::Conflict("somebody is at this host's repository already; try again later".into()));
+        }
+        drop(conn);
+        let outcome = maintain::run(&Order { storage: self.repositories.storage(host.id), password, work }).await;
+        self.repositories.changed(host.id);
+        let mut conn = self.store.read().await?;
+        store::retention::give_back(&mut conn, host.id, &holder).await?;
+        Ok(outcome)
+    }
+}
+
+/// What a look adds to what is known.
+fn learn(row: &mut VerificationRow, verified: &Verified, part: Option<usize>, begun: i64) {
+    row.ran = begun;
+    row.parts.0.resize(PARTS, 0);
+    if verified.is_sound() {
+        match part {
+            Some(part) => row.parts.0.iter_mut().skip(part).take(1).for_each(|at| *at = begun),
+            None => row.parts.0.fill(begun),
+        }
+        // What another part showed stays until all is looked at.
+        if part.is_none() {
+            row.damage.0 = None;
+        }
+        row.outcome = format!("{} packs read, {} bytes, all sound", verified.packs, verified.bytes);
+        return;
+    }
+    row.outcome = format!(
+        "{} packs are damaged and {} gone; {} files in {} snapshots need them",
+        verified.damaged.len(),
+        verified.missing.len(),
+        verified.files_affected,
+        verified.snapshots_affected.len()
+    );
+    row.damage.0 = Some(Damage {
+        damaged: verified.damaged.clone(),
+        missing: verified.missing.clone(),
+        files: verified.files.clone(),
+        snapshots: verified.snapshots_affected.clone(),
+    });
+}
+
+/// The part that was found sound the longest ago, or never.
+fn oldest(parts: &[i64]) -> usize {
+    (0..PARTS).min_by_key(|n| parts.get(*n).copied().unwrap_or(0)).unwrap_or(0)
+}
+
+/// Since when all parts have been found sound.
+fn proved(parts: &[i64]) -> Option<i64> {
+    parts.iter().copied().min().filter(|at| *at > 0 && parts.len() == PARTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_repository_is_proved_once_each_part_is() {
+        let mut row = VerificationRow::default();
+        let sound = Verified { packs: 3, bytes: 9, ..Verified::default() };
+        for week in 1..=4 {
+            assert_eq!(proved(&row.parts.0), None);
+            let part = oldest(&row.parts.0);
+            learn(&mut row, &sound, Some(part), week);
+        }
+        assert_eq!((proved(&row.parts.0), oldest(&row.parts.0)), (Some(1), 0));
+        learn(&mut row, &sound, Some(0), 5);
+        assert_eq!(proved(&row.parts.0), Some(2));
+        let damaged = Verified { damaged: vec!["ab".into()], ..Verified::default() };
+        learn(&mut row, &damaged, Some(1), 6);
+        assert!(row.damage.0.is_some() && row.parts.0[1] == 2, "a part that is not sound is not proved");
+        learn(&mut row, &sound, Some(2), 7);
+        assert!(row.damage.0.is_some(), "what another part showed stays");
+        learn(&mut row, &sound, None, 8);
+        assert_eq!((row.damage.0, proved(&row.parts.0)), (None, Some(8)));
+    }
+}
