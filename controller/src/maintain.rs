@@ -66,7 +66,7 @@ pub enum Outcome {
 
 /// The child: does what stdin says.
 pub fn child() -> anyhow::Result<()> {
-    platform::limit_memory(MEMORY);
+    platform::bound(MEMORY);
     let mut text = String::new();
     io::stdin().lock().read_to_string(&mut text)?;
     let outcome = work(&serde_json::from_str(&text)?);
@@ -123,14 +123,17 @@ async fn ask(order: &Order) -> io::Result<Outcome> {
 }
 
 mod platform {
-    /// Bounds what this process may take, in bytes.
+    /// Bounds what this process may take, in bytes, and has it end with its parent: another would
+    /// begin the same work.
     #[cfg(unix)]
-    pub(super) fn limit_memory(bytes: u64) {
+    pub(super) fn bound(bytes: u64) {
         use nix::sys::resource::{Resource, setrlimit};
+        #[cfg(target_os = "linux")]
+        let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
         // Where there is a tighter limit already, that holds.
         let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
     }
 
     #[cfg(not(unix))]
-    pub(super) fn limit_memory(_: u64) {}
+    pub(super) fn bound(_: u64) {}
 }

@@ -10,14 +10,17 @@ use crate::store::verification::{Damage, VerificationRow};
 use crate::store::{self};
 use chrono::TimeDelta;
 use keepwatch_backup::Verified;
-use keepwatch_proto::ids::JobId;
+use keepwatch_proto::ids::{HostId, JobId};
+use std::time::Duration;
 
 /// Parts of a repository: all of it is read in as many weeks.
 const PARTS: usize = 4;
 /// How often one is.
 const EVERY: TimeDelta = TimeDelta::days(7);
-/// Longer than any run takes.
-const HELD: TimeDelta = TimeDelta::hours(13);
+/// A repository is held for so long, and longer while its child works: whoever has ended lets go.
+const HELD: TimeDelta = TimeDelta::minutes(30);
+/// How often it is said that it still does.
+const HOLD_AGAIN: Duration = Duration::from_secs(300);
 
 impl App {
     /// What is known of a host's repository.
@@ -58,21 +61,24 @@ impl App {
         }
     }
 
-    /// Reads the next part of each repository that is due, one after the other.
+    /// Reads the next part of repositories that are due: a few of them, for it is asked often, and
+    /// the disks have other work.
     pub async fn verify_due(&self) -> Result<(), AppError> {
-        let due = (self.clock.now() - EVERY).timestamp();
         let mut conn = self.store.read().await?;
         let hosts = store::hosts::list(&mut conn).await?;
         let known = store::verification::list(&mut conn).await?;
         drop(conn);
-        for host in hosts {
+        let at_once = 1 + hosts.len() / 500;
+        let now = self.now();
+        let due = hosts.iter().filter_map(|host| {
             let id = host.id.to_string();
             let row = known.iter().find(|row| row.host == id);
-            if row.is_some_and(|row| row.ran > due) {
-                continue;
-            }
+            let since = row.map_or_else(|| host.enrolled + spread(&id) - EVERY.num_seconds(), |row| row.ran);
+            (now - since >= EVERY.num_seconds()).then_some((host, row))
+        });
+        for (host, row) in due.take(at_once) {
             let oldest = oldest(row.map_or(&[], |row| &row.parts.0));
-            if let Err(error) = self.prove(&host, Some(oldest)).await {
+            if let Err(error) = self.prove(host, Some(oldest)).await {
                 tracing::warn!(host = %host.id, %error, "a repository was not verified");
             }
         }
@@ -120,11 +126,35 @@ impl App {
             return Err(AppError::Conflict("somebody is at this host's repository already; try again later".into()));
         }
         drop(conn);
-        let outcome = maintain::run(&Order { storage: self.repositories.storage(host.id), password, work }).await;
+        let order = Order { storage: self.repositories.storage(host.id), password, work };
+        let outcome = tokio::select! {
+            outcome = maintain::run(&order) => outcome,
+            error = self.hold(host.id, &holder) => return Err(error),
+        };
         self.repositories.changed(host.id);
         let mut conn = self.store.read().await?;
         store::retention::give_back(&mut conn, host.id, &holder).await?;
         Ok(outcome)
+    }
+}
+
+impl App {
+    /// Holds a host's repository for as long as this is waited for.
+    async fn hold(&self, host: HostId, holder: &str) -> AppError {
+        loop {
+            tokio::time::sleep(HOLD_AGAIN).await;
+            let until = (self.clock.now() + HELD).timestamp();
+            let held = async {
+                let mut conn = self.store.read().await?;
+                store::retention::hold(&mut conn, host, holder, until).await
+            };
+            match held.await {
+                Ok(true) => {}
+                Ok(false) => return AppError::Conflict("somebody else has taken over this host's repository".into()),
+                // It is held for a while yet.
+                Err(error) => tracing::warn!(%host, %error, "a repository's hold was not renewed"),
+            }
+        }
     }
 }
 
@@ -159,6 +189,13 @@ fn learn(row: &mut VerificationRow, verified: &Verified, part: Option<usize>, be
     });
 }
 
+/// When in its first week a host's repository is read first, in seconds: by its id, so that not
+/// all that were enrolled on one day are read on one day.
+fn spread(id: &str) -> i64 {
+    let sum = id.bytes().fold(0i64, |sum, byte| (sum * 31 + i64::from(byte)) % EVERY.num_seconds());
+    sum.abs()
+}
+
 /// The part that was found sound the longest ago, or never.
 fn oldest(parts: &[i64]) -> usize {
     (0..PARTS).min_by_key(|n| parts.get(*n).copied().unwrap_or(0)).unwrap_or(0)
@@ -172,6 +209,13 @@ fn proved(parts: &[i64]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hosts_are_read_first_at_times_of_their_own() {
+        let times: Vec<i64> = (0..50).map(|n| spread(&format!("0193582e-0000-7000-8000-{n:012}"))).collect();
+        assert!(times.iter().all(|at| (0..EVERY.num_seconds()).contains(at)));
+        assert!(times.iter().collect::<std::collections::HashSet<_>>().len() > 40);
+    }
 
     #[test]
     fn all_of_a_repository_is_proved_once_each_part_is() {

@@ -72,6 +72,17 @@ pub async fn take(conn: &mut Conn, host: HostId, holder: &str, now: i64, until: 
     Ok(done.rows_affected() == 1)
 }
 
+/// Holds on to it. Says whether it still was this holder's.
+pub async fn hold(conn: &mut Conn, host: HostId, holder: &str, until: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE retention SET held_until = $3 WHERE host = $1 AND holder = $2")
+        .bind(host.to_string())
+        .bind(holder)
+        .bind(until)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// Gives it back.
 pub async fn give_back(conn: &mut Conn, host: HostId, holder: &str) -> Result<(), StoreError> {
     sqlx::query("UPDATE retention SET holder = '', held_until = 0 WHERE host = $1 AND holder = $2")
