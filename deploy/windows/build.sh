@@ -171,7 +171,10 @@ try_backup() {
     agent 0 backup "${options[@]}" --init 'C:\try\office'
     agent 0 restore "${options[@]}" latest --target 'C:\try\restored'
     same "$here_on_c/office" "$here_on_c/restored/C/try/office"
-    say "Restoring over it: refused, then allowed"
+    say "Restoring over what was changed since: refused, then allowed"
+    local changed
+    changed=$(find "$here_on_c/restored" -type f | head -n 1)
+    echo changed >>"$changed"
     agent 3 restore "${options[@]}" latest --target 'C:\try\restored'
     agent 0 restore "${options[@]}" latest --target 'C:\try\restored' --overwrite
     same "$here_on_c/office" "$here_on_c/restored/C/try/office"

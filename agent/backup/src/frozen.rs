@@ -61,9 +61,10 @@ impl Frozen {
         self.mounted.contains(path) || platform::is_left_open(at)
     }
 
-    /// Whether a folder is a frozen state itself, one of ours or one left behind.
-    pub(crate) fn is_one(path: &Path) -> bool {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
+    /// Whether a path is a frozen state itself, this backup's or another's that runs beside it.
+    pub(crate) fn is_one(&self, path: &Path) -> bool {
+        let beside = self.views.iter().any(|view| path.parent() == Some(&view.live));
+        beside && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
     }
 }
 

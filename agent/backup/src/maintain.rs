@@ -3,9 +3,14 @@
 
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use rustic_core::jiff::Span;
 use rustic_core::repofile::{IndexFile, SnapshotFile};
-use rustic_core::{FileType, Id, PruneOptions};
+use rustic_core::{BlobId, FileType, Id, PruneOptions};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// What is new, and what is no longer needed, stays for so long.
+const KEPT_DAYS: i64 = 8;
 
 /// What a prune did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +22,10 @@ pub struct Pruned {
 }
 
 impl Repository {
-    /// Removes these snapshots, by their full ids, and says how many were there. What they alone
+    /// Removes these snapshots, by their full ids, where all can be read that is there, and says how many were there. What they alone
     /// needed stays until a prune.
     pub fn forget(&self, ids: &[String]) -> Result<u64> {
+        self.all_can_be_read()?;
         let there = self.run(|| rustic_core::ReadBackend::list_with_size(&*self.guard, FileType::Snapshot))?;
         let there: Vec<Id> = there.into_iter().map(|(id, _)| id).collect();
         let wanted = there.iter().filter(|id| ids.iter().any(|wanted| id.to_hex().as_str() == wanted));
@@ -33,7 +39,10 @@ impl Repository {
     /// be read nothing is done: what it needs would be taken for what nobody does.
     pub fn prune(&self) -> Result<Pruned> {
         self.all_can_be_read()?;
-        let options = PruneOptions::default();
+        let mut options = PruneOptions::default();
+        // No backup lasts as long: what one that runs has sent, or relies on, stays.
+        options.keep_pack = Span::new().days(KEPT_DAYS);
+        options.keep_delete = Span::new().days(KEPT_DAYS);
         let plan = self.run(|| self.inner.prune_plan(&options))?;
         let stats = &plan.stats;
         let (removed, sizes) = (stats.size_to_delete.remove, stats.size_sum());
@@ -44,12 +53,18 @@ impl Repository {
     }
 
     fn all_can_be_read(&self) -> Result<()> {
+        let mut twice = false;
         self.run(|| {
             for file in self.inner.stream_files::<SnapshotFile>()? {
                 file?;
             }
+            let mut packs: HashMap<BlobId, Id> = HashMap::new();
             for file in self.inner.stream_files::<IndexFile>()? {
-                file?;
+                for pack in file?.1.packs {
+                    for blob in &pack.blobs {
+                        twice |= packs.insert(blob.id, *pack.id).is_some_and(|other| other != *pack.id);
+                    }
+                }
             }
             Ok(())
         })
@@ -59,6 +74,12 @@ impl Repository {
                 Error::Broken { location, why }
             }
             other => other,
-        })
+        })?;
+        if twice {
+            // One of them may be invented, by a PC that wants the other removed as not needed.
+            let why = "some content is named in more than one pack, so nothing is removed".to_owned();
+            return Err(Error::Broken { location: self.storage.location(), why });
+        }
+        Ok(())
     }
 }

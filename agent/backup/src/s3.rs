@@ -3,7 +3,7 @@
 
 use crate::ahead::Ahead;
 use crate::line::{Answer, EXPLANATION, Line, LineOptions, MAX_ANSWER};
-use crate::service::{AHEAD, largest, length, part};
+use crate::service::{AHEAD, LOOK_AT_REFUSAL, largest, length, part};
 use crate::stop::Stop;
 use crate::storage::{Bucket, Objects, StorageError, name};
 use crate::tls;
@@ -36,8 +36,10 @@ impl Client {
         let amazon = endpoint.host_str().is_some_and(|host| host.ends_with(".amazonaws.com"));
         let style = if amazon { UrlStyle::VirtualHost } else { UrlStyle::Path };
         let bucket = rusty_s3::Bucket::new(endpoint, style, place.bucket.clone(), place.region.clone());
+        let tls = tls::public(place.ca_pem.as_deref())?;
+        let url = place.endpoint.clone();
         let options = LineOptions {
-            tls: tls::public(place.ca_pem.as_deref())?,
+            tls: tls.clone(),
             plain: place.endpoint.starts_with("http://"),
             proxy: true,
             patience: place.patience,
@@ -45,7 +47,7 @@ impl Client {
             hint: "Check the access key, its rights, and this PC's clock",
         };
         Ok(Self {
-            line: Line::new(options, stop, Box::new(|| None))?,
+            line: Line::new(options, stop, Box::new(move || tls::refused(&tls, &url, LOOK_AT_REFUSAL)))?,
             bucket: bucket.map_err(|e| bad(e.to_string()))?,
             credentials: Credentials::new(place.key.clone(), place.secret.clone()),
             prefix: place.prefix.clone(),
@@ -197,7 +199,12 @@ impl Objects for Client {
         // It comes once: who made the repository has its key. Not every service knows how to.
         match self.put(kind, id, &parts, true) {
             Err(StorageError::Wrong { why, .. }) if why.starts_with("501") => self.put(kind, id, &parts, false),
-            outcome => outcome,
+            // The answer to the first try may have been lost.
+            Err(error) => match self.read(kind, id, None) {
+                Ok(there) if there == parts.concat() => Ok(()),
+                _ => Err(error),
+            },
+            Ok(()) => Ok(()),
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const LIST_V2: &str = "application/vnd.x.restic.rest.v2";
 /// For so long is looked whether it is our certificate that is refused.
-const LOOK_AT_REFUSAL: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_AT_REFUSAL: Duration = Duration::from_secs(2);
 /// Small reads fetch this much: what lies behind in the pack is mostly wanted next, and each
 /// request costs a round trip.
 pub(crate) const AHEAD: u32 = 256 << 10;

@@ -50,6 +50,8 @@ struct Session {
 enum Failed {
     /// The connection is of no use any more.
     Connection(String),
+    /// There can be none.
+    Setup(String),
     /// The server said no.
     Said(SftpErrorKind, String),
     Stopped,
@@ -98,9 +100,15 @@ impl Client {
         if let Some(session) = kept {
             return Ok(session);
         }
-        let connection = |e: std::io::Error| Failed::Connection(format!("{}: {e}", self.place.command[0]));
-        let mut ssh = Command::new(&self.place.command[0])
-            .args(&self.place.command[1..])
+        let Some((program, arguments)) = self.place.command.split_first() else {
+            return Err(Failed::Setup("no command makes the connection".to_owned()));
+        };
+        let connection = |e: std::io::Error| match e.kind() {
+            ErrorKind::NotFound => Failed::Setup(format!("'{program}' is not installed")),
+            _ => Failed::Connection(format!("{program}: {e}")),
+        };
+        let mut ssh = Command::new(program)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -132,6 +140,7 @@ impl Client {
             });
             outcome.map_err(|failed| match failed {
                 Failed::Stopped => Trouble::Final(StorageError::Cancelled),
+                Failed::Setup(why) => Trouble::Final(StorageError::Setup(why)),
                 Failed::Connection(why) => {
                     self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
                     refused(what, &why).map_or(Trouble::Passing { why, pause: None }, Trouble::Final)
@@ -230,7 +239,7 @@ impl Client {
         let temporary = PathBuf::from(format!("{}.{number:016x}.tmp", path.display()));
         let sent = self.send(sftp, &temporary, content).await;
         let named = match sent {
-            Ok(()) if once => sftp.fs().hard_link(&temporary, path).await.map_err(Failed::from),
+            Ok(()) if once => self.name_once(sftp, &temporary, path, content).await,
             Ok(()) => sftp.fs().rename(&temporary, path).await.map_err(Failed::from),
             Err(failed) => Err(failed),
         };
@@ -239,6 +248,21 @@ impl Client {
             let _ = sftp.fs().remove_file(&temporary).await;
         }
         named
+    }
+
+    /// Names what is there for good, unless something else has the name.
+    async fn name_once(&self, sftp: &Sftp, from: &Path, path: &Path, content: &[Bytes]) -> Result<(), Failed> {
+        // The answer to an earlier try may have been lost.
+        match self.receive(sftp, path, None, largest(FileType::Config)).await {
+            Ok(there) if there == content.concat() => return Ok(()),
+            Ok(_) => return Err(Failed::Said(SftpErrorKind::Failure, "another repository is there".to_owned())),
+            Err(Failed::Said(SftpErrorKind::NoSuchFile, _)) => {}
+            Err(failed) => return Err(failed),
+        }
+        match sftp.support_hardlink() {
+            true => Ok(sftp.fs().hard_link(from, path).await?),
+            false => Ok(sftp.fs().rename(from, path).await?),
+        }
     }
 
     async fn send(&self, sftp: &Sftp, path: &Path, content: &[Bytes]) -> Result<(), Failed> {

@@ -180,7 +180,9 @@ impl Walk {
         let Some(branch) = self.below.last() else { return Step::Skipped };
         let (path, frozen) = (&*branch.label(at), branch.frozen);
         let why = match path {
-            path if self.own.as_deref() == Some(path) || Frozen::is_one(path) => Some(Why::Own),
+            path if self.own.as_deref() == Some(path) || entry.file_type().is_dir() && self.frozen.is_one(path) => {
+                Some(Why::Own)
+            }
             path if !is_root && self.excludes.is_match(path) => Some(Why::Pattern),
             _ => None,
         };

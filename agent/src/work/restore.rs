@@ -90,7 +90,11 @@ fn target(spec: &RestoreSpec, roots: &[PathBuf], new_folder: &str) -> Result<Opt
         if roots.is_empty() {
             return Err(TargetError::NoRoots);
         }
-        spec.paths.iter().try_for_each(|path| allowed(&paths::to_path(path), roots).map(drop))?;
+        let mut paths = spec.paths.iter().map(|path| paths::to_path(path)).peekable();
+        if paths.peek().is_none() {
+            return Err(TargetError::NotAllowed("everything".into()));
+        }
+        paths.try_for_each(|path| in_place(&path, roots))?;
         return Ok(None);
     }
     let target = match (spec.target.as_str(), roots.first()) {
@@ -99,6 +103,19 @@ fn target(spec: &RestoreSpec, roots: &[PathBuf], new_folder: &str) -> Result<Opt
         (text, _) => paths::to_path(text),
     };
     allowed(&target, roots).map(Some)
+}
+
+/// Whether a path may go back to where it was: below a root, and with no link on it, for what is
+/// looked at here is what is written to.
+fn in_place(path: &Path, roots: &[PathBuf]) -> Result<(), TargetError> {
+    let (real, shown) = (allowed(path, roots)?, paths::of_path(path));
+    let plain = |path: &Path| -> Vec<_> {
+        let names = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        names.map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let same = plain(&real) == plain(path);
+    let linked = || io::Error::new(io::ErrorKind::InvalidInput, "a part of it is a link");
+    if same { Ok(()) } else { Err(TargetError::Unclear(shown, linked())) }
 }
 
 /// Where a path really leads, if that is below an allowed root.

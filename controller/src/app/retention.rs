@@ -72,7 +72,11 @@ impl App {
         let ran: std::collections::HashMap<String, i64> =
             store::retention::list(&mut conn).await?.into_iter().map(|row| (row.host, row.ran)).collect();
         drop(conn);
-        for host in hosts.iter().filter(|host| ran.get(&host.id.to_string()).is_none_or(|ran| *ran <= due)) {
+        let last = |host: &HostRow| ran.get(&host.id.to_string()).copied().unwrap_or(0);
+        let mut hosts: Vec<HostRow> = hosts.into_iter().filter(|host| last(host) <= due).collect();
+        // Who has waited the longest first: one that takes long does not keep the same ones waiting.
+        hosts.sort_by_key(last);
+        for host in &hosts {
             match self.retain(host).await {
                 Ok(outcome) => tracing::debug!(host = %host.id, outcome, "retention"),
                 // Another controller is at it, or this host's matter alone.
@@ -103,18 +107,35 @@ impl App {
             ));
         };
         let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
-        let seen: Vec<Seen> = snapshots.iter().map(seen).collect();
-        let fates = fates(&seen, &keep, zone, self.clock.now());
+        // What a PC says that it has stored counts only if it has.
+        let mut there = Vec::new();
+        for snapshot in &snapshots {
+            there.push(self.is_there(host.id, &snapshot.id).await?);
+        }
+        let real = || snapshots.iter().zip(&there).filter(|(_, there)| **there);
+        let seen: Vec<Seen> = real().map(|(snapshot, _)| seen(snapshot)).collect();
+        let mut fates = fates(&seen, &keep, zone, self.clock.now()).into_iter();
+        let fate = |there: &bool| if *there { fates.next().unwrap_or_default() } else { vec![Why::Absent] };
+        let fates: Vec<Vec<Why>> = there.iter().map(fate).collect();
         Ok(snapshots.into_iter().zip(fates).collect())
+    }
+
+    async fn is_there(&self, host: HostId, snapshot: &str) -> Result<bool, AppError> {
+        self.repositories.has_snapshot(host, snapshot).await.map_err(|e| AppError::Repository(e.to_string()))
     }
 
     /// Does it for one host, and keeps what came of it.
     async fn retain(&self, host: &HostRow) -> Result<String, AppError> {
         let ran = self.now();
         let mut conn = self.store.read().await?;
-        let before = store::retention::get(&mut conn, host.id).await?;
         let fates = self.fates(&mut conn, host).await;
+        // Looked at last: a snapshot that came meanwhile may have frozen it.
+        let before = store::retention::get(&mut conn, host.id).await?;
+        let works = store::jobs::open_of(&mut conn, host.id).await?.iter().any(|job| job.kind == "backup");
         drop(conn);
+        if works {
+            return Err(AppError::Conflict("this host is to back up, or does; try again when it is done".into()));
+        }
         let going = fates.map(|fates| fates.into_iter().filter(|(_, why)| why.is_empty()).map(|(s, _)| s.id).collect());
         let (outcome, waiting) = match going {
             Ok(going) => self.remove(host, &before, going).await?,
@@ -141,10 +162,18 @@ impl App {
         if going.is_empty() && waiting == 0 {
             return Ok(("all snapshots stay by the rules".to_owned(), 0));
         }
-        let (said, waiting) = match self.maintain(host, Work::Retain(going.clone())).await? {
+        let outcome = self.maintain(host, Work::Retain(going.clone())).await?;
+        // Whatever became of it: what is gone is said to be.
+        let mut gone = Vec::new();
+        for id in going {
+            if !self.is_there(host.id, &id).await? {
+                gone.push(id);
+            }
+        }
+        let (said, waiting) = match outcome {
             Outcome::Retained { forgotten, pruned } => (
                 format!(
-                    "{forgotten} snapshots removed, {} bytes freed, {} more in a day at the earliest",
+                    "{forgotten} snapshots removed, {} bytes freed, {} more in about a week",
                     pruned.removed, pruned.waiting
                 ),
                 pruned.waiting,
@@ -152,10 +181,10 @@ impl App {
             Outcome::NotPruned { forgotten, why } => {
                 (format!("{forgotten} snapshots removed; what they needed is still there: {why}"), waiting.max(1))
             }
-            Outcome::Failed(why) => return Ok((format!("nothing was removed: {why}"), waiting)),
+            Outcome::Failed(why) => (format!("{} snapshots removed, and then: {why}", gone.len()), waiting.max(1)),
             other => return Err(AppError::Repository(format!("it answered {other:?}"))),
         };
-        match self.no_longer(host.id, &going).await {
+        match self.no_longer(host.id, &gone).await {
             Ok(()) => Ok((said, waiting)),
             Err(error) => Ok((format!("{said}; but {error}"), waiting)),
         }

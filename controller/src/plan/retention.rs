@@ -28,12 +28,16 @@ pub enum Why {
     NewestWhole,
     /// No newer one is clean.
     NewestClean,
+    /// It is not in the repository, whatever the PC says.
+    Absent,
     /// The policy keeps all.
     All,
     /// It is one of the last ones.
     Last,
     /// It is not old enough.
     Within,
+    /// Only newer ones of the last week would have it go.
+    Unsettled,
     /// It is the one of its hour.
     Hourly,
     /// Of its day.
@@ -53,9 +57,11 @@ impl Why {
             Self::Newest => "newest",
             Self::NewestWhole => "newest whole",
             Self::NewestClean => "newest clean",
+            Self::Absent => "it is not in the repository",
             Self::All => "all are kept",
             Self::Last => "last",
             Self::Within => "recent",
+            Self::Unsettled => "what is newer is not a week old",
             Self::Hourly => "hourly",
             Self::Daily => "daily",
             Self::Weekly => "weekly",
@@ -70,7 +76,25 @@ type Unit<'a> = &'a dyn Fn(DateTime<Tz>) -> (i32, u32, u32);
 
 /// What becomes of each, in the order given: why it stays; it goes where there is nothing to say.
 /// `seen` is newest first.
+///
+/// What came within the last week pushes out nothing that is older: a PC that was taken over could
+/// have its good snapshots replaced in a day, and in a week somebody notices.
 pub fn fates(seen: &[Seen], keep: &Keep, zone: Tz, now: DateTime<Utc>) -> Vec<Vec<Why>> {
+    let mut fates = by_the_rules(seen, keep, zone, now);
+    let settled = seen.iter().position(|s| s.received <= now - SETTLED).unwrap_or(seen.len());
+    let without = by_the_rules(&seen[settled..], keep, zone, now);
+    for (fate, also) in fates[settled..].iter_mut().zip(without) {
+        if fate.is_empty() && !also.is_empty() {
+            fate.push(Why::Unsettled);
+        }
+    }
+    fates
+}
+
+/// How old a snapshot is before another goes for it.
+const SETTLED: TimeDelta = TimeDelta::days(7);
+
+fn by_the_rules(seen: &[Seen], keep: &Keep, zone: Tz, now: DateTime<Utc>) -> Vec<Vec<Why>> {
     let mut fates = vec![Vec::new(); seen.len()];
     if keep.is_everything() {
         fates.iter_mut().for_each(|fate| fate.push(Why::All));
@@ -79,10 +103,14 @@ pub fn fates(seen: &[Seen], keep: &Keep, zone: Tz, now: DateTime<Utc>) -> Vec<Ve
     let firsts = [
         (seen.first().map(|_| 0), Why::Newest),
         (seen.iter().position(|s| s.whole), Why::NewestWhole),
+        (seen.iter().position(|s| s.clean), Why::NewestClean),
         (seen.iter().position(|s| s.whole && s.clean), Why::NewestClean),
     ];
     for (first, why) in firsts {
-        first.into_iter().for_each(|n| fates[n].push(why));
+        let Some(fate) = first.and_then(|n| fates.get_mut(n)) else { continue };
+        if !fate.contains(&why) {
+            fate.push(why);
+        }
     }
     fates.iter_mut().take(keep.last.into()).for_each(|fate| fate.push(Why::Last));
     let recent = now - TimeDelta::days(keep.within_days.into());
@@ -174,12 +202,24 @@ mod tests {
         let mut all: Vec<Seen> =
             ["2026-11-26T09:00", "2026-11-25T09:00", "2026-10-01T09:00", "2026-09-01T09:00"].map(seen).into();
         (all[0].whole, all[1].clean, all[2].whole) = (false, false, false);
-        let stays = stay(&all, &Keep { last: 1, ..NONE }, "2026-11-27T00:00");
+        let stays = stay(&all, &Keep { last: 1, ..NONE }, "2026-12-10T00:00");
         // The newest, the newest whole one, the newest clean one.
         assert_eq!(stays, ["2026-11-26T09:00", "2026-11-25T09:00", "2026-09-01T09:00"]);
-        let weekly = stay(&all[..2], &Keep { weekly: 1, ..NONE }, "2026-11-27T00:00");
+        let weekly = stay(&all[..2], &Keep { weekly: 1, ..NONE }, "2026-12-10T00:00");
         assert_eq!(weekly, ["2026-11-26T09:00", "2026-11-25T09:00"], "the whole one of the week");
-        assert_eq!(stay(&[], &Keep::default(), "2026-11-27T00:00"), Vec::<String>::new());
+        assert_eq!(stay(&[], &Keep::default(), "2026-12-10T00:00"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_burst_pushes_out_nothing_that_was_there_before() {
+        let mut all: Vec<Seen> = (0..7).map(|n| seen(&format!("2026-11-26T09:0{n}"))).rev().collect();
+        let before = ["2026-11-18T09:00", "2026-11-11T09:00", "2026-11-04T09:00"];
+        all.extend(before.map(seen));
+        let keep = Keep { last: 3, ..NONE };
+        let stays = stay(&all, &keep, "2026-11-26T10:00");
+        assert!(before.iter().all(|id| stays.contains(&(*id).to_owned())), "{stays:?}");
+        // Once the burst is a week old, and nobody minded.
+        assert_eq!(stay(&all, &keep, "2026-12-04T10:00").len(), 3);
     }
 
     #[test]
@@ -204,6 +244,7 @@ mod tests {
         let left: Vec<&str> = kept.iter().map(|s| s.id.as_str()).collect();
         // The last four weeks; September's last; the year before's last. November's and October's
         // last are among them.
+        // And what only the newest one, an hour old, would have go.
         assert_eq!(left, ["11-25", "11-18", "11-11", "11-04", "10-28", "09-30", "12-31"]);
     }
 }

@@ -46,8 +46,8 @@ impl Suspicion {
 
 /// A day's worth: an hourly schedule, and some by hand.
 const FLOOD: usize = 32;
-/// A backup may run for a day; a clock may be off by its time zone.
-const FALSE_DATE: TimeDelta = TimeDelta::hours(48);
+/// A backup over a thin line, on a PC that sleeps over the weekend, may take days.
+const FALSE_DATE: TimeDelta = TimeDelta::days(8);
 /// Below so many bytes a folder that was cleared says nothing.
 const MUCH: u64 = 100 << 20;
 /// Percent.

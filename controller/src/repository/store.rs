@@ -2,7 +2,7 @@
 //! name that are there whole or not at all.
 
 use super::RepositoryError;
-use super::object::{Kind, Object};
+use super::object::{Kind, Object, hash_of};
 use async_trait::async_trait;
 use axum::body::Body;
 use keepwatch_backup::Storage;
@@ -32,6 +32,14 @@ pub trait RepositoryStore: Debug + Send + Sync {
 
     /// Whether an object is there.
     async fn has(&self, host: HostId, object: Object) -> Result<bool, RepositoryError>;
+
+    /// Whether a snapshot is there, by its id.
+    async fn has_snapshot(&self, host: HostId, id: &str) -> Result<bool, RepositoryError> {
+        match hash_of(id) {
+            Some(hash) => self.has(host, Object::Named(Kind::Snapshots, hash)).await,
+            None => Ok(false),
+        }
+    }
 
     /// Opens an object for reading and says its size.
     async fn open_object(&self, host: HostId, object: Object) -> Result<(Box<dyn Content>, u64), RepositoryError>;

@@ -32,7 +32,9 @@ pub(super) fn unanswered(what: &str, why: &Unanswered) -> Trouble {
         Unanswered::Stopped => Trouble::Final(StorageError::Cancelled),
         Unanswered::Silence => passing("it fell silent".to_owned()),
         Unanswered::TooLarge => wrong(what, "the answer is too large".to_owned()),
-        Unanswered::Transport(error) if error.is_builder() => Trouble::Final(StorageError::Setup(error.to_string())),
+        Unanswered::Transport(error) if error.is_builder() => {
+            Trouble::Final(StorageError::Setup("the address cannot be used".to_owned()))
+        }
         Unanswered::Transport(error) => {
             let mut deepest: Option<&dyn std::error::Error> = error.source();
             while let Some(cause) = deepest.and_then(std::error::Error::source) {

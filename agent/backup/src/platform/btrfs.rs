@@ -26,8 +26,15 @@ pub(crate) fn freezable(path: &Path) -> Option<PathBuf> {
     let device = fs::metadata(&real).ok()?.dev();
     let same = |path: &Path| fs::metadata(path).is_ok_and(|data| data.dev() == device);
     let top = real.ancestors().take_while(|path| same(path)).last()?;
-    // A part of a subvolume that is mounted elsewhere has no topmost folder.
-    (fs::metadata(top).ok()?.ino() == TOPMOST).then(|| top.to_owned())
+    // A part of a subvolume that is mounted elsewhere has no topmost folder. Where anybody but us
+    // may make names, a link could lead what we make and remove to somebody else's.
+    let is_ours = |path: &Path| {
+        let us = nix::unistd::geteuid().as_raw();
+        fs::metadata(path).is_ok_and(|data| (data.uid() == us || data.uid() == 0) && data.mode() & 0o022 == 0)
+    };
+    let sticky = |path: &Path| fs::metadata(path).is_ok_and(|data| data.uid() == 0 && data.mode() & 0o1000 != 0);
+    let above_is_ours = top.ancestors().skip(1).all(|path| is_ours(path) || sticky(path));
+    (fs::metadata(top).ok()?.ino() == TOPMOST && is_ours(top) && above_is_ours).then(|| top.to_owned())
 }
 
 /// Makes a frozen state.

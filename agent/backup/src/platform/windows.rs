@@ -185,12 +185,16 @@ impl Dir {
 
     /// A folder in this one, and whether it was made for the purpose.
     pub(crate) fn make(&self, name: &OsStr) -> io::Result<(Self, bool)> {
-        let made = match fs::create_dir(self.at(name)) {
-            Ok(()) => true,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(e) => return Err(e),
-        };
-        Ok((self.open(name)?, made))
+        // A drive can be opened and not made.
+        match self.open(name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            opened => return Ok((opened?, false)),
+        }
+        match fs::create_dir(self.at(name)) {
+            Ok(()) => Ok((self.open(name)?, true)),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok((self.open(name)?, false)),
+            Err(e) => Err(e),
+        }
     }
 
     /// What lies at `name`.

@@ -97,7 +97,9 @@ impl<'a> Restorer<'a> {
 
     /// Whether what is to be restored fits, where all of it comes to lie beside what is there.
     fn has_room(&self, dir: &Dir, bytes: u64) -> Result<()> {
-        let adds = matches!(self.options.conflict, Conflict::Refuse | Conflict::KeepBoth);
+        // In place it may go to several disks: one that is full shows when it is.
+        let beside = self.options.target.is_some();
+        let adds = beside && matches!(self.options.conflict, Conflict::Refuse | Conflict::KeepBoth);
         match dir.free_space() {
             Some(free) if adds && free < bytes => {
                 Err(self.no_room(&format!("{bytes} bytes are to be restored and {free} are free")))

@@ -148,8 +148,8 @@ fn sftp(text: &str, place: &str, variable: Lookup<'_>) -> Result<Sftp, PlaceErro
         return Err(none());
     }
     let command = match variable("KEEPWATCH_SFTP_COMMAND") {
-        Some(command) => command.split_whitespace().map(str::to_owned).collect(),
-        None => ssh(server, port),
+        Some(command) if !command.trim().is_empty() => command.split_whitespace().map(str::to_owned).collect(),
+        _ => ssh(server, port),
     };
     Ok(Sftp {
         location: text.to_owned(),
