@@ -17,13 +17,13 @@ const KEPT_DAYS: i64 = 8;
 pub struct Pruned {
     /// Bytes of packs that were removed.
     pub removed: u64,
-    /// Bytes that are no longer needed and wait for a day: a backup that runs may still want them.
+    /// Bytes that are no longer needed and wait for some days: a backup that runs may still want them.
     pub waiting: u64,
 }
 
 impl Repository {
-    /// Removes these snapshots, by their full ids, where all can be read that is there, and says how many were there. What they alone
-    /// needed stays until a prune.
+    /// Removes these snapshots, by their full ids, and says how many were there. What they alone
+    /// needed stays until a prune. Nothing is removed where something cannot be read.
     pub fn forget(&self, ids: &[String]) -> Result<u64> {
         self.all_can_be_read()?;
         let there = self.run(|| rustic_core::ReadBackend::list_with_size(&*self.guard, FileType::Snapshot))?;
@@ -34,7 +34,7 @@ impl Repository {
         Ok(wanted.len() as u64)
     }
 
-    /// Removes what no snapshot needs. In two steps, a day apart: what is found now is marked, and
+    /// Removes what no snapshot needs. In two steps, days apart: what is found now is marked, and
     /// goes in a later prune unless somebody needs it by then. Where a snapshot or an index cannot
     /// be read nothing is done: what it needs would be taken for what nobody does.
     pub fn prune(&self) -> Result<Pruned> {

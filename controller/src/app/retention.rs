@@ -17,6 +17,8 @@ use keepwatch_proto::ids::HostId;
 
 /// How often it is looked whether something goes.
 const EVERY: TimeDelta = TimeDelta::hours(24);
+/// No backup that still runs was asked for before that.
+const LONGEST_BACKUP: TimeDelta = TimeDelta::days(8);
 /// Snapshots that the newest one is compared with.
 const COMPARED: usize = 100;
 
@@ -79,7 +81,8 @@ impl App {
         for host in &hosts {
             match self.retain(host).await {
                 Ok(outcome) => tracing::debug!(host = %host.id, outcome, "retention"),
-                // Another controller is at it, or this host's matter alone.
+                // It backs up, or another controller is at it.
+                Err(error @ AppError::Conflict(_)) => tracing::debug!(host = %host.id, %error, "retention waits"),
                 Err(error) => tracing::warn!(host = %host.id, %error, "retention did not run"),
             }
         }
@@ -131,7 +134,10 @@ impl App {
         let fates = self.fates(&mut conn, host).await;
         // Looked at last: a snapshot that came meanwhile may have frozen it.
         let before = store::retention::get(&mut conn, host.id).await?;
-        let works = store::jobs::open_of(&mut conn, host.id).await?.iter().any(|job| job.kind == "backup");
+        // One that never ended, since its PC is gone, is no reason to wait for it.
+        let since = (self.clock.now() - LONGEST_BACKUP).timestamp();
+        let open = store::jobs::open_of(&mut conn, host.id).await?;
+        let works = open.iter().any(|job| job.kind == "backup" && job.created > since);
         drop(conn);
         if works {
             return Err(AppError::Conflict("this host is to back up, or does; try again when it is done".into()));

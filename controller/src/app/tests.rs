@@ -313,6 +313,16 @@ async fn what_cannot_be_done_is_refused_when_it_is_asked() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_is_only_said_to_be_there_decides_nothing() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    app.ingest(host, report(BootId::new(&app.clock), story(&app, JobId::new(&app.clock)))).await.unwrap();
+    let view = app.retention(&administrator(), "pc").await.unwrap();
+    assert_eq!(view.fates.len(), 1);
+    assert_eq!(view.fates[0].1, [crate::plan::retention::Why::Absent]);
+}
+
+#[tokio::test]
 async fn one_impossible_restore_does_not_keep_a_host_from_everything_else() {
     let (_folder, app) = app().await;
     // Its escrow holds nothing that opens.

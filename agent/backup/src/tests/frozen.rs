@@ -115,6 +115,14 @@ fn all_files_are_of_one_moment_and_what_is_mounted_below_is_there_too() {
     assert_eq!(restored, expected);
     assert!(restored.keys().any(|path| path.ends_with("stick/outer")));
     assert!(restored.keys().any(|path| path.ends_with("nested/inner")));
+    // Where others may make names nothing is frozen, and no link that they made is followed.
+    let bait = home.join(format!("{PREFIX}4294967294"));
+    std::os::unix::fs::symlink(home.join("nested"), &bait).unwrap();
+    fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    crate::sweep_frozen(std::slice::from_ref(&home));
+    assert!(crate::platform::freezable(&home).is_none() && home.join("nested/inner").exists());
+    fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::remove_file(bait).unwrap();
     // What was frozen then is the same file as what is frozen now.
     let report = stage.repository.backup(&all(), &Silent).unwrap();
     assert_eq!((report.files_unchanged, report.files_new + report.files_changed), (4, 0));

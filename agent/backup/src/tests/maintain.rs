@@ -60,3 +60,26 @@ fn nothing_is_removed_where_something_cannot_be_read() {
     open.prune().unwrap();
     restic::check(&stage.path("repository"));
 }
+
+/// A PC that was taken over may name old content in a pack of its own, to have the good one go.
+#[test]
+fn nothing_is_removed_where_two_packs_claim_the_same_content() {
+    let stage = Stage::new();
+    let files = |kind: &str| -> Vec<PathBuf> {
+        let walk = walkdir::WalkDir::new(stage.path("repository").join(kind)).into_iter().flatten();
+        walk.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
+    };
+    fs::write(stage.source().join("file"), content(1)).unwrap();
+    let first = stage.backup().snapshot.id;
+    // The same is sent once more, while the first is out of sight.
+    let hidden: Vec<PathBuf> = ["data", "index", "snapshots"].into_iter().flat_map(files).collect();
+    let aside = |path: &PathBuf| path.with_extension("aside");
+    hidden.iter().for_each(|path| fs::rename(path, aside(path)).unwrap());
+    stage.backup();
+    hidden.iter().for_each(|path| fs::rename(aside(path), path).unwrap());
+    let open = Repository::open(&Storage::Folder(stage.path("repository")), PASSWORD).unwrap();
+    let refused = open.forget(&[first]).unwrap_err().to_string();
+    assert!(refused.contains("more than one pack"), "{refused}");
+    assert!(open.prune().unwrap_err().to_string().contains("nothing is removed"));
+    assert_eq!(open.snapshots().unwrap().len(), 2);
+}
