@@ -117,6 +117,7 @@ staff! {
     logout: Empty => Empty;
     get_host: HostName => Host;
     revoke_host: HostName => Empty;
+    replace_host: ReplaceHostRequest => Empty;
     recovery_kit: HostName => RecoveryKitReply;
     list_groups: Empty => Groups;
     create_group: CreateGroupRequest => Group;

@@ -61,6 +61,7 @@ impl App {
             facts: Json(request.facts),
             enrolled: self.now(),
             revoked: 0,
+            replaced_by: String::new(),
             last_seen: 0,
             generation: 1,
             bundle: 0,

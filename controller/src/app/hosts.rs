@@ -167,6 +167,7 @@ impl Fleet {
         let known = Known {
             enrolled: moment(row.enrolled),
             revoked: row.revoked != 0,
+            replaced: !row.replaced_by.is_empty(),
             connected: connected(row.id),
             last_seen: maybe(row.last_seen),
             backup: self.work(row.id, "backup", backup_schedule.as_ref(), now),

@@ -88,6 +88,12 @@ impl App {
     ) -> Result<JobView, AppError> {
         if host.revoked != 0 {
             let name = name_of(host);
+            if !host.replaced_by.is_empty() {
+                return Err(AppError::Conflict(format!(
+                    "'{name}' was replaced and can do nothing; the host {} has taken over: name that",
+                    host.replaced_by
+                )));
+            }
             return Err(AppError::Conflict(format!(
                 "'{name}' was revoked and can do nothing; its backups can go to another PC with 'keepwatch restore --to-host'"
             )));

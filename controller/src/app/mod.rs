@@ -8,6 +8,7 @@ pub mod detections;
 pub mod enrolment;
 pub mod events;
 pub mod groups;
+pub mod heirs;
 pub mod hosts;
 pub mod jobs;
 pub mod policies;

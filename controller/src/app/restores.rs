@@ -13,7 +13,8 @@ use keepwatch_proto::job::{Grant, JobSpec, RestoreSpec};
 const GRANT: TimeDelta = TimeDelta::hours(24);
 
 impl App {
-    /// Asks `host` to restore a snapshot of its own, or of `source` where one is named.
+    /// Asks `host` to restore a snapshot of its own, or of `source` where one is named. What a host
+    /// replaced counts as its own.
     pub async fn ask_restore(
         &self,
         actor: &Actor,
@@ -27,7 +28,8 @@ impl App {
             "" => host.clone(),
             wanted => self.host(actor, wanted).await?.row,
         };
-        spec.snapshot = self.snapshot(source.id, &spec.snapshot).await?.id;
+        let (source, snapshot) = self.snapshot(&source, &spec.snapshot).await?;
+        spec.snapshot = snapshot.id;
         spec.grant = String::new();
         let source = if source.id == host.id { String::new() } else { source.id.to_string() };
         self.queue(actor, &host, JobSpec::Restore(spec), |job| job.source_host = source).await

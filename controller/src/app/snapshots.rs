@@ -8,7 +8,6 @@ use crate::store::hosts::HostRow;
 use crate::store::{self, snapshots::SnapshotRow};
 use bytes::Bytes;
 use keepwatch_backup::{Entry, Repository, Storage};
-use keepwatch_proto::ids::HostId;
 use keepwatch_proto::paths;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -54,17 +53,25 @@ pub struct RecoveryKit {
 }
 
 impl App {
-    /// A host's, newest first.
+    /// A host's, newest first, and after them those of the hosts that it replaced.
     pub async fn snapshots(&self, actor: &Actor, host: &str) -> Result<Vec<SnapshotRow>, AppError> {
-        let host = self.host(actor, host).await?.row.id;
-        let mut conn = self.store.read().await?;
-        Ok(store::snapshots::list(&mut conn, host).await?)
+        let host = self.host(actor, host).await?.row;
+        Ok(self.inherited(&host).await?.1)
     }
 
-    /// The one meant by `latest`, an id, or a prefix that only one id has.
-    pub(super) async fn snapshot(&self, host: HostId, wanted: &str) -> Result<SnapshotRow, AppError> {
+    /// A host and those that it replaced, and what they have, newest first of each.
+    async fn inherited(&self, host: &HostRow) -> Result<(Vec<HostRow>, Vec<SnapshotRow>), AppError> {
         let mut conn = self.store.read().await?;
-        let all = store::snapshots::list(&mut conn, host).await?;
+        let (line, mut all) = (self.lineage(&mut conn, host).await?, Vec::new());
+        for owner in &line {
+            all.extend(store::snapshots::list(&mut conn, owner.id).await?);
+        }
+        Ok((line, all))
+    }
+
+    /// The one meant by `latest`, an id, or a prefix that only one id has; and whose it is.
+    pub(super) async fn snapshot(&self, host: &HostRow, wanted: &str) -> Result<(HostRow, SnapshotRow), AppError> {
+        let (line, all) = self.inherited(host).await?;
         let mut found = all.into_iter().filter(|s| wanted == "latest" || s.id.starts_with(wanted));
         let shown = wanted.escape_debug();
         let first = found.next().filter(|_| !wanted.is_empty());
@@ -74,7 +81,8 @@ impl App {
         if wanted != "latest" && found.next().is_some() {
             return Err(AppError::Conflict(format!("several snapshots begin with '{shown}'; write more of the id")));
         }
-        Ok(first)
+        let owner = line.into_iter().find(|owner| owner.id == first.host).unwrap_or_else(|| host.clone());
+        Ok((owner, first))
     }
 
     fn locate(&self, host: &HostRow) -> Result<(Storage, String), AppError> {
@@ -92,8 +100,9 @@ impl App {
         recursive: bool,
     ) -> Result<Flow<Found>, AppError> {
         let host = self.host(actor, host).await?.row;
-        let snapshot = self.snapshot(host.id, snapshot).await?.id;
-        let (storage, password) = self.locate(&host)?;
+        let (owner, snapshot) = self.snapshot(&host, snapshot).await?;
+        let (storage, password) = self.locate(&owner)?;
+        let snapshot = snapshot.id;
         let path = if path.is_empty() { PathBuf::from("/") } else { paths::to_path(path) };
         Ok(flow(move |out| {
             let mut left = MOST_ENTRIES + 1;
@@ -107,18 +116,21 @@ impl App {
     /// Where a name occurs, in all snapshots of a host, newest first.
     pub async fn find(&self, actor: &Actor, host: &str, pattern: &str) -> Result<Flow<Found>, AppError> {
         let host = self.host(actor, host).await?.row;
-        let (storage, password) = self.locate(&host)?;
-        let ids: Vec<String> = {
-            let mut conn = self.store.read().await?;
-            store::snapshots::list(&mut conn, host.id).await?.into_iter().map(|s| s.id).collect()
-        };
+        let (line, all) = self.inherited(&host).await?;
+        let mut places = Vec::new();
+        for owner in line.iter().filter(|owner| all.iter().any(|snapshot| snapshot.host == owner.id)) {
+            let ids = all.iter().filter(|snapshot| snapshot.host == owner.id).map(|s| s.id.clone());
+            places.push((self.locate(owner)?, ids.collect::<Vec<_>>()));
+        }
         let pattern = pattern.to_owned();
         Ok(flow(move |out| {
             let mut left = MOST_ENTRIES + 1;
-            let repository = Repository::open(&storage, &password).map_err(unreadable)?;
-            for snapshot in ids {
-                let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
-                repository.find(&snapshot, &pattern, &mut tell).map_err(unreadable)?;
+            for ((storage, password), ids) in places {
+                let repository = Repository::open(&storage, &password).map_err(unreadable)?;
+                for snapshot in ids {
+                    let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
+                    repository.find(&snapshot, &pattern, &mut tell).map_err(unreadable)?;
+                }
             }
             all_told(left)
         }))
@@ -128,8 +140,9 @@ impl App {
     pub async fn download(&self, actor: &Actor, host: &str, snapshot: &str, path: &str) -> Result<Download, AppError> {
         self.demand(actor, Role::Operator, "file download").await?;
         let host = self.host(actor, host).await?.row;
-        let snapshot = self.snapshot(host.id, snapshot).await?.id;
-        let (storage, password) = self.locate(&host)?;
+        let (owner, snapshot) = self.snapshot(&host, snapshot).await?;
+        let (storage, password) = self.locate(&owner)?;
+        let (host, snapshot) = (owner, snapshot.id);
         let mut conn = self.store.read().await?;
         let object = format!("{} {snapshot}", host.id);
         self.record(&mut conn, actor, &Deed { action: "file download", object: &object, detail: path }).await?;

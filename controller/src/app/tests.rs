@@ -55,14 +55,20 @@ pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
         generation: 1,
         bundle: 0,
         bundle_refused: String::new(),
+        replaced_by: String::new(),
     };
     let mut conn = app.store.read().await.unwrap();
     crate::store::hosts::insert(&mut conn, &row).await.unwrap();
     row.id
 }
 
+/// One of the staff.
+pub(crate) fn actor(role: Role) -> Actor {
+    Actor { user: "admin".into(), role, origin: String::new() }
+}
+
 fn administrator() -> Actor {
-    Actor { user: "admin".into(), role: Role::Administrator, origin: String::new() }
+    actor(Role::Administrator)
 }
 
 /// What a scheduled backup with one detection reports, from sequence 1 on.

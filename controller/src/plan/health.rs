@@ -34,6 +34,8 @@ impl State {
 pub enum Reason {
     /// Its certificate was revoked.
     Revoked,
+    /// Another PC has taken over from it.
+    Replaced,
     /// Enrolled, never heard of since.
     NeverConnected,
     /// Not heard of for longer than its backups' period.
@@ -75,8 +77,9 @@ pub enum Reason {
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Revoked,
+        Self::Replaced,
         Self::NeverConnected,
         Self::Silent,
         Self::Malware,
@@ -101,6 +104,7 @@ impl Reason {
     pub fn word(self) -> &'static str {
         match self {
             Self::Revoked => "revoked",
+            Self::Replaced => "replaced",
             Self::NeverConnected => "never-connected",
             Self::Silent => "silent",
             Self::Malware => "malware",
@@ -125,7 +129,7 @@ impl Reason {
     /// How bad it is.
     pub fn state(self) -> State {
         match self {
-            Self::Revoked | Self::NeverConnected | Self::Silent => State::Unknown,
+            Self::Revoked | Self::Replaced | Self::NeverConnected | Self::Silent => State::Unknown,
             Self::Malware | Self::NoBackup | Self::BackupMissed | Self::RepositoryDamaged => State::AtRisk,
             _ => State::Attention,
         }
@@ -150,6 +154,8 @@ pub struct Known {
     pub enrolled: DateTime<Utc>,
     /// Whether it was revoked.
     pub revoked: bool,
+    /// Whether another took over from it.
+    pub replaced: bool,
     /// Whether it holds a stream now.
     pub connected: bool,
     /// When it was last heard of.
@@ -183,6 +189,9 @@ const SIGNATURES_OLD: TimeDelta = TimeDelta::days(3);
 /// worst first.
 pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     let mut reasons = Vec::new();
+    if known.replaced {
+        return (State::Unknown, vec![Reason::Replaced]);
+    }
     if known.revoked {
         return (State::Unknown, vec![Reason::Revoked]);
     }
@@ -274,6 +283,7 @@ mod tests {
         Known {
             enrolled: ago(10_000),
             revoked: false,
+            replaced: false,
             connected: true,
             last_seen: Some(ago(0)),
             backup: work(168, 24),
@@ -295,6 +305,7 @@ mod tests {
         let cases: &[Case] = &[
             (|_| {}, State::Protected, &[]),
             (|k| k.revoked = true, State::Unknown, &[Reason::Revoked]),
+            (|k| (k.revoked, k.replaced) = (true, true), State::Unknown, &[Reason::Replaced]),
             (|k| (k.connected, k.last_seen) = (false, None), State::Unknown, &[Reason::NeverConnected]),
             (|k| (k.connected, k.last_seen) = (false, Some(ago(8 * 24))), State::Unknown, &[Reason::Silent]),
             // Off over the weekend is not silence.

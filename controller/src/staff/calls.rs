@@ -56,6 +56,13 @@ impl Staff for Service {
         Ok(Response::new(wire::Empty {}))
     }
 
+    async fn replace_host(&self, request: Request<wire::ReplaceHostRequest>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        let wire::ReplaceHostRequest { old, new } = request.into_inner();
+        self.0.replace_host(&actor, &old, &new).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+
     async fn recovery_kit(&self, request: Request<wire::HostName>) -> Reply<wire::RecoveryKitReply> {
         let actor = self.actor(&request).await?;
         let kit = self.0.recovery_kit(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;

@@ -43,6 +43,7 @@ pub(super) fn host(h: HostView) -> wire::Host {
         next_backup: h.next_backup,
         group: h.row.group_name,
         bundle_refused: h.row.bundle_refused,
+        replaced_by: h.row.replaced_by,
         facts: Some(h.row.facts.0.into()),
     }
 }
@@ -98,6 +99,7 @@ pub(super) fn snapshot(s: store::snapshots::SnapshotRow) -> wire::Snapshot {
         job: s.job,
         verdict: s.verdict.0.map(Into::into),
         verified: s.verified,
+        host: s.host.to_string(),
     }
 }
 

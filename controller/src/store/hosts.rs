@@ -32,6 +32,8 @@ pub struct HostRow {
     pub bundle: i64,
     /// Why it refused the newest bundle, if it did.
     pub bundle_refused: String,
+    /// The host that took over from it, if one did.
+    pub replaced_by: String,
 }
 
 /// Adds one.
@@ -70,6 +72,34 @@ pub async fn revoke(conn: &mut Conn, id: HostId, at: i64) -> Result<bool, StoreE
         .execute(conn)
         .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// One took over from it. Says whether none had before.
+pub async fn replace(conn: &mut Conn, old: HostId, new: HostId) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE hosts SET replaced_by = $2 WHERE id = $1 AND replaced_by = ''")
+        .bind(old.to_string())
+        .bind(new.to_string())
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Those that it took over from, the latest first.
+pub async fn replaced_by(conn: &mut Conn, heir: HostId) -> Result<Vec<HostRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM hosts WHERE replaced_by = $1 ORDER BY revoked DESC, id DESC")
+        .bind(heir.to_string())
+        .fetch_all(conn)
+        .await?)
+}
+
+/// It moves to this group, and must be what that asks for.
+pub async fn set_group(conn: &mut Conn, id: HostId, group: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET group_name = $2, generation = generation + 1 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(group)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Something it must be has changed.

@@ -9,6 +9,9 @@ use sqlx::FromRow;
 /// One snapshot.
 #[derive(Debug, Clone, FromRow)]
 pub struct SnapshotRow {
+    /// Whose repository it is in.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
     /// 64 hexadecimal digits.
     pub id: String,
     /// Unix seconds, by the PC's clock.

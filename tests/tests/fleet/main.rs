@@ -12,6 +12,7 @@ mod kills;
 mod one_read;
 mod page;
 mod postgres;
+mod replaced;
 mod retention;
 mod scan;
 mod schedule;

@@ -30,6 +30,14 @@ enum Action {
         /// Its name or id
         host: String,
     },
+    /// Have a new PC take over from an old one: it is in its group, on its schedule, and reads its
+    /// backups; the old one is cut off
+    Replace {
+        /// Name or id of the PC that is gone
+        old: String,
+        /// Name or id of the PC in its place, enrolled already
+        new: String,
+    },
 }
 
 /// One host, for people and programs.
@@ -51,6 +59,8 @@ struct HostView {
     bundle: u64,
     bundle_refused: Option<String>,
     open_detections: u32,
+    /// Id of the host that took over from it.
+    replaced_by: Option<String>,
     facts: Option<Facts>,
 }
 
@@ -73,6 +83,7 @@ impl From<wire::Host> for HostView {
             bundle: host.bundle,
             bundle_refused: show::some(host.bundle_refused),
             open_detections: host.open_detections,
+            replaced_by: show::some(host.replaced_by),
             facts: host.facts.map(Into::into),
         }
     }
@@ -81,6 +92,7 @@ impl From<wire::Host> for HostView {
 impl HostView {
     fn presence(&self) -> &'static str {
         match (self.revoked, self.connected) {
+            (true, _) if self.replaced_by.is_some() => "replaced",
             (true, _) => "revoked",
             (false, true) => "online",
             (false, false) => "offline",
@@ -116,6 +128,7 @@ impl Card for HostView {
             ("state", self.state.clone()),
             ("why", self.reasons.join(", ")),
             ("presence", self.presence().into()),
+            ("replaced by", show::or_dash(self.replaced_by.as_ref())),
             ("enrolled", show::last(self.enrolled)),
             ("last seen", show::last(self.last_seen)),
             ("last scan", show::last(self.last_scan)),
@@ -152,6 +165,13 @@ impl Hosts {
                 staff.revoke_host(wire::HostName { host: host.clone() }).await?;
                 context.output.note(&format!("{host} is cut off. To have it back, enrol it anew with a new token."));
             }
+            Action::Replace { old, new } => {
+                staff.replace_host(wire::ReplaceHostRequest { old: old.clone(), new: new.clone() }).await?;
+                context.output.note(&format!(
+                    "{new} has taken over from {old}, which is cut off. 'keepwatch snapshots {new}' shows the backups \
+                     of both; 'keepwatch restore {new} latest' brings all of the newest back."
+                ));
+            }
         }
         Ok(Outcome::Done)
     }
@@ -185,7 +205,7 @@ mod tests {
                 "id": "1", "name": "PC-1", "group": "all", "connected": true, "revoked": false, "state": "",
                 "reasons": ["backup-overdue"], "enrolled": "1970-01-01T00:00:01Z", "last_seen": null,
                 "last_scan": null, "last_backup": null, "next_scan": null, "next_backup": null, "bundle": 0,
-                "bundle_refused": null, "open_detections": 0, "facts": facts
+                "bundle_refused": null, "open_detections": 0, "replaced_by": null, "facts": facts
             })
         );
     }

@@ -29,6 +29,8 @@ struct SnapshotView {
     bytes: u64,
     partial: bool,
     job: Option<String>,
+    /// Whose it is: the host asked for, or one that it replaced.
+    host: String,
     /// When all of it was last found as it was stored.
     verified: Option<DateTime<Utc>>,
     /// `clean`, `infected`, `unjudged`; absent where nothing was scanned.
@@ -47,7 +49,8 @@ struct InfectedView {
 
 impl From<wire::Snapshot> for SnapshotView {
     fn from(snapshot: wire::Snapshot) -> Self {
-        let wire::Snapshot { id, time, received, paths, files, bytes, partial, job, verdict, verified } = snapshot;
+        let wire::Snapshot { id, time, received, paths, files, bytes, partial, job, verdict, verified, host } =
+            snapshot;
         let (time, received) = (show::time(time), show::time(received));
         // What a newer controller says and this cannot read is no verdict.
         let verdict = verdict.and_then(|verdict| Verdict::try_from(verdict).ok());
@@ -61,6 +64,7 @@ impl From<wire::Snapshot> for SnapshotView {
             bytes,
             partial,
             job: show::some(job),
+            host,
             verified: show::time(verified),
             verdict: verdict.as_ref().map(Verdict::word),
             infected: files_infected
@@ -131,7 +135,7 @@ mod tests {
             serde_json::to_value(view).unwrap(),
             json!({
                 "id": "ab".repeat(32), "time": "1970-01-01T00:00:01Z", "received": null, "paths": [],
-                "files": 2, "bytes": 3, "partial": true, "job": null,
+                "files": 2, "bytes": 3, "partial": true, "job": null, "host": "",
                 "verified": null, "verdict": null, "infected": []
             })
         );

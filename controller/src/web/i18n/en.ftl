@@ -108,6 +108,8 @@ signatures-version = v{ $version }
 none = none
 
 ## Why a PC is not simply protected, and what to do
+reason-replaced = Another PC has taken over from it
+advice-replaced = Its backups stay, and are listed with those of the PC that took over. Nothing needs to be done.
 reason-revoked = Its access was revoked
 advice-revoked = It can no longer connect; its backups stay. To take it back, enrol it again with a new token.
 reason-never-connected = It has never connected

@@ -72,6 +72,8 @@ signatures-version = 第 { $version } 版
 none = 无
 
 ## 未受保护的原因及处理办法
+reason-replaced = 已由另一台电脑接替
+advice-replaced = 它的备份仍然保留，并列在接替电脑的备份中。无需处理。
 reason-revoked = 已被吊销
 advice-revoked = 它无法再连接，已有备份保留。如需重新启用，请用新令牌再次接入。
 reason-never-connected = 从未连接过

@@ -18,6 +18,8 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use keepwatch_proto::job::{Progress, Tally};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// Jobs on the page; the command line shows all.
@@ -106,6 +108,8 @@ struct Snapshot {
     size: String,
     partial: bool,
     verdict: Option<Said>,
+    /// Whose it is, where another's: the host took over from that one.
+    of: String,
 }
 
 /// The page.
@@ -118,7 +122,15 @@ pub async fn page(
     let host = app.host(&visitor.actor, &wanted).await?;
     let id = host.row.id.to_string();
     let jobs = app.jobs(&visitor.actor, &id, JOBS).await?;
-    let snapshots = app.snapshots(&visitor.actor, &id).await?;
+    let mut snapshots = Vec::new();
+    let mut names = HashMap::from([(host.row.id, String::new())]);
+    for row in app.snapshots(&visitor.actor, &id).await? {
+        if let Entry::Vacant(unknown) = names.entry(row.host) {
+            let other = app.host(&visitor.actor, &row.host.to_string()).await?;
+            unknown.insert(teller.text("snapshot-of", "host", &plain(other.name())));
+        }
+        snapshots.push(snapshot(teller, names[&row.host].clone(), row));
+    }
     let detections = app.detections(&visitor.actor, &id, false).await?;
     show(&Host {
         frame: Frame::of(&visitor),
@@ -129,7 +141,7 @@ pub async fn page(
         reasons: reasons(teller, &host),
         facts: facts(teller, &host),
         jobs: jobs.into_iter().map(|j| job(teller, j)).collect(),
-        snapshots: snapshots.into_iter().map(|s| snapshot(teller, s)).collect(),
+        snapshots,
         detections: detections.into_iter().map(|d| Detection::new(teller, d)).collect(),
         id,
     })
@@ -259,13 +271,14 @@ fn summary(teller: Teller, kind: &str, tally: &Tally) -> String {
     parts.join(" · ")
 }
 
-fn snapshot(teller: Teller, row: SnapshotRow) -> Snapshot {
+fn snapshot(teller: Teller, of: String, row: SnapshotRow) -> Snapshot {
     Snapshot {
         made: teller.moment(row.received),
         files: teller.language.count("count-files", unsigned(row.files)),
         size: size(unsigned(row.bytes)),
         partial: row.partial != 0,
         verdict: Said::of(teller, row.verdict.0.as_ref()),
+        of,
         id: row.id,
     }
 }
