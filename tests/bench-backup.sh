@@ -146,26 +146,7 @@ work() { # ORDER
     grep -q '"outcome":"succeeded"' "$work/out" || { tail -n 3 "$work/out" >&2 && give_up "the backup did not succeed"; }
 }
 if wants f; then
-    controller=${KEEPWATCH_CONTROLLER:-$target/release/keepwatch-controller}
-    staff=${KEEPWATCH_STAFF:-$target/release/keepwatch}
-    if [ ! -x "$controller" ] || [ ! -x "$staff" ]; then
-        say "Building $controller and $staff"
-        (cd "$here" && cargo build --release --locked -p keepwatch-controller -p keepwatch)
-    fi
-    place=$work/service && rm -rf "$place" && mkdir -p "$place"
-    export XDG_CONFIG_HOME=$place/home
-    told=$("$controller" init --data "$place/data" --name localhost)
-    after() { awk -v label="$1" 'index($0, label) { sub(".*" label "[ :]*", ""); print; exit }' <<<"$told"; }
-    after "one-time password" >"$place/password"
-    NO_COLOR=1 "$controller" serve --data "$place/data" --agents 127.0.0.1:0 --staff 127.0.0.1:0 2>"$place/log" &
-    served=$!
-    trap 'kill $served 2>/dev/null || true' EXIT
-    until grep -q serving "$place/log"; do kill -0 $served || give_up "the controller ended: $(tail -n 2 "$place/log")"; read -rt 0.2 <> <(:) || true; done
-    port() { sed -n "s/.*$1=[^ ]*:\([0-9]*\).*/\1/p" "$place/log" | head -n 1; }
-    "$staff" login "https://localhost:$(port staff)" --user admin --fingerprint "$(after "CA fingerprint")" --password-file "$place/password" >/dev/null
-    token=$("$staff" tokens create --output json | sed -n 's/.*"token": *"\([^"]*\)".*/\1/p')
-    "$agent" enroll --controller "https://localhost:$(port agents)" --token "$token" --state "$place/state" 2>/dev/null
-    host=$("$agent" status --state "$place/state" --output json | sed -n 's/.*"host": *"\([^"]*\)".*/\1/p')
+    place=$work/service && serve
     identity=$place/state/identity
     service=$(printf '{"service":{"url":"https://localhost:%s/repositories/%s/","ca_pem":"%s","certificate_pem":"%s","key_pem":"%s"}}' \
         "$(port agents)" "$host" "$(in_json "$place/data/keys/ca.pem")" "$(in_json "$identity/certificate.pem")" "$(in_json "$identity/key.pem")")

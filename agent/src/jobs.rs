@@ -338,7 +338,8 @@ impl Jobs {
                 } else {
                     Storage::Service(self.repository(host))
                 };
-                Order::Restore(RestoreOrder { storage, password, spec, roots, new_folder })
+                let scan = self.scan_of_restore(job, &spec)?;
+                Order::Restore(Box::new(RestoreOrder { storage, password, spec, roots, new_folder, scan }))
             }
         })
     }
@@ -358,6 +359,17 @@ impl Jobs {
         };
         let (nowhere, scan, folder) = (Places::default(), &policy.scan, self.state.scans());
         (Some(scans::order(job, nowhere, vec![], scan.max_file_bytes, scan, bundle, folder)), String::new())
+    }
+
+    /// How what is restored is scanned: not at all where that was done by the rules in use, or is
+    /// not wanted, or there are none.
+    fn scan_of_restore(&self, job: JobId, spec: &RestoreSpec) -> Result<Option<ScanOrder>, String> {
+        let bundle = self.bundle.borrow().clone();
+        let Some(bundle) = bundle.filter(|bundle| !spec.infected && spec.judged < bundle.bundle.version) else {
+            return Ok(None);
+        };
+        let (nowhere, scan, folder) = (Places::default(), self.policy()?.scan, self.state.scans());
+        Ok(Some(scans::order(job, nowhere, vec![], scan.max_file_bytes, &scan, bundle, folder)))
     }
 
     fn repository(&self, host: HostId) -> Service {

@@ -3,7 +3,10 @@
 //! gets a verdict.
 
 mod marks;
+mod restored;
 mod unread;
+
+pub(crate) use restored::restore;
 
 use keepwatch_backup::{BackupOptions, BackupReport, Content, Inspector, Repository};
 use keepwatch_proto::paths;

@@ -126,6 +126,7 @@ pub(crate) fn restore(args: RestoreArgs) -> Result<ExitCode, StandaloneError> {
         target: Some(args.target.clone()),
         conflict: conflict_of(if args.overwrite { Conflict::Overwrite } else { args.conflict }),
         dry_run: args.dry_run,
+        inspector: None,
     };
     let gauge = Gauge::new("restoring");
     let report = repository.restore(&options, &gauge)?;

@@ -140,6 +140,11 @@ impl DataFolder {
         self.0.join("signatures")
     }
 
+    /// What the snapshots hold, by host, for searches: a cache.
+    pub fn catalogs(&self) -> PathBuf {
+        self.0.join("catalogs")
+    }
+
     /// The hosts' repositories, unless `--repositories` says otherwise.
     pub fn repositories(&self) -> PathBuf {
         self.0.join("repositories")

@@ -1,6 +1,7 @@
 //! `keepwatch-controller`: the server that plans, stores and shows.
 
 mod app;
+mod catalog;
 mod config;
 mod door;
 mod hub;

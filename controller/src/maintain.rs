@@ -2,9 +2,12 @@
 //! put there costs the child, not the controller. The order comes on stdin, what was done goes
 //! to stdout, both as one line of JSON.
 
-use keepwatch_backup::{Pruned, Repository, Storage, Verified};
+use crate::catalog;
+use keepwatch_backup::{Entry, Pruned, Repository, Storage, Verified};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -34,6 +37,13 @@ pub enum Work {
     Retain(Vec<String>),
     /// Read a part of all packs: which one, of how many.
     Verify(u32, u32),
+    /// Bring a host's catalog up to date.
+    Catalog {
+        /// Where it is.
+        file: PathBuf,
+        /// What it is to have, oldest first.
+        snapshots: Vec<String>,
+    },
     /// Set these packs aside, which are damaged, and name what is there.
     SetAside(Vec<String>),
 }
@@ -58,6 +68,8 @@ pub enum Outcome {
     },
     /// What was seen.
     Verified(Verified),
+    /// The catalog is as it should be.
+    Catalogued,
     /// So many were set aside.
     SetAside(u64),
     /// Nothing.
@@ -81,6 +93,7 @@ fn work(order: &Order) -> Outcome {
     let done = match &order.work {
         Work::Retain(snapshots) => retain(&repository, snapshots),
         Work::Verify(part, of) => repository.verify(*part, *of).map(Outcome::Verified),
+        Work::Catalog { file, snapshots } => Ok(catalogue(&repository, order, file, snapshots)),
         Work::SetAside(packs) => repository.set_aside(packs).map(Outcome::SetAside),
     };
     done.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
@@ -92,6 +105,33 @@ fn retain(repository: &Repository, snapshots: &[String]) -> Result<Outcome, keep
         Ok(pruned) => Outcome::Retained { forgotten, pruned },
         Err(error) => Outcome::NotPruned { forgotten, why: error.to_string() },
     })
+}
+
+fn catalogue(repository: &Repository, order: &Order, file: &Path, snapshots: &[String]) -> Outcome {
+    let mut catalog = catalog::load(file, &order.password).unwrap_or_default();
+    catalog.keep(snapshots);
+    let new: Vec<&String> = snapshots.iter().filter(|id| !catalog.covers(std::slice::from_ref(*id))).collect();
+    let mut adding = catalog::Adding::to(catalog);
+    for id in new {
+        adding.begin(id);
+        let mut room = true;
+        let mut tell = |entry: Entry| {
+            room = adding.add(&entry);
+            if room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let why_not = match repository.entries(id, Path::new("/"), true, &mut tell) {
+            // The storage may be back tomorrow: what cannot be read today is not for good.
+            Err(error @ keepwatch_backup::Error::Storage(_)) => return Outcome::Failed(error.to_string()),
+            Err(error) => error.to_string(),
+            Ok(()) if !room => "it has more names than can be searched".to_owned(),
+            Ok(()) => String::new(),
+        };
+        adding.end(why_not);
+    }
+    match catalog::save(&adding.finish(), file, &order.password) {
+        Ok(()) => Outcome::Catalogued,
+        Err(error) => Outcome::Failed(format!("its catalog cannot be written: {}: {error}", file.display())),
+    }
 }
 
 /// The parent: has a child do it.

@@ -1,6 +1,7 @@
 //! Puts the controller together: makes a data folder, or serves from one.
 
 use crate::app::App;
+use crate::app::catalogs::Catalogs;
 use crate::app::users::{Attempts, VERIFYING};
 use crate::config::{Config, DataFolder, repositories_folder};
 use crate::door::{self, Admission, Caller};
@@ -156,6 +157,7 @@ async fn assemble(
         repositories: Arc::new(FolderStore::open(repositories)?),
         meters: Meters::default(),
         signatures: folder.signatures(),
+        catalogs: Catalogs::new(folder.catalogs()),
         attempts: Attempts::default(),
         verifying: Semaphore::new(VERIFYING),
         agent_door,

@@ -1,7 +1,6 @@
 //! Looking into a snapshot without restoring it: list, find, read one file.
 
 use crate::error::{Error, Result};
-use crate::globs;
 use crate::repository::Repository;
 use crate::tree::{self, Indexed};
 use chrono::{DateTime, Utc};
@@ -42,6 +41,9 @@ pub struct Entry {
     pub modified: Option<DateTime<Utc>>,
     /// Where a link leads.
     pub target: Option<PathBuf>,
+    /// Which content a file has: the SHA-256 of its blobs' ids in their order, in hexadecimal.
+    /// Files that have the same hold the same bytes, whatever their names.
+    pub content: Option<String>,
 }
 
 impl Repository {
@@ -64,15 +66,6 @@ impl Repository {
         tree::walk(&indexed, node, path, recursive, &mut visit).map_err(|why| self.broken(why))
     }
 
-    /// Tells the entries whose path matches `glob`.
-    pub fn find(&self, snapshot: &str, glob: &str, tell: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
-        let glob = globs::set(&[glob.to_owned()])?;
-        self.entries(snapshot, &tree::top(), true, &mut |entry| match glob.is_match(&entry.path) {
-            true => tell(entry),
-            false => ControlFlow::Continue(()),
-        })
-    }
-
     /// Writes a file's content to `out` and says how many bytes it was. Each part is
     /// verified before it is passed on.
     pub fn read_file(&self, snapshot: &str, path: &Path, out: &mut dyn Write) -> Result<u64> {
@@ -89,17 +82,13 @@ impl Repository {
         Ok(length)
     }
 
-    /// Which content files of a snapshot have: the SHA-256 of a file's blobs' ids in their
-    /// order, in hexadecimal; `None` where there is no such file. Files that have the same id
-    /// hold the same bytes, whatever their names.
+    /// Which content files of a snapshot have, as in [`Entry::content`]; `None` where there is no
+    /// such file.
     pub fn content_ids(&self, snapshot: &str, paths: &[&Path]) -> Result<Vec<Option<String>>> {
         let (snapshot, indexed) = (self.resolve(snapshot)?, self.indexed()?);
         let of = |path: &&Path| {
             let node = tree::find(&indexed, snapshot.tree, path).map_err(|why| self.broken(why))?;
-            Ok(node.filter(Node::is_file).map(|node| {
-                let ids = node.content.iter().flatten().map(|id| id.to_hex().to_string());
-                hex::encode(ids.fold(Sha256::new(), |hash, id| hash.chain_update(id)).finalize())
-            }))
+            Ok(node.as_ref().and_then(content_id))
         };
         paths.iter().map(of).collect()
     }
@@ -112,8 +101,16 @@ impl Repository {
     }
 }
 
-fn plain(path: &Path) -> PathBuf {
+/// A path as snapshots have it: a drive is the folder of its letter, and what is no plain name is
+/// left out.
+pub fn plain(path: &Path) -> PathBuf {
     tree::names(path).into_iter().flatten().fold(tree::top(), |path, name| path.join(name))
+}
+
+fn content_id(node: &Node) -> Option<String> {
+    let ids = node.content.iter().flatten().map(|id| id.to_hex());
+    let hash = || ids.fold(Sha256::new(), |hash, id| hash.chain_update(id.as_str())).finalize();
+    node.is_file().then(|| hex::encode(hash()))
 }
 
 fn entry(path: PathBuf, node: &Node) -> Entry {
@@ -130,5 +127,6 @@ fn entry(path: PathBuf, node: &Node) -> Entry {
         mode: crate::platform::mode::permissions_from_go(node.meta.mode.unwrap_or(0)),
         modified: nanos.and_then(|nanos| i64::try_from(nanos).ok()).map(DateTime::from_timestamp_nanos),
         target: node.is_symlink().then(|| node.node_type.to_link().to_owned()),
+        content: content_id(node),
     }
 }

@@ -5,15 +5,36 @@
 use crate::error::{Error, Result};
 use crate::platform;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::path::Path;
+
+/// What people write to look for a name: large and small letters are the same.
+#[derive(Debug)]
+pub struct Pattern(GlobSet);
+
+impl Pattern {
+    /// Fails with [`Error::BadGlob`].
+    pub fn new(glob: &str) -> Result<Self> {
+        Ok(Self(build(&[glob.to_owned()], true)?))
+    }
+
+    /// Whether a full path is meant.
+    pub fn matches(&self, path: &Path) -> bool {
+        self.0.is_match(path)
+    }
+}
 
 /// One set out of many patterns.
 pub(crate) fn set(patterns: &[String]) -> Result<GlobSet> {
+    build(patterns, platform::NAMES_IGNORE_CASE)
+}
+
+fn build(patterns: &[String], ignore_case: bool) -> Result<GlobSet> {
     let mut builder = GlobSetBuilder::new();
     for pattern in patterns {
         let bad = |e: globset::Error| Error::BadGlob { glob: pattern.clone(), why: e.kind().to_string() };
         let glob = GlobBuilder::new(&anchored(pattern))
             .literal_separator(true)
-            .case_insensitive(platform::NAMES_IGNORE_CASE)
+            .case_insensitive(ignore_case)
             .build()
             .map_err(bad)?;
         builder.add(glob);
@@ -52,6 +73,8 @@ mod tests {
         ] {
             assert_eq!(set(&[pattern.to_owned()]).unwrap().is_match(path), matches, "{pattern} {path}");
         }
+        let pattern = Pattern::new("Budget*.XLSX").unwrap();
+        assert!(pattern.matches(Path::new("/x/budget 2024.xlsx")) && !pattern.matches(Path::new("/budget.xlsx/a")));
         assert!(matches!(set(&["[".to_owned()]), Err(Error::BadGlob { .. })));
     }
 }

@@ -47,10 +47,11 @@ mod tree;
 mod verify;
 
 pub use backup::{BackupOptions, BackupReport, LookAhead};
-pub use browse::{Entry, EntryKind};
+pub use browse::{Entry, EntryKind, plain};
 pub use counts::LeftOut;
 pub use error::{Error, Result};
 pub use frozen::sweep as sweep_frozen;
+pub use globs::Pattern;
 pub use inspector::{Content, Inspector};
 pub use maintain::Pruned;
 pub use observer::{Failure, Observer, Progress, Silent};

@@ -45,7 +45,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let last = match order {
         Order::Scan(order) => Said::Ended(scan::run(order, &speaker, tell, heard)),
         Order::Backup(order) => Said::Ended(backup::run(*order, &speaker, tell, heard)),
-        Order::Restore(order) => Said::Ended(restore::run(order, &speaker)),
+        Order::Restore(order) => Said::Ended(restore::run(*order, &speaker)),
         Order::Bundle(order) => Said::Judged(bundle::run(&order)),
     };
     speaker.say(last);

@@ -4,10 +4,13 @@
 
 use super::Speaker;
 use super::backup::Saying;
-use crate::worker::RestoreOrder;
+use super::scan::{attended, in_words, load};
+use crate::one_read::{self, OneReadError, Scan};
+use crate::worker::{RestoreOrder, ScanOrder};
 use keepwatch_backup::{Conflict, Repository, RestoreOptions, RestoreReport};
 use keepwatch_proto::job::{self, Ended, JobState, RestoreSpec, Tally};
 use keepwatch_proto::paths;
+use keepwatch_scan::{Pace, RuleSet, Summary};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -30,7 +33,7 @@ enum TargetError {
 /// Restores, from opening the repository to how it ended.
 pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> Ended {
     speaker.progress("opening", 0, 0, 0);
-    let RestoreOrder { storage, password, spec, roots, new_folder } = order;
+    let RestoreOrder { storage, password, spec, roots, new_folder, scan } = order;
     let target = match target(&spec, &roots, &new_folder) {
         Ok(target) => target,
         Err(error) => return Ended::failed(error.to_string()),
@@ -42,14 +45,46 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
         target: target.clone(),
         conflict: conflict_of(spec.conflict),
         dry_run: spec.dry_run,
+        inspector: None,
     };
     let phase = if spec.dry_run { "looking" } else { "restoring" };
-    let restored = Repository::open(&storage, &password)
-        .and_then(|repository| repository.restore(&options, &Saying::new(speaker, phase)));
+    let known = if spec.infected { &[][..] } else { &spec.known };
+    let known = known.iter().map(|path| keepwatch_backup::plain(&paths::to_path(path))).collect();
+    let restored = Repository::open(&storage, &password).map_err(OneReadError::from).and_then(|repository| {
+        let watcher = Saying::new(speaker, phase);
+        // In a dry run there is nothing to scan.
+        match scan.filter(|_| !spec.dry_run).map(|scan| (load(&scan), scan)) {
+            None => Ok(one_read::restore(&repository, &options, &watcher, known, None)?.0)
+                .map(|report| (report, String::new())),
+            Some((Ok(rules), scan)) => scanned(scan, &rules, speaker, |scan| {
+                one_read::restore(&repository, &options, &watcher, known, Some(scan))
+            }),
+            // Files must come back also where they cannot be scanned.
+            Some((Err(why), _)) => {
+                let (report, _) = one_read::restore(&repository, &options, &watcher, known, None)?;
+                Ok((report, format!("it was not scanned: {why}")))
+            }
+        }
+    });
     match restored {
-        Ok(report) => ended(&report, shown(target.as_deref()), spec.dry_run),
+        Ok((report, of_scan)) => ended(&report, of_scan, shown(target.as_deref()), spec.dry_run),
         Err(error) => Ended { target: shown(target.as_deref()), ..Ended::failed(error.to_string()) },
     }
+}
+
+/// Restores while what comes back is scanned, and puts into words what came of that.
+fn scanned(
+    order: ScanOrder,
+    rules: &RuleSet,
+    speaker: &Speaker<impl Write + Send>,
+    restore: impl FnOnce(&Scan<'_>) -> Result<(RestoreReport, Option<Summary>), OneReadError>,
+) -> Result<(RestoreReport, String), OneReadError> {
+    let (bundle, pace) = (order.bundle.version, Pace::new(order.cpu_percent));
+    let (report, scanned) = attended(order, true, speaker, |options, observer| {
+        restore(&Scan { rules, options, pace: &pace, observer, bundle, leave_out: true })
+    })?;
+    let words = scanned.map(|scanned| in_words(&scanned, scanned.failed + scanned.unread + scanned.incomplete));
+    Ok((report, words.unwrap_or_default()))
 }
 
 /// Where it was restored to; in place that is nowhere else.
@@ -68,18 +103,23 @@ pub(crate) fn conflict_of(asked: job::Conflict) -> Conflict {
     }
 }
 
-fn ended(report: &RestoreReport, target: String, dry_run: bool) -> Ended {
-    let RestoreReport { files, bytes, failed, skipped, replaced, .. } = *report;
+fn ended(report: &RestoreReport, of_scan: String, target: String, dry_run: bool) -> Ended {
+    let RestoreReport { files, bytes, failed, skipped, replaced, refused, .. } = *report;
     let tally = Tally { files, bytes, failed, skipped, ..Tally::default() };
     let outcome = if failed == 0 { JobState::Succeeded } else { JobState::Partial };
     let (would, were) = if dry_run { ("would be ", "would not be") } else { ("", "were not") };
     let said = [
         (u64::from(dry_run), "nothing was written: this was a dry run".to_owned()),
         (failed, format!("{failed} entries {were} restored, or not in full; they are named")),
+        (
+            refused,
+            format!("{refused} of them since they are infected; an administrator can ask for them with --infected"),
+        ),
         (replaced, format!("{replaced} {would}replaced")),
         (skipped, format!("{skipped} are there already, or stay by choice")),
     ];
     let said = said.into_iter().filter(|(n, _)| *n > 0).map(|(_, words)| words);
+    let said = said.chain(Some(of_scan).filter(|words| !words.is_empty()));
     Ended { outcome, tally, target, ..Ended::failed(said.collect::<Vec<_>>().join("; ")) }
 }
 

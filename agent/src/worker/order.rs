@@ -19,7 +19,7 @@ pub(crate) enum Order {
     /// Back up into the host's repository.
     Backup(Box<BackupOrder>),
     /// Bring files back.
-    Restore(RestoreOrder),
+    Restore(Box<RestoreOrder>),
     /// Fetch a bundle and judge it.
     Bundle(BundleOrder),
 }
@@ -171,6 +171,8 @@ pub(crate) struct RestoreOrder {
     pub(crate) roots: Vec<PathBuf>,
     /// Name of the new folder, where none was named.
     pub(crate) new_folder: String,
+    /// How what is restored is scanned on its way; none where it is not.
+    pub(crate) scan: Option<ScanOrder>,
 }
 
 /// Fetch a bundle and judge it.

@@ -131,6 +131,7 @@ staff! {
     pause_job: JobId => Empty;
     resume_job: JobId => Empty;
     list_snapshots: HostName => Snapshots;
+    list_versions: VersionsRequest => Versions;
     get_retention: HostName => Retention;
     run_retention: HostName => RetentionDone;
     thaw_retention: HostName => Empty;

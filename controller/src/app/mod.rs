@@ -3,6 +3,7 @@
 //! `hub`. Every action of the staff's leaves an audit record in the same transaction.
 
 pub mod audit;
+pub mod catalogs;
 pub mod desired;
 pub mod detections;
 pub mod enrolment;
@@ -56,6 +57,8 @@ pub struct App {
     pub meters: Meters,
     /// Folder of the signed bundles.
     pub signatures: PathBuf,
+    /// What the snapshots hold, for searches.
+    pub catalogs: catalogs::Catalogs,
     /// Failed log-ins of late.
     pub attempts: users::Attempts,
     /// Passwords that are verified at once: each takes much memory, on purpose.

@@ -28,8 +28,18 @@ impl App {
             "" => host.clone(),
             wanted => self.host(actor, wanted).await?.row,
         };
-        let (source, snapshot) = self.snapshot(&source, &spec.snapshot).await?;
+        if spec.infected {
+            self.demand(actor, Role::Administrator, "infected restore").await?;
+        }
+        let only = if let [path] = &spec.paths[..] { path.as_str() } else { "" };
+        let (source, snapshot) = self.snapshot_with(actor, &source, &spec.snapshot, only).await?;
         spec.snapshot = snapshot.id;
+        let verdict = snapshot.verdict.0.unwrap_or_default();
+        // Some that are infected may not be named: then all are looked at once more.
+        let whole = verdict.unjudged == 0 && verdict.infected == verdict.files.len() as u64;
+        // Another PC's word for it is not enough.
+        spec.judged = if whole && source.id == host.id { verdict.bundle } else { 0 };
+        spec.known = verdict.files.into_iter().map(|file| file.path).collect();
         spec.grant = String::new();
         let source = if source.id == host.id { String::new() } else { source.id.to_string() };
         self.queue(actor, &host, JobSpec::Restore(spec), |job| job.source_host = source).await

@@ -2,6 +2,7 @@
 //! opened here with the escrowed key; nothing of it is kept in the clear.
 
 use super::audit::{Actor, Deed, Role};
+use super::catalogs::FileVerdict;
 use super::hosts::name_of;
 use super::{App, AppError};
 use crate::store::hosts::HostRow;
@@ -60,13 +61,38 @@ impl App {
     }
 
     /// A host and those that it replaced, and what they have, newest first of each.
-    async fn inherited(&self, host: &HostRow) -> Result<(Vec<HostRow>, Vec<SnapshotRow>), AppError> {
+    pub(super) async fn inherited(&self, host: &HostRow) -> Result<(Vec<HostRow>, Vec<SnapshotRow>), AppError> {
         let mut conn = self.store.read().await?;
         let (line, mut all) = (self.lineage(&mut conn, host).await?, Vec::new());
         for owner in &line {
             all.extend(store::snapshots::list(&mut conn, owner.id).await?);
         }
         Ok((line, all))
+    }
+
+    /// As [`App::snapshot`]; `latest-clean` means the newest in which nothing was found, or, where
+    /// one path is meant, the newest in which that is clean.
+    pub(super) async fn snapshot_with(
+        &self,
+        actor: &Actor,
+        host: &HostRow,
+        wanted: &str,
+        path: &str,
+    ) -> Result<(HostRow, SnapshotRow), AppError> {
+        if wanted != "latest-clean" {
+            return self.snapshot(host, wanted).await;
+        }
+        let all = self.inherited(host).await?.1;
+        let clean = all.iter().find(|row| row.verdict.0.as_ref().is_some_and(|verdict| verdict.word() == "clean"));
+        let id = match self.versions(actor, &host.id.to_string(), path).await {
+            Ok(versions) if !path.is_empty() => {
+                let clean = versions.into_iter().filter(|version| version.verdict == FileVerdict::Clean);
+                clean.max_by_key(|version| version.last).map(|version| version.snapshot)
+            }
+            _ => clean.map(|row| row.id.clone()),
+        };
+        let none = "no snapshot of it is known to be clean; 'keepwatch snapshots' and 'keepwatch versions' say what is";
+        self.snapshot(host, &id.ok_or_else(|| AppError::NotFound(none.into()))?).await
     }
 
     /// The one meant by `latest`, an id, or a prefix that only one id has; and whose it is.
@@ -109,29 +135,6 @@ impl App {
             let repository = Repository::open(&storage, &password).map_err(unreadable)?;
             let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
             repository.entries(&snapshot, &path, recursive, &mut tell).map_err(unreadable)?;
-            all_told(left)
-        }))
-    }
-
-    /// Where a name occurs, in all snapshots of a host, newest first.
-    pub async fn find(&self, actor: &Actor, host: &str, pattern: &str) -> Result<Flow<Found>, AppError> {
-        let host = self.host(actor, host).await?.row;
-        let (line, all) = self.inherited(&host).await?;
-        let mut places = Vec::new();
-        for owner in line.iter().filter(|owner| all.iter().any(|snapshot| snapshot.host == owner.id)) {
-            let ids = all.iter().filter(|snapshot| snapshot.host == owner.id).map(|s| s.id.clone());
-            places.push((self.locate(owner)?, ids.collect::<Vec<_>>()));
-        }
-        let pattern = pattern.to_owned();
-        Ok(flow(move |out| {
-            let mut left = MOST_ENTRIES + 1;
-            for ((storage, password), ids) in places {
-                let repository = Repository::open(&storage, &password).map_err(unreadable)?;
-                for snapshot in ids {
-                    let mut tell = |entry: Entry| pass(out, Found { entry, snapshot: snapshot.clone() }, &mut left);
-                    repository.find(&snapshot, &pattern, &mut tell).map_err(unreadable)?;
-                }
-            }
             all_told(left)
         }))
     }
@@ -209,7 +212,7 @@ impl RecoveryKit {
 }
 
 /// Runs blocking work that tells what it finds, piece by piece.
-fn flow<T, W>(work: W) -> Flow<T>
+pub(super) fn flow<T, W>(work: W) -> Flow<T>
 where
     T: Send + 'static,
     W: FnOnce(&mpsc::Sender<Result<T, AppError>>) -> Result<(), AppError> + Send + 'static,
@@ -230,7 +233,7 @@ where
 }
 
 /// A list that was cut must not look whole.
-fn all_told(left: usize) -> Result<(), AppError> {
+pub(super) fn all_told(left: usize) -> Result<(), AppError> {
     match left {
         0 => Err(AppError::Conflict(format!(
             "there are more than {MOST_ENTRIES} entries, and the rest is left out; name a folder or a narrower pattern"
@@ -239,7 +242,7 @@ fn all_told(left: usize) -> Result<(), AppError> {
     }
 }
 
-fn pass<T>(out: &mpsc::Sender<Result<T, AppError>>, piece: T, left: &mut usize) -> ControlFlow<()> {
+pub(super) fn pass<T>(out: &mpsc::Sender<Result<T, AppError>>, piece: T, left: &mut usize) -> ControlFlow<()> {
     if *left == 1 {
         *left = 0;
         return ControlFlow::Break(());

@@ -33,6 +33,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
         meters: Default::default(),
         signatures: folder.signatures(),
+        catalogs: catalogs::Catalogs::new(folder.catalogs()),
         attempts: Attempts::default(),
         verifying: tokio::sync::Semaphore::new(super::users::VERIFYING),
         agent_door: "https://localhost:7443".into(),

@@ -252,7 +252,15 @@ impl Staff for Service {
         let actor = self.actor(&request).await?;
         let wire::FindRequest { host, pattern } = request.into_inner();
         let flow = self.0.find(&actor, &host, &pattern).await.map_err(|e| status(&e))?;
-        Ok(Response::new(stream(flow, views::entry)))
+        Ok(Response::new(stream(flow, views::found)))
+    }
+
+    async fn list_versions(&self, request: Request<wire::VersionsRequest>) -> Reply<wire::Versions> {
+        let actor = self.actor(&request).await?;
+        let wire::VersionsRequest { host, path } = request.into_inner();
+        let versions = self.0.versions(&actor, &host, &path).await.map_err(|e| status(&e))?;
+        let versions = versions.into_iter().map(|version| views::version(&path, version)).collect();
+        Ok(Response::new(wire::Versions { versions }))
     }
 
     type DownloadStream = Replies<wire::Chunk>;

@@ -1,5 +1,6 @@
 //! What use cases give, as the wire says it.
 
+use crate::app::catalogs::{FileVerdict, FileVersion, FoundName};
 use crate::app::detections::DetectionView;
 use crate::app::groups::GroupView;
 use crate::app::hosts::HostView;
@@ -103,16 +104,40 @@ pub(super) fn snapshot(s: store::snapshots::SnapshotRow) -> wire::Snapshot {
     }
 }
 
-pub(super) fn entry(f: Found) -> wire::Entry {
-    let kind = match f.entry.kind {
+fn kind(kind: EntryKind) -> String {
+    let word = match kind {
         EntryKind::File => "file",
         EntryKind::Folder => "dir",
         EntryKind::Link => "symlink",
         EntryKind::Special => "other",
     };
+    word.to_owned()
+}
+
+pub(super) fn found(f: FoundName) -> wire::Entry {
+    wire::Entry {
+        path: f.path,
+        kind: kind(f.version.kind),
+        size: f.version.size,
+        modified: f.version.modified,
+        mode: f.version.mode,
+        snapshot: f.snapshot,
+        link_target: f.version.target,
+    }
+}
+
+pub(super) fn version(path: &str, version: FileVersion) -> wire::FileVersion {
+    let FileVersion { version, first, last, snapshot, snapshots, verdict } = version;
+    let entry = Some(found(FoundName { path: path.to_owned(), snapshot, version }));
+    let word = verdict.word().to_owned();
+    let rules = if let FileVerdict::Infected(rules) = verdict { rules } else { vec![] };
+    wire::FileVersion { entry, first, last, snapshots, verdict: word, rules }
+}
+
+pub(super) fn entry(f: Found) -> wire::Entry {
     wire::Entry {
         path: paths::of_path(&f.entry.path),
-        kind: kind.into(),
+        kind: kind(f.entry.kind),
         size: f.entry.size,
         modified: f.entry.modified.map_or(0, |t| t.timestamp()),
         mode: f.entry.mode,

@@ -27,6 +27,9 @@ async fn work(app: &App) {
     if let Err(error) = app.retain_due().await {
         tracing::warn!(%error, "retention did not run");
     }
+    if let Err(error) = app.catalog_due().await {
+        tracing::warn!(%error, "catalogs were not brought up to date");
+    }
     if let Err(error) = app.verify_due().await {
         tracing::warn!(%error, "verification did not run");
     }

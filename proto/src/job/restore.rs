@@ -23,6 +23,13 @@ pub struct RestoreSpec {
     pub dry_run: bool,
     /// Id of the grant, where the snapshot is another host's.
     pub grant: String,
+    /// Whether to bring back also what is infected.
+    pub infected: bool,
+    /// Version of the bundle by which all of the snapshot was judged; 0: none. What is judged by an
+    /// older one than is in use is scanned on the way.
+    pub judged: u64,
+    /// Paths of the snapshot in which something was found, as far as they are named.
+    pub known: Vec<String>,
 }
 
 /// What to do where something is there already that differs, by size or time.
@@ -84,6 +91,9 @@ impl From<RestoreSpec> for wire::RestoreJob {
             grant: spec.grant,
             conflict: spec.conflict.word().into(),
             in_place: spec.in_place,
+            infected: spec.infected,
+            judged: spec.judged,
+            known: spec.known,
         }
     }
 }
@@ -113,6 +123,9 @@ impl TryFrom<wire::RestoreJob> for RestoreSpec {
             conflict,
             dry_run: job.dry_run,
             grant: job.grant,
+            infected: job.infected,
+            judged: job.judged,
+            known: job.known,
         })
     }
 }
@@ -125,7 +138,16 @@ mod tests {
     #[test]
     fn what_is_asked_survives_the_wire_and_nonsense_is_refused() {
         for conflict in Conflict::ALL {
-            let spec = RestoreSpec { snapshot: "ab".into(), target: "/t".into(), conflict, ..RestoreSpec::default() };
+            let known = vec!["/a".to_owned()];
+            let spec = RestoreSpec {
+                snapshot: "ab".into(),
+                target: "/t".into(),
+                conflict,
+                infected: true,
+                judged: 3,
+                known,
+                ..RestoreSpec::default()
+            };
             assert_eq!(RestoreSpec::try_from(wire::RestoreJob::from(spec.clone())).unwrap(), spec);
         }
         let asked = |change: fn(&mut wire::RestoreJob)| {

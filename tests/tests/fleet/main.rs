@@ -16,6 +16,7 @@ mod replaced;
 mod retention;
 mod scan;
 mod schedule;
+mod search;
 mod signatures;
 mod size;
 mod torture;

@@ -217,7 +217,7 @@ impl Dir {
 
     /// A new, empty file.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
-        fs::OpenOptions::new().write(true).create_new(true).open(self.at(name))
+        fs::OpenOptions::new().read(true).write(true).create_new(true).open(self.at(name))
     }
 
     /// Gives a file of another folder a name here, too.

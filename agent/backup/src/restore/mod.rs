@@ -10,6 +10,7 @@ mod place;
 mod select;
 
 use crate::error::{Error, Result};
+use crate::inspector::Inspector;
 use crate::observer::{Failure, Observer, watch};
 use crate::platform::Dir;
 use crate::repository::{Repository, Snapshot, crashed};
@@ -17,6 +18,7 @@ use passes::{Restorer, Tally};
 use select::Selection;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
@@ -29,7 +31,7 @@ pub use conflict::Conflict;
 const STACK: usize = 64 << 20;
 
 /// What to restore, and where to.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct RestoreOptions {
     /// The snapshot: an id, the start of one, or `latest`.
     pub snapshot: String,
@@ -44,6 +46,8 @@ pub struct RestoreOptions {
     pub conflict: Conflict,
     /// Whether to say only what would be done and what is in the way.
     pub dry_run: bool,
+    /// Sees each file before it gets its name; one that it refuses is not restored.
+    pub inspector: Option<Arc<dyn Inspector>>,
 }
 
 /// What a restore did, or, in a dry run, would do.
@@ -63,6 +67,8 @@ pub struct RestoreReport {
     pub replaced: u64,
     /// Entries that were not restored since they are there already, or by choice.
     pub skipped: u64,
+    /// Files that the inspector refused; they are among those that were not restored.
+    pub refused: u64,
     /// Entries that should have been restored and were not, or not with all that belongs
     /// to them; 0 means whole.
     pub failed: u64,
@@ -99,6 +105,7 @@ impl Repository {
             specials: tally.specials.load(Ordering::Relaxed),
             replaced: tally.replaced.load(Ordering::Relaxed),
             skipped: tally.skipped.load(Ordering::Relaxed),
+            refused: tally.refused.load(Ordering::Relaxed),
             failed: failures.count,
             failures: failures.named,
         })

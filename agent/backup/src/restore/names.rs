@@ -2,7 +2,7 @@
 //! are linked to it once all files are there.
 
 use super::conflict::Conflict;
-use super::place::{self, Placed, Unplaced};
+use super::place::{self, Placed, Unplaced, Watch};
 use crate::platform::Dir;
 use crate::tree::{self, Indexed};
 use rustic_core::repofile::{Node, NodeType};
@@ -45,7 +45,7 @@ impl Names {
         dir: &Dir,
         node: &Node,
         conflict: Conflict,
-        chunk: &dyn Fn(u64) -> Result<(), String>,
+        watch: &dyn Watch,
     ) -> Result<Placed, Unplaced> {
         let first = file(node).and_then(|file| {
             self.0
@@ -60,11 +60,11 @@ impl Names {
             let Placed::Done { name, replaced, .. } = &placed else { return Ok(placed) };
             if let Some(linked) = link(target, &path, dir, name, *replaced) {
                 // It is done with, as if it had been written.
-                chunk(node.meta.size)?;
+                watch.chunk(node.meta.size)?;
                 return linked.map(|()| placed);
             }
         }
-        place::file(repository, dir, node, conflict, chunk)
+        place::file(repository, dir, node, conflict, watch)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::RestoreOptions;
 use super::conflict::Conflict;
 use super::names::{self, Names};
-use super::place::{self, Placed, Unplaced};
+use super::place::{self, Placed, Unplaced, Watch};
 use super::select::{Selection, Wanted};
 use crate::error::{Error, Result};
 use crate::observer::Failure;
@@ -14,12 +14,17 @@ use crate::storage::StorageError;
 use crate::tree::{self, Indexed};
 use rustic_core::repofile::Node;
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+/// What is said of a file that the inspector refused.
+const REFUSED: &str = "left out: it is infected";
 
 /// Files written at the same time: each waits for the network more than for the disk.
 const WRITERS: usize = 4;
@@ -33,6 +38,7 @@ pub(super) struct Tally {
     pub(super) specials: AtomicU64,
     pub(super) replaced: AtomicU64,
     pub(super) skipped: AtomicU64,
+    pub(super) refused: AtomicU64,
 }
 
 /// What a pass does on its way. Paths are the snapshot's.
@@ -169,8 +175,8 @@ impl<'a> Restorer<'a> {
                 // Drained, so that the sender never waits for nobody.
                 continue;
             }
-            let chunk = |bytes| self.chunk(bytes);
-            let placed = place::file(self.indexed, &job.dir, &job.node, self.options.conflict, &chunk);
+            let writing = Writing { restorer: self, path: &job.path };
+            let placed = place::file(self.indexed, &job.dir, &job.node, self.options.conflict, &writing);
             self.note_fatal();
             if let (Ok(Placed::Done { name, .. }), Some(file)) = (&placed, names::file(&job.node)) {
                 self.names.placed(file, &job.path.with_file_name(name), &job.node);
@@ -179,10 +185,9 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// One more piece of a file is written; whether to go on.
-    fn chunk(&self, bytes: u64) -> Result<(), String> {
-        self.repository.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
-        if self.repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
+    /// Whether a file may come back, as far as is known before it is read.
+    fn admits(&self, path: &Path) -> bool {
+        self.options.inspector.as_ref().is_none_or(|inspector| inspector.admits(path))
     }
 
     fn placed(&self, path: &Path, node: &Node, outcome: Result<Placed, Unplaced>) {
@@ -202,6 +207,10 @@ impl<'a> Restorer<'a> {
             Err(Unplaced::Full) => {
                 self.full.store(true, Ordering::Relaxed);
                 self.repository.stop.ask();
+            }
+            Err(Unplaced::Refused) => {
+                self.tally.refused.fetch_add(1, Ordering::Relaxed);
+                self.failed(path, REFUSED);
             }
             Err(Unplaced::Why(reason)) => self.failed(path, reason),
         }
@@ -232,6 +241,30 @@ impl<'a> Restorer<'a> {
             self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             self.repository.stop.ask();
         }
+    }
+}
+
+/// A file on its way.
+struct Writing<'a> {
+    restorer: &'a Restorer<'a>,
+    path: &'a Path,
+}
+
+impl Watch for Writing<'_> {
+    fn chunk(&self, bytes: u64) -> Result<(), String> {
+        let repository = self.restorer.repository;
+        repository.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
+    }
+
+    /// From what has just been written: the system still has it in memory.
+    fn admits(&self, file: &File, temporary: &OsStr) -> io::Result<bool> {
+        let Some(inspector) = &self.restorer.options.inspector else { return Ok(true) };
+        let mut file = file.try_clone()?;
+        file.rewind()?;
+        let names = tree::names(self.path).into_iter().flatten();
+        let at: PathBuf = std::iter::once(super::target_of(self.restorer.options).as_os_str()).chain(names).collect();
+        Ok(inspector.read(self.path, &at.with_file_name(temporary), file)?.is_some())
     }
 }
 
@@ -381,6 +414,9 @@ impl Pass for Files<'_, '_> {
         let further = names::file(node).is_some_and(|file| !self.seen.insert(file));
         let restorer = self.levels.restorer;
         let conflict = restorer.options.conflict;
+        if node.is_file() && !restorer.admits(path) {
+            return restorer.placed(path, node, Err(Unplaced::Refused));
+        }
         match self.levels.here() {
             Err(why) => restorer.failed(path, why),
             // Only in a dry run is the folder not there yet.
@@ -420,7 +456,7 @@ impl Pass for Links<'_, '_> {
 
     fn entry(&mut self, path: &Path, node: &Node) {
         let further = names::file(node).is_some_and(|file| !self.seen.insert(file));
-        if !node.is_symlink() && !further {
+        if !node.is_symlink() && (!further || !self.levels.restorer.admits(path)) {
             return;
         }
         let restorer = self.levels.restorer;
@@ -430,8 +466,8 @@ impl Pass for Links<'_, '_> {
             Ok(Some(dir)) => {
                 let outcome = match target {
                     Some(target) if further => {
-                        let chunk = |bytes| restorer.chunk(bytes);
-                        restorer.names.further(restorer.indexed, &target, &dir, node, conflict, &chunk)
+                        let writing = Writing { restorer, path };
+                        restorer.names.further(restorer.indexed, &target, &dir, node, conflict, &writing)
                     }
                     _ => place::special(&dir, node, conflict),
                 };

@@ -34,6 +34,8 @@ pub(crate) enum Placed {
 pub(crate) enum Unplaced {
     /// The disk is full: no other will fit either.
     Full,
+    /// Whoever inspects it does not want it back.
+    Refused,
     /// For this one's own reason.
     Why(String),
 }
@@ -51,6 +53,23 @@ impl From<io::Error> for Unplaced {
             io::ErrorKind::AlreadyExists => Self::Why(IN_THE_WAY.to_owned()),
             _ => Self::Why(error.to_string()),
         }
+    }
+}
+
+/// Who follows a file's way to its place.
+pub(crate) trait Watch {
+    /// One more piece of it is verified and written; whether to go on.
+    fn chunk(&self, bytes: u64) -> Result<(), String>;
+
+    /// It is whole, and bears this temporary name; whether it may get its own.
+    fn admits(&self, _file: &File, _temporary: &OsStr) -> io::Result<bool> {
+        Ok(true)
+    }
+}
+
+impl<F: Fn(u64) -> Result<(), String>> Watch for F {
+    fn chunk(&self, bytes: u64) -> Result<(), String> {
+        self(bytes)
     }
 }
 
@@ -91,13 +110,13 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Places a file. `chunk` is told of each verified piece, and may end the work.
+/// Places a file.
 pub(crate) fn file(
     repository: &Indexed,
     dir: &Dir,
     node: &Node,
     conflict: Conflict,
-    chunk: &dyn Fn(u64) -> Result<(), String>,
+    watch: &dyn Watch,
 ) -> Result<Placed, Unplaced> {
     let Placed::Done { name, replaced, .. } = foreseen(dir, node, conflict)? else { return Ok(Placed::Skipped) };
     if node.content.is_none() && node.meta.size > 0 {
@@ -110,9 +129,12 @@ pub(crate) fn file(
         let content = tree::blob(repository, BlobId::from(**id), BlobType::Data)?;
         write_sparse(&mut file, length, &content)?;
         length += content.len() as u64;
-        chunk(content.len() as u64)?;
+        watch.chunk(content.len() as u64)?;
     }
     file.set_len(length)?;
+    if !watch.admits(&file, &unfinished.name).map_err(|e| format!("it cannot be inspected: {e}"))? {
+        return Err(Unplaced::Refused);
+    }
     let problem = platform::finish_file(&file, &node.meta).err();
     // Windows does not rename what is open.
     drop(file);

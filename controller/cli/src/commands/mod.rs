@@ -22,6 +22,7 @@ mod snapshots;
 mod tokens;
 mod users;
 mod verify;
+mod versions;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Ls(ls::Ls),
     /// Find files by name in all snapshots of a host
     Find(find::Find),
+    /// Show what a file was over time
+    Versions(versions::Versions),
     /// Fetch one file from a snapshot to this computer
     Download(download::Download),
     /// What the scans found
@@ -99,6 +102,7 @@ impl Command {
             Self::Repair(command) => command.run(context).await,
             Self::Ls(command) => command.run(context).await,
             Self::Find(command) => command.run(context).await,
+            Self::Versions(command) => command.run(context).await,
             Self::Download(command) => command.run(context).await,
             Self::Detections(command) => command.run(context).await,
             Self::Scan(command) => command.run(context).await,

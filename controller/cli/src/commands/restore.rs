@@ -12,7 +12,8 @@ use keepwatch_proto::wire::staff::CreateJobRequest;
 pub(crate) struct Restore {
     /// Name or id of the host whose backup it is
     host: String,
-    /// Id of the snapshot, its beginning, or 'latest'
+    /// Id of the snapshot, its beginning, 'latest', or 'latest-clean': the newest in which nothing was
+    /// found; with one --path, the newest in which that file is clean
     snapshot: String,
     /// Only this path (repeatable); everything if left out
     #[arg(long = "path", value_name = "PATH", value_parser = remote_path())]
@@ -33,6 +34,10 @@ pub(crate) struct Restore {
     /// Replace files that exist: --conflict overwrite
     #[arg(long, conflicts_with = "conflict")]
     overwrite: bool,
+    /// Bring back also what is infected; for administrators. Otherwise such files are left out, and
+    /// what newer rules find on the way as well
+    #[arg(long)]
+    infected: bool,
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -48,9 +53,11 @@ impl Restore {
     }
 
     fn request(self) -> CreateJobRequest {
-        let Self { host, snapshot, paths, to_host, target, in_place, conflict, overwrite, dry_run, watch: _ } = self;
+        let Self { host, snapshot, paths, to_host, target, in_place, conflict, overwrite, infected, dry_run, watch: _ } =
+            self;
         let conflict = if overwrite { Conflict::Overwrite } else { conflict };
-        let wanted = RestoreSpec { snapshot, paths, target, in_place, conflict, dry_run, grant: String::new() };
+        let wanted =
+            RestoreSpec { snapshot, paths, target, in_place, conflict, dry_run, infected, ..RestoreSpec::default() };
         let spec = jobs::spec(Kind::Restore(wanted.into()));
         match to_host {
             Some(other) => CreateJobRequest { host: other, spec, source_host: host },
@@ -74,6 +81,7 @@ mod tests {
             in_place: false,
             conflict: Conflict::Refuse,
             overwrite: false,
+            infected: false,
             dry_run: false,
             watch: false,
         };
