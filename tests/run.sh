@@ -15,6 +15,7 @@ need() { # program, package …
 missing=()
 need cc gcc libc6-dev
 need restic restic
+need age age
 need /usr/lib/openssh/sftp-server openssh-sftp-server
 need mkfs.btrfs btrfs-progs
 need sqlite3 sqlite3

@@ -2,6 +2,7 @@
 
 use crate::keys::write_secret;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "controller.toml";
@@ -51,6 +52,13 @@ pub struct Config {
     /// Folder of the hosts' repositories, where it is not in the data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repositories: Option<PathBuf>,
+    /// Days from the approval of a repository's deletion to the deletion.
+    #[serde(default = "deletion_wait_days")]
+    pub deletion_wait_days: NonZeroU16,
+}
+
+fn deletion_wait_days() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(6)
 }
 
 fn agents_address() -> String {
@@ -64,7 +72,14 @@ fn staff_address() -> String {
 impl Config {
     /// For a controller that is reached by these names.
     pub fn new(names: Vec<String>) -> Self {
-        Self { names, agents: agents_address(), staff: staff_address(), database: None, repositories: None }
+        Self {
+            names,
+            agents: agents_address(),
+            staff: staff_address(),
+            database: None,
+            repositories: None,
+            deletion_wait_days: deletion_wait_days(),
+        }
     }
 }
 
@@ -199,6 +214,11 @@ mod tests {
         let sample = include_str!("../../deploy/controller.toml");
         toml::from_str::<Config>(sample).unwrap();
         assert!(toml::from_str::<Config>("names = []\nport = 1").is_err());
+        assert_eq!(toml::from_str::<Config>("names = []").unwrap().deletion_wait_days.get(), 7);
+        assert!(
+            toml::from_str::<Config>("names = []\ndeletion_wait_days = 0").is_err(),
+            "there is always a waiting time"
+        );
     }
 
     #[test]

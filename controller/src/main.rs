@@ -35,6 +35,15 @@ enum Command {
     Init(InitOptions),
     /// Serve agents and staff from a data folder
     Serve(ServeOptions),
+    /// The offline key that opens every repository when this controller is gone
+    RecoveryKey {
+        #[command(subcommand)]
+        action: RecoveryKeyAction,
+    },
+    /// Copy a data folder, without the repositories, also while a controller serves from it
+    Copy(CopyOptions),
+    /// Take in repositories that outlived their controller, with their recovery kits
+    Adopt(AdoptOptions),
     /// Work on a repository: the controller calls it, nobody else
     #[command(hide = true)]
     Maintain,
@@ -82,12 +91,80 @@ struct ServeOptions {
     repositories: Option<String>,
 }
 
+#[derive(Args)]
+struct DataOptions {
+    /// The folder that 'init' made
+    #[arg(long)]
+    data: PathBuf,
+    /// Use this database [default: the one that 'init' was given, or the embedded one]
+    #[arg(long, env = "KEEPWATCH_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum RecoveryKeyAction {
+    /// Seal all hosts' passwords to this key too, those that are there and those to come
+    Set {
+        #[command(flatten)]
+        at: DataOptions,
+        /// The public half (age1…), or a file that holds it; 'age-keygen' makes one on another machine
+        key: String,
+    },
+    /// Print the public half of the one that is set
+    Show {
+        /// The folder that 'init' made
+        #[arg(long)]
+        data: PathBuf,
+    },
+    /// Seal all hosts' passwords to the controller's own key only
+    Remove {
+        #[command(flatten)]
+        at: DataOptions,
+    },
+    /// Print what 'keepwatch recovery-kit --sealed' wrote; needs no controller
+    Open {
+        /// What is sealed
+        file: PathBuf,
+        /// File with the secret half, as 'age-keygen' wrote it
+        #[arg(long, value_name = "FILE")]
+        identity: PathBuf,
+        /// Write it to a new file that only its owner can read
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+struct CopyOptions {
+    #[command(flatten)]
+    at: DataOptions,
+    /// Folder to make
+    #[arg(long)]
+    to: PathBuf,
+}
+
+#[derive(Args)]
+struct AdoptOptions {
+    #[command(flatten)]
+    at: DataOptions,
+    /// One or more kits, as 'keepwatch recovery-kit' wrote them, or the folder 'recovery-kits'
+    /// beside the repositories
+    #[arg(long, value_name = "FILE")]
+    kit: PathBuf,
+    /// Where it is sealed: file with the recovery key's secret half
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+}
+
 fn main() -> std::process::ExitCode {
     let filter = EnvFilter::try_from_env("KEEPWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match Options::parse().command {
         Command::Init(options) => in_runtime(run::init(options)).map(|told| say(&told)),
         Command::Serve(options) => in_runtime(run::serve(options)),
+        Command::RecoveryKey { action } => in_runtime(run::recovery::recovery_key(action)).map(|told| say(&told)),
+        Command::Copy(options) => in_runtime(run::recovery::copy(options)).map(|told| say(&told)),
+        Command::Adopt(options) => in_runtime(run::recovery::adopt(options)).map(|told| say(&told)),
         // The engine blocks, and wants no runtime around it.
         Command::Maintain => maintain::child(),
     };

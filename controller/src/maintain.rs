@@ -3,7 +3,7 @@
 //! to stdout, both as one line of JSON.
 
 use crate::catalog;
-use keepwatch_backup::{Entry, Pruned, Repository, Storage, Verified};
+use keepwatch_backup::{Entry, Pruned, Repository, Snapshot, Storage, Verified};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
@@ -17,6 +17,9 @@ use tokio::process::Command;
 const LONGEST: Duration = Duration::from_secs(12 * 3600);
 /// What a crafted index may have the child take, in bytes.
 const MEMORY: u64 = 4 << 30;
+
+/// Bytes of a snapshot's paths that are told; it may have megabytes.
+const MOST_PATHS: usize = 64 << 10;
 
 /// What to do.
 #[derive(Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub enum Work {
     },
     /// Set these packs aside, which are damaged, and name what is there.
     SetAside(Vec<String>),
+    /// Say what these snapshots are.
+    Describe(Vec<String>),
 }
 
 /// What was done, or why not.
@@ -72,6 +77,8 @@ pub enum Outcome {
     Catalogued,
     /// So many were set aside.
     SetAside(u64),
+    /// Those of them that can be read.
+    Described(Vec<Snapshot>),
     /// Nothing.
     Failed(String),
 }
@@ -95,8 +102,22 @@ fn work(order: &Order) -> Outcome {
         Work::Verify(part, of) => repository.verify(*part, *of).map(Outcome::Verified),
         Work::Catalog { file, snapshots } => Ok(catalogue(&repository, order, file, snapshots)),
         Work::SetAside(packs) => repository.set_aside(packs).map(Outcome::SetAside),
+        Work::Describe(ids) => describe(&repository, ids).map(Outcome::Described),
     };
     done.unwrap_or_else(|error| Outcome::Failed(error.to_string()))
+}
+
+fn describe(repository: &Repository, ids: &[String]) -> Result<Vec<Snapshot>, keepwatch_backup::Error> {
+    let mut snapshots = repository.snapshots()?;
+    snapshots.retain(|snapshot| ids.contains(&snapshot.id));
+    for snapshot in &mut snapshots {
+        let mut left = MOST_PATHS;
+        snapshot.paths.retain(|path| {
+            left = left.saturating_sub(path.len() + 1);
+            left > 0
+        });
+    }
+    Ok(snapshots)
 }
 
 fn retain(repository: &Repository, snapshots: &[String]) -> Result<Outcome, keepwatch_backup::Error> {

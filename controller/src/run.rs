@@ -1,5 +1,7 @@
 //! Puts the controller together: makes a data folder, or serves from one.
 
+pub mod recovery;
+
 use crate::app::App;
 use crate::app::catalogs::Catalogs;
 use crate::app::users::{Attempts, VERIFYING};
@@ -18,6 +20,7 @@ use crate::{InitOptions, ServeOptions, metrics, staff, web};
 use anyhow::Context;
 use axum::{Extension, Router};
 use keepwatch_proto::clock::Clock;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -56,7 +59,7 @@ pub async fn init(options: InitOptions) -> anyhow::Result<String> {
          The password is shown this once; change it with 'keepwatch users password'. Next:\n\n\
          \x20 keepwatch-controller serve --data {data}\n\
          \x20 keepwatch login https://{name}:{staff_port} --user {FIRST_USER} --fingerprint {fingerprint}\n\n\
-         Keep a copy of {data}/keys in a safe: with it and the repositories, backups outlive this machine.\n",
+         For the day on which this machine is lost: 'keepwatch-controller copy', and 'recovery-key set' (deploy/rebuild.md).\n",
         names = config.names.join(", "),
     ))
 }
@@ -90,6 +93,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let agent_door = format!("https://{name}:{}", agents.local_addr()?.port());
     let app = Arc::new(assemble(&folder, &config, agent_door, &database, ca, clock).await?);
     app.demand_first_user().await?;
+    // Said now, and not when the first PC cannot enrol.
+    app.escrow.recovery()?;
     let watched = match &options.metrics {
         Some(address) => Some(listen(address).await?),
         None => None,
@@ -138,6 +143,10 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}; is another controller running there?"))
 }
 
+fn read_file(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
 async fn assemble(
     folder: &DataFolder,
     config: &Config,
@@ -161,6 +170,8 @@ async fn assemble(
         attempts: Attempts::default(),
         verifying: Semaphore::new(VERIFYING),
         agent_door,
+        kits_kept: Default::default(),
+        deletion_wait: chrono::TimeDelta::days(config.deletion_wait_days.get().into()),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

@@ -35,10 +35,22 @@ impl Agent {
         self.enroll_at(&controller.agent_door(), token)
     }
 
+    /// Becomes another host, of this controller: the one that it was, or its controller, is gone.
+    pub fn enroll_anew(&mut self, controller: &Controller, token: &str) {
+        self.kill();
+        self.enroll_with(&controller.agent_door(), token, &["--force"]).ok();
+        self.start();
+        self.until_connected();
+    }
+
     /// Tries to enrol at an address.
     pub fn enroll_at(&self, door: &str, token: &str) -> Ran {
+        self.enroll_with(door, token, &[])
+    }
+
+    fn enroll_with(&self, door: &str, token: &str, more: &[&str]) -> Ran {
         let mut command = Command::new(binary("keepwatch-agent"));
-        command.args(["enroll", "--controller", door, "--token", token, "--state"]).arg(self.state());
+        command.args(["enroll", "--controller", door, "--token", token]).args(more).arg("--state").arg(self.state());
         let ran = Ran::of(command.output().expect("the agent runs"));
         if ran.code == 0 {
             self.configure(door);

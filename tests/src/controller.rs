@@ -1,7 +1,7 @@
 //! A controller on loopback.
 
 use crate::process::{Process, binary, until_some};
-use crate::staff::Staff;
+use crate::staff::{Ran, Staff};
 use keepwatch_proto::clock::CLOCK_FILE;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,6 +69,21 @@ impl Controller {
         (self.agents, self.staff) = (port(&line, "agents="), port(&line, "staff="));
         self.metrics = port(&line.replace('"', ""), "metrics=");
         self.process = Some(process);
+    }
+
+    /// What it has logged since it was started.
+    pub fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// Runs one of its commands on its data folder, whether it serves or not.
+    pub fn run(&self, words: &[&str]) -> Ran {
+        let mut command = Command::new(binary("keepwatch-controller"));
+        command.args(words).arg("--data").arg(self.data()).env(CLOCK_FILE, self.clock_file()).env("NO_COLOR", "1");
+        if let Some(database) = &self.database {
+            command.env("KEEPWATCH_DATABASE", database);
+        }
+        Ran::of(command.output().expect("the controller runs"))
     }
 
     /// kill -9.

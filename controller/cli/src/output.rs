@@ -69,6 +69,14 @@ impl Output {
         })
     }
 
+    /// The same, for a file: as it is, for no terminal obeys it there.
+    pub(crate) fn written<S: Serialize>(&self, text: &str, whole: &S) -> Result<String, Failure> {
+        match self.format {
+            Format::Table => Ok(text.to_owned()),
+            Format::Json => json(whole),
+        }
+    }
+
     /// A listing whose rows are shown as they come.
     pub(crate) fn stream<R: Row>(&self) -> Stream<R> {
         Stream { format: self.format, rows: 0, out: BufWriter::new(io::stdout()), of: PhantomData }

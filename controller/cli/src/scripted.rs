@@ -63,6 +63,23 @@ staff! {
         type ListEntriesStream = BoxStream<'static, Result<Entry, Status>>;
         type FindStream = BoxStream<'static, Result<Entry, Status>>;
         type DownloadStream = BoxStream<'static, Result<Chunk, Status>>;
+        type ListRecoveryKitsStream = BoxStream<'static, Result<RecoveryKitReply, Status>>;
+        type SealRecoveryKitsStream = BoxStream<'static, Result<Chunk, Status>>;
+
+        async fn list_recovery_kits(&self, _: Request<Empty>) -> Result<Response<Self::ListRecoveryKitsStream>, Status> {
+            let kit = |host: &str, problem: &str| RecoveryKitReply {
+                host: host.into(),
+                text: format!("kit of {host}\n"),
+                problem: problem.into(),
+                ..Default::default()
+            };
+            replies(vec![Ok(kit("a", "")), Ok(kit("b", "no key opens it"))])
+        }
+
+        async fn seal_recovery_kits(&self, request: Request<HostName>) -> Result<Response<Self::SealRecoveryKitsStream>, Status> {
+            let total = if request.into_inner().host == "short" { 7 } else { 6 };
+            replies(vec![Ok(Chunk { data: b"abc".to_vec(), total }), Ok(Chunk { data: b"def".to_vec(), total })])
+        }
 
         async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginReply>, Status> {
             match request.into_inner() {
@@ -118,6 +135,10 @@ staff! {
     get_host: HostName => Host;
     revoke_host: HostName => Empty;
     replace_host: ReplaceHostRequest => Empty;
+    list_deletions: Empty => Deletions;
+    ask_deletion: AskDeletionRequest => Deletion;
+    approve_deletion: HostName => Deletion;
+    call_off_deletion: HostName => Empty;
     recovery_kit: HostName => RecoveryKitReply;
     list_groups: Empty => Groups;
     create_group: CreateGroupRequest => Group;
@@ -301,4 +322,21 @@ async fn rules_arrive_whole() {
     says(stage.says(&["signatures", "import", rules.to_str().unwrap()]).await, "nothing was published");
     std::fs::write(rules.join("b.yara"), "   ").unwrap();
     stage.says(&["signatures", "import", rules.to_str().unwrap()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn kits_of_all_hosts_come_in_one_file_and_one_that_does_not_work_shows() {
+    let stage = Stage::logged_in().await;
+    let (all, sealed) = (stage.path("all"), stage.path("sealed"));
+    assert_eq!(stage.says(&["recovery-kit", "--all", "-o", &all]).await.unwrap(), Outcome::Partial);
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(&all).unwrap()).unwrap();
+    assert_eq!((&written[0]["text"], &written[1]["problem"]), (&"kit of a\n".into(), &"no key opens it".into()));
+    assert!(crate::platform::is_private(Path::new(&all)).unwrap());
+    stage.says(&["recovery-kit", "--all", "--sealed", "-o", &sealed]).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&sealed).unwrap(), "abcdef");
+    says(stage.says(&["recovery-kit", "short", "--sealed"]).await, "only 6 of 7");
+    says(stage.says(&["recovery-kit", "a", "-o", &all]).await, "another kit");
+    for wrong in [&["recovery-kit"][..], &["recovery-kit", "a", "--all"]] {
+        assert!(Arguments::try_parse_from([&["keepwatch"], wrong].concat()).is_err());
+    }
 }

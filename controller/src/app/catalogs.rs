@@ -39,6 +39,16 @@ impl Catalogs {
         self.folder.join(host.to_string())
     }
 
+    /// The host's snapshots are gone, and their names must be.
+    pub(super) fn remove(&self, host: HostId) {
+        match std::fs::remove_file(self.file(host)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(%host, %error, "a catalog cannot be removed; delete the file by hand");
+            }
+            _ => {}
+        }
+    }
+
     fn turn(&self, host: HostId) -> Arc<tokio::sync::Mutex<()>> {
         let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(at_work.entry(host).or_default())

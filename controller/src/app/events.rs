@@ -68,6 +68,9 @@ impl App {
         if reported > row.generation && reported < FARTHEST {
             tracing::warn!(%host, reported, ours = row.generation, "a host is ahead of this database; was it restored?");
             store::hosts::set_generation(conn, host, reported + 1).await?;
+            // What was called off since the copy was made is in it again: whoever called it off has
+            // as long again to see that.
+            store::deletions::postpone(conn, (self.clock.now() + self.deletion_wait).timestamp()).await?;
             self.hub.poke(host);
         }
         Ok(())

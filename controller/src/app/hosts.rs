@@ -4,6 +4,7 @@ use super::audit::{Actor, Deed, Role};
 use super::policies::Policies;
 use super::{App, AppError};
 use crate::plan::health::{self, Known, Reason, State, Work};
+use crate::store::deletions::DeletionRow;
 use crate::store::hosts::HostRow;
 use crate::store::{self, Conn};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,6 +35,8 @@ pub struct HostView {
     pub next_backup: i64,
     /// Open detections.
     pub open_detections: u32,
+    /// Whether its repository is to be deleted, or was.
+    pub deletion: Option<DeletionRow>,
 }
 
 impl HostView {
@@ -138,6 +141,8 @@ struct Fleet {
     frozen: HashSet<String>,
     /// Hosts of whose repository something is spoilt or gone.
     damaged: HashSet<String>,
+    /// Repositories that are to be deleted, or were.
+    deletions: HashMap<HostId, DeletionRow>,
 }
 
 impl Fleet {
@@ -156,6 +161,7 @@ impl Fleet {
             open: open.into_iter().map(|o| (o.host, (count(o.open), count(o.grave)))).collect(),
             frozen: retention.into_iter().filter(|row| !row.frozen.is_empty()).map(|row| row.host).collect(),
             damaged: verified.into_iter().filter(|row| row.damage.0.is_some()).map(|row| row.host).collect(),
+            deletions: store::deletions::list(conn).await?.into_iter().map(|row| (row.host, row)).collect(),
             newest: newest.map(|b| (u64::try_from(b.version).unwrap_or(0), moment(b.published))),
         })
     }
@@ -164,6 +170,7 @@ impl Fleet {
         let policy: Policy = self.policies.of(&row.group_name);
         let (scan_schedule, backup_schedule) = (policy.scan_schedule(), policy.backup_schedule());
         let (open_detections, grave_detections) = self.open.get(&row.id).copied().unwrap_or_default();
+        let deletion = self.deletions.get(&row.id).cloned();
         let known = Known {
             enrolled: moment(row.enrolled),
             revoked: row.revoked != 0,
@@ -179,6 +186,7 @@ impl Fleet {
             bundle_refused: !row.bundle_refused.is_empty(),
             retention_frozen: self.frozen.contains(&row.id.to_string()),
             repository_damaged: self.damaged.contains(&row.id.to_string()),
+            deletion_wanted: deletion.as_ref().is_some_and(|row| row.done == 0),
         };
         let (state, reasons) = health::judge(&known, now);
         let next = |s: Option<Schedule>| s.and_then(|s| s.next_after(now)).map_or(0, |t| t.timestamp());
@@ -192,6 +200,7 @@ impl Fleet {
             next_scan: next(scan_schedule),
             next_backup: next(backup_schedule),
             open_detections,
+            deletion,
             row,
         }
     }

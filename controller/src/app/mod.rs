@@ -2,17 +2,22 @@
 //! them and nothing else; each decides with `plan`, keeps with `store`, and pokes with
 //! `hub`. Every action of the staff's leaves an audit record in the same transaction.
 
+pub mod adoption;
 pub mod audit;
 pub mod catalogs;
+pub mod deletions;
 pub mod desired;
 pub mod detections;
 pub mod enrolment;
 pub mod events;
+pub mod found;
 pub mod groups;
 pub mod heirs;
 pub mod hosts;
 pub mod jobs;
 pub mod policies;
+pub mod recovery_key;
+pub mod recovery_kit;
 pub mod reports;
 pub mod restores;
 pub mod retention;
@@ -34,6 +39,8 @@ use crate::keys::signing::Signing;
 use crate::repository::{Meters, RepositoryStore};
 use crate::store::{Store, StoreError};
 use keepwatch_proto::clock::Clock;
+use keepwatch_proto::ids::HostId;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,6 +72,10 @@ pub struct App {
     pub verifying: tokio::sync::Semaphore,
     /// The agent door as PCs reach it: https://NAME:PORT.
     pub agent_door: String,
+    /// Of the recovery kits beside the repositories, as this process last saw them.
+    pub kits_kept: tokio::sync::Mutex<HashMap<HostId, [u8; 32]>>,
+    /// From the approval of a repository's deletion to the deletion.
+    pub deletion_wait: chrono::TimeDelta,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

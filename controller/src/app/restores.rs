@@ -10,7 +10,7 @@ use keepwatch_proto::ids::HostId;
 use keepwatch_proto::job::{Grant, JobSpec, RestoreSpec};
 
 /// How long a host may read another's repository for one restore.
-const GRANT: TimeDelta = TimeDelta::hours(24);
+pub(super) const GRANT: TimeDelta = TimeDelta::hours(24);
 
 impl App {
     /// Asks `host` to restore a snapshot of its own, or of `source` where one is named. What a host

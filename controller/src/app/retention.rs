@@ -2,6 +2,7 @@
 //! something looks as if somebody worked towards it.
 
 use super::audit::{Actor, Deed, Role};
+use super::found::LONGEST_BACKUP;
 use super::policies::Policies;
 use super::{App, AppError};
 use crate::maintain::{Outcome, Work};
@@ -17,8 +18,6 @@ use keepwatch_proto::ids::HostId;
 
 /// How often it is looked whether something goes.
 const EVERY: TimeDelta = TimeDelta::hours(24);
-/// No backup that still runs was asked for before that.
-const LONGEST_BACKUP: TimeDelta = TimeDelta::days(8);
 /// Snapshots that the newest one is compared with.
 const COMPARED: usize = 100;
 
@@ -130,14 +129,16 @@ impl App {
     /// Does it for one host, and keeps what came of it.
     async fn retain(&self, host: &HostRow) -> Result<String, AppError> {
         let ran = self.now();
+        if let Err(error) = self.find_snapshots_of(host).await {
+            tracing::debug!(host = %host.id, %error, "it was not looked for snapshots that the database does not know");
+        }
         let mut conn = self.store.read().await?;
         let fates = self.fates(&mut conn, host).await;
         // Looked at last: a snapshot that came meanwhile may have frozen it.
         let before = store::retention::get(&mut conn, host.id).await?;
         // One that never ended, since its PC is gone, is no reason to wait for it.
         let since = (self.clock.now() - LONGEST_BACKUP).timestamp();
-        let open = store::jobs::open_of(&mut conn, host.id).await?;
-        let works = open.iter().any(|job| job.kind == "backup" && job.created > since);
+        let works = store::jobs::backs_up(&mut conn, host.id, since).await?;
         drop(conn);
         if works {
             return Err(AppError::Conflict("this host is to back up, or does; try again when it is done".into()));

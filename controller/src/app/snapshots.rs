@@ -3,7 +3,6 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::catalogs::FileVerdict;
-use super::hosts::name_of;
 use super::{App, AppError};
 use crate::store::hosts::HostRow;
 use crate::store::{self, snapshots::SnapshotRow};
@@ -41,16 +40,6 @@ pub struct Download {
     pub size: u64,
     /// Its content.
     pub content: Flow<Bytes>,
-}
-
-/// What stock restic needs to get at a host's backups.
-pub struct RecoveryKit {
-    /// Name of the host.
-    pub host: String,
-    /// Folder of the repository on this machine.
-    pub repository: String,
-    /// What opens it.
-    pub password: String,
 }
 
 impl App {
@@ -175,39 +164,6 @@ impl App {
             pieces.flush().map_err(|e| AppError::Repository(e.to_string()))
         });
         Ok(Download { name, size: entry.size, content })
-    }
-
-    /// What stock restic needs. Whoever has it can read the host's backups without us.
-    pub async fn recovery_kit(&self, actor: &Actor, host: &str) -> Result<RecoveryKit, AppError> {
-        self.demand(actor, Role::Administrator, "recovery kit").await?;
-        let host = self.host(actor, host).await?.row;
-        let (storage, password) = self.locate(&host)?;
-        let mut conn = self.store.read().await?;
-        let deed = Deed { action: "recovery kit", object: &host.id.to_string(), detail: name_of(&host) };
-        self.record(&mut conn, actor, &deed).await?;
-        Ok(RecoveryKit { host: name_of(&host).into(), repository: storage.location(), password })
-    }
-}
-
-impl RecoveryKit {
-    /// The whole kit, ready to print.
-    pub fn text(&self) -> String {
-        let Self { host, repository, password } = self;
-        let quoted = format!("'{}'", repository.replace('\'', r"'\''"));
-        format!(
-            "Keepwatch recovery kit\n\
-             ======================\n\n\
-             PC:          {host}\n\
-             Repository:  {repository}   (on the controller, or wherever its folder was copied to)\n\
-             Password:    {password}\n\n\
-             Keep this page as you would keep a master key. With it, the backups can be read\n\
-             by stock restic (https://restic.net), on any machine, without Keepwatch:\n\n\
-             \x20 printf '%s' '{password}' > password.txt\n\
-             \x20 restic --repo {quoted} --password-file password.txt snapshots\n\
-             \x20 restic --repo {quoted} --password-file password.txt check --read-data\n\
-             \x20 restic --repo {quoted} --password-file password.txt restore latest --target ./restored\n\n\
-             Read only: never run 'restic prune' or 'restic forget' on it while the controller serves.\n"
-        )
     }
 }
 

@@ -7,6 +7,7 @@ use super::*;
 use crate::app::audit::{Actor, Role};
 use crate::config::DataFolder;
 use crate::repository::FolderStore;
+use crate::store;
 use crate::store::Json;
 use crate::store::hosts::HostRow;
 use keepwatch_proto::detection::{Detection, Severity};
@@ -37,6 +38,8 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         attempts: Attempts::default(),
         verifying: tokio::sync::Semaphore::new(super::users::VERIFYING),
         agent_door: "https://localhost:7443".into(),
+        kits_kept: Default::default(),
+        deletion_wait: chrono::TimeDelta::days(7),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))
@@ -68,7 +71,7 @@ pub(crate) fn actor(role: Role) -> Actor {
     Actor { user: "admin".into(), role, origin: String::new() }
 }
 
-fn administrator() -> Actor {
+pub(crate) fn administrator() -> Actor {
     actor(Role::Administrator)
 }
 
@@ -327,6 +330,53 @@ async fn a_snapshot_that_is_only_said_to_be_there_decides_nothing() {
     let view = app.retention(&administrator(), "pc").await.unwrap();
     assert_eq!(view.fates.len(), 1);
     assert_eq!(view.fates[0].1, [crate::plan::retention::Why::Absent]);
+}
+
+#[tokio::test]
+async fn nothing_is_removed_while_a_scheduled_backup_runs() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let events = story(&app, JobId::new(&app.clock));
+    let boot = BootId::new(&app.clock);
+    app.ingest(host, report(boot, events[..1].to_vec())).await.unwrap();
+    let waits = app.retain_now(&administrator(), "pc").await;
+    assert!(matches!(waits, Err(AppError::Conflict(_))), "{waits:?}");
+    app.ingest(host, report(boot, events)).await.unwrap();
+    app.retain_now(&administrator(), "pc").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_found_is_in_its_place_and_is_told_of_later() {
+    let (_folder, app) = app().await;
+    let host = enrol(&app, "pc").await;
+    let found = |id: &str| Snapshot {
+        id: id.repeat(32),
+        time: app.clock.now(),
+        paths: vec![],
+        files: 9,
+        bytes: 9,
+        verdict: None,
+    };
+    let mut conn = app.store.read().await.unwrap();
+    let received = app.now() - 100;
+    store::snapshots::insert_found(&mut conn, host, received, &found("ab")).await.unwrap();
+    store::snapshots::insert_found(&mut conn, host, received - 100, &found("cd")).await.unwrap();
+    drop(conn);
+    let ids = async || {
+        let all = app.snapshots(&administrator(), "pc").await.unwrap();
+        all.into_iter().map(|row| (row.id[..2].to_owned(), row.partial, row.received)).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await, [("ab".into(), 1, received), ("cd".into(), 1, received - 100)]);
+    // Its host had not been heard yet: now it says how its backup ended.
+    app.ingest(host, report(BootId::new(&app.clock), story(&app, JobId::new(&app.clock)))).await.unwrap();
+    assert_eq!(ids().await, [("ab".into(), 0, received), ("cd".into(), 1, received - 100)]);
+    // What has been told of stays as it is.
+    let mut again = story(&app, JobId::new(&app.clock));
+    if let EventKind::Ended { ended, .. } = &mut again[2].kind {
+        ended.outcome = JobState::Partial;
+    }
+    app.ingest(host, report(BootId::new(&app.clock), again)).await.unwrap();
+    assert_eq!(ids().await[0].1, 0);
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub struct Session {
 pub struct Attempts(Mutex<HashMap<String, (u32, i64)>>);
 
 /// Words that stand in records where a name would.
-const RESERVED: [&str; 3] = [store::jobs::SCHEDULE, store::jobs::MEDIUM, "init"];
+const RESERVED: [&str; 6] = [store::jobs::SCHEDULE, store::jobs::MEDIUM, "init", "local", "retention", "keepwatch"];
 
 /// More names and addresses than staff will ever have. Beyond them, those that have waited
 /// long enough are forgotten, and if there are none, nobody new is let in for a while.

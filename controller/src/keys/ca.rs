@@ -67,6 +67,11 @@ impl Ca {
         Ok(Self { folder: folder.into(), certificate, certificate_pem, issuer, clock: clock.clone() })
     }
 
+    /// Its certificate, for whoever is to trust it.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
     /// What tokens pin.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.certificate)

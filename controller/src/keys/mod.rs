@@ -31,6 +31,15 @@ pub enum KeyError {
     /// No public half of a recovery key.
     #[error("a recovery key is the line that begins with 'age1' in what 'age-keygen' prints: {0}")]
     Recovery(String),
+    /// No secret half of one.
+    #[error("this file is no recovery key's secret half, as 'age-keygen' writes it: {0}")]
+    Identity(String),
+    /// The recovery key does not open what it should.
+    #[error("this cannot be opened with that recovery key: {0}; another one may have been set when it was made")]
+    Sealed(String),
+    /// Something cannot be encrypted.
+    #[error("this cannot be encrypted: {0}")]
+    Seal(String),
     /// A bundle cannot be signed.
     #[error("the bundle cannot be signed: {0}")]
     Signing(String),

@@ -72,12 +72,14 @@ pub enum Reason {
     RetentionFrozen,
     /// Something of what it stored is spoilt or gone.
     RepositoryDamaged,
+    /// What it stored is to be deleted, by one's wish or two's.
+    RepositoryDeletion,
 }
 
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Revoked,
         Self::Replaced,
         Self::NeverConnected,
@@ -98,6 +100,7 @@ impl Reason {
         Self::SignaturesRefused,
         Self::RetentionFrozen,
         Self::RepositoryDamaged,
+        Self::RepositoryDeletion,
     ];
 
     /// The word for it, as sent and translated.
@@ -123,6 +126,7 @@ impl Reason {
             Self::SignaturesRefused => "signatures-refused",
             Self::RetentionFrozen => "retention-frozen",
             Self::RepositoryDamaged => "repository-damaged",
+            Self::RepositoryDeletion => "repository-deletion",
         }
     }
 
@@ -178,6 +182,8 @@ pub struct Known {
     pub retention_frozen: bool,
     /// Whether something of what it stored is spoilt or gone.
     pub repository_damaged: bool,
+    /// Whether what it stored is to be deleted.
+    pub deletion_wanted: bool,
 }
 
 /// Silence of this length is a PC that is away, whatever its schedule.
@@ -189,11 +195,10 @@ const SIGNATURES_OLD: TimeDelta = TimeDelta::days(3);
 /// worst first.
 pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     let mut reasons = Vec::new();
-    if known.replaced {
-        return (State::Unknown, vec![Reason::Replaced]);
-    }
     if known.revoked {
-        return (State::Unknown, vec![Reason::Revoked]);
+        let why = if known.replaced { Reason::Replaced } else { Reason::Revoked };
+        let deletion = known.deletion_wanted.then_some(Reason::RepositoryDeletion);
+        return (State::Unknown, std::iter::once(why).chain(deletion).collect());
     }
     match known.last_seen {
         None if !known.connected => reasons.push(Reason::NeverConnected),
@@ -295,6 +300,7 @@ mod tests {
             bundle_refused: false,
             retention_frozen: false,
             repository_damaged: false,
+            deletion_wanted: false,
         }
     }
 
@@ -306,6 +312,11 @@ mod tests {
             (|_| {}, State::Protected, &[]),
             (|k| k.revoked = true, State::Unknown, &[Reason::Revoked]),
             (|k| (k.revoked, k.replaced) = (true, true), State::Unknown, &[Reason::Replaced]),
+            (
+                |k| (k.revoked, k.deletion_wanted) = (true, true),
+                State::Unknown,
+                &[Reason::Revoked, Reason::RepositoryDeletion],
+            ),
             (|k| (k.connected, k.last_seen) = (false, None), State::Unknown, &[Reason::NeverConnected]),
             (|k| (k.connected, k.last_seen) = (false, Some(ago(8 * 24))), State::Unknown, &[Reason::Silent]),
             // Off over the weekend is not silence.

@@ -8,13 +8,17 @@ use super::object::{Kind, Object, hash_of};
 use super::store::{Content, Item, RepositoryStore, Usage};
 use async_trait::async_trait;
 use axum::body::Body;
+use chrono::{DateTime, Utc};
 use keepwatch_backup::Storage;
 use keepwatch_proto::ids::HostId;
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Folder of the sealed recovery kits. No host's id looks like this.
+const KITS: &str = "recovery-kits";
 
 /// All hosts' repositories.
 #[derive(Debug)]
@@ -37,6 +41,10 @@ impl FolderStore {
 
     pub(super) fn folder(&self, host: HostId) -> PathBuf {
         self.root.join(host.to_string())
+    }
+
+    fn kit(&self, host: HostId) -> PathBuf {
+        self.root.join(KITS).join(format!("{host}.age"))
     }
 
     fn used(&self) -> MutexGuard<'_, HashMap<HostId, Usage>> {
@@ -114,6 +122,39 @@ impl RepositoryStore for FolderStore {
         Ok(tokio::fs::try_exists(self.path(host, object)).await?)
     }
 
+    async fn snapshots(&self, host: HostId) -> Result<Vec<(String, i64)>, RepositoryError> {
+        let folder = self.folder(host).join(Kind::Snapshots.folder());
+        blocking(move || {
+            let mut found = Vec::new();
+            let entries = match fs::read_dir(&folder) {
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(found),
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let Some(name) = entry.file_name().into_string().ok().filter(|name| hash_of(name).is_some()) else {
+                    continue;
+                };
+                match entry.metadata().and_then(|data| data.modified()) {
+                    // What retention removes meanwhile is none any more.
+                    Err(e) if e.kind() == ErrorKind::NotFound => {}
+                    modified => found.push((name, DateTime::<Utc>::from(modified?).timestamp())),
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn owners(&self) -> Result<Vec<HostId>, RepositoryError> {
+        let root = self.root.clone();
+        blocking(move || {
+            let entries = fs::read_dir(root)?.collect::<Result<Vec<_>, _>>()?;
+            Ok(entries.into_iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+        })
+        .await
+    }
+
     async fn open_object(&self, host: HostId, object: Object) -> Result<(Box<dyn Content>, u64), RepositoryError> {
         let file = tokio::fs::File::open(self.path(host, object)).await?;
         let size = file.metadata().await?.len();
@@ -172,6 +213,49 @@ impl RepositoryStore for FolderStore {
         tokio::fs::remove_file(&path).await?;
         self.used().get_mut(&host).into_iter().for_each(|used| used.take(length));
         Ok(())
+    }
+
+    async fn keep_kit(&self, host: HostId, content: Option<Vec<u8>>) -> Result<(), RepositoryError> {
+        let path = self.kit(host);
+        blocking(move || {
+            let Some(content) = content else { return Ok(gone(fs::remove_file(path))?) };
+            let folder = path.parent().unwrap_or(&path);
+            fs::create_dir_all(folder)?;
+            let mut file = tempfile::Builder::new().prefix(".keeping-").tempfile_in(folder)?;
+            file.write_all(&content)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|failed| failed.error)?;
+            Ok(sync(folder)?)
+        })
+        .await
+    }
+
+    async fn has_kit(&self, host: HostId) -> Result<bool, RepositoryError> {
+        Ok(tokio::fs::try_exists(self.kit(host)).await?)
+    }
+
+    async fn remove_all(&self, host: HostId) -> Result<(), RepositoryError> {
+        let (root, folder) = (self.root.clone(), self.folder(host));
+        blocking(move || {
+            // Renamed first: at no time is there half a repository under its name.
+            let going = root.join(format!(".removing-{host}"));
+            gone(fs::remove_dir_all(&going))?;
+            gone(fs::rename(&folder, &going))?;
+            sync(&root)?;
+            gone(fs::remove_dir_all(&going))?;
+            Ok(sync(&root)?)
+        })
+        .await?;
+        self.changed(host);
+        Ok(())
+    }
+}
+
+/// What is not there is gone.
+fn gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

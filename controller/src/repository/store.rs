@@ -41,6 +41,13 @@ pub trait RepositoryStore: Debug + Send + Sync {
         }
     }
 
+    /// The ids of a host's snapshots as they are stored, and when each was received, in Unix
+    /// seconds; none where it has no repository.
+    async fn snapshots(&self, host: HostId) -> Result<Vec<(String, i64)>, RepositoryError>;
+
+    /// The hosts that have a repository.
+    async fn owners(&self) -> Result<Vec<HostId>, RepositoryError>;
+
     /// Opens an object for reading and says its size.
     async fn open_object(&self, host: HostId, object: Object) -> Result<(Box<dyn Content>, u64), RepositoryError>;
 
@@ -53,6 +60,15 @@ pub trait RepositoryStore: Debug + Send + Sync {
 
     /// Removes an object.
     async fn remove(&self, host: HostId, object: Object) -> Result<(), RepositoryError>;
+
+    /// Keeps a host's sealed recovery kit beside the repositories, or none.
+    async fn keep_kit(&self, host: HostId, content: Option<Vec<u8>>) -> Result<(), RepositoryError>;
+
+    /// Whether there is one.
+    async fn has_kit(&self, host: HostId) -> Result<bool, RepositoryError>;
+
+    /// Removes a host's repository, with all that is in it. One that was half removed is removed.
+    async fn remove_all(&self, host: HostId) -> Result<(), RepositoryError>;
 }
 
 /// An object that is open, from its beginning.

@@ -13,7 +13,8 @@ pub(super) struct Service(pub(super) Arc<App>);
 #[tonic::async_trait]
 impl Enrolment for Service {
     async fn recipients(&self, _: Request<RecipientsRequest>) -> Result<Response<RecipientsReply>, Status> {
-        Ok(Response::new(RecipientsReply { recipients: self.0.escrow.recipients() }))
+        let recipients = self.0.escrow.recipients().map_err(|e| status(&e.into()))?;
+        Ok(Response::new(RecipientsReply { recipients }))
     }
 
     async fn enroll(&self, request: Request<EnrollRequest>) -> Result<Response<EnrollReply>, Status> {

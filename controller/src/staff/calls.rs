@@ -63,11 +63,53 @@ impl Staff for Service {
         Ok(Response::new(wire::Empty {}))
     }
 
+    async fn list_deletions(&self, request: Request<wire::Empty>) -> Reply<wire::Deletions> {
+        let actor = self.actor(&request).await?;
+        let rows = self.0.deletions(&actor).await.map_err(|e| status(&e))?;
+        let deletions = rows.into_iter().map(|(row, name)| views::deletion(row, name)).collect();
+        Ok(Response::new(wire::Deletions { deletions }))
+    }
+
+    async fn ask_deletion(&self, request: Request<wire::AskDeletionRequest>) -> Reply<wire::Deletion> {
+        let actor = self.actor(&request).await?;
+        let wire::AskDeletionRequest { host, reason } = request.into_inner();
+        let row = self.0.ask_deletion(&actor, &host, &reason).await.map_err(|e| status(&e))?;
+        Ok(Response::new(views::deletion(row, host)))
+    }
+
+    async fn approve_deletion(&self, request: Request<wire::HostName>) -> Reply<wire::Deletion> {
+        let actor = self.actor(&request).await?;
+        let host = request.into_inner().host;
+        let row = self.0.approve_deletion(&actor, &host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(views::deletion(row, host)))
+    }
+
+    async fn call_off_deletion(&self, request: Request<wire::HostName>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        self.0.call_off_deletion(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+
     async fn recovery_kit(&self, request: Request<wire::HostName>) -> Reply<wire::RecoveryKitReply> {
         let actor = self.actor(&request).await?;
         let kit = self.0.recovery_kit(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
-        let (text, repository) = (kit.text(), kit.repository);
-        Ok(Response::new(wire::RecoveryKitReply { host: kit.host, repository, password: kit.password, text }))
+        Ok(Response::new(views::recovery_kit(kit)))
+    }
+
+    type ListRecoveryKitsStream = Replies<wire::RecoveryKitReply>;
+
+    async fn list_recovery_kits(&self, request: Request<wire::Empty>) -> Reply<Self::ListRecoveryKitsStream> {
+        let actor = self.actor(&request).await?;
+        let kits = self.0.recovery_kits(&actor).await.map_err(|e| status(&e))?;
+        Ok(Response::new(Box::pin(tokio_stream::iter(kits).map(|kit| Ok(views::recovery_kit(kit))))))
+    }
+
+    type SealRecoveryKitsStream = Replies<wire::Chunk>;
+
+    async fn seal_recovery_kits(&self, request: Request<wire::HostName>) -> Reply<Self::SealRecoveryKitsStream> {
+        let actor = self.actor(&request).await?;
+        let sealed = self.0.sealed_recovery_kits(&actor, &request.into_inner().host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(Box::pin(tokio_stream::iter(views::chunks(sealed.as_bytes())).map(Ok))))
     }
 
     async fn get_retention(&self, request: Request<wire::HostName>) -> Reply<wire::Retention> {

@@ -1,17 +1,20 @@
 //! What use cases give, as the wire says it.
 
 use crate::app::catalogs::{FileVerdict, FileVersion, FoundName};
+use crate::app::deletions;
 use crate::app::detections::DetectionView;
 use crate::app::groups::GroupView;
 use crate::app::hosts::HostView;
 use crate::app::jobs::JobView;
 use crate::app::policies::PolicyView;
+use crate::app::recovery_kit::RecoveryKit;
 use crate::app::retention::RetentionView;
 use crate::app::signatures::{Imported, Problem};
 use crate::app::snapshots::Found;
 use crate::plan::health::Reason;
 use crate::plan::retention::Why;
 use crate::store;
+use crate::store::deletions::DeletionRow;
 use crate::store::snapshots::SnapshotRow;
 use crate::store::verification::VerificationRow;
 use keepwatch_backup::EntryKind;
@@ -26,10 +29,27 @@ fn small(n: i64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
+pub(super) fn deletion(row: DeletionRow, host_name: String) -> wire::Deletion {
+    wire::Deletion {
+        host: row.host.to_string(),
+        host_name,
+        state: deletions::state(&row).into(),
+        reason: row.reason,
+        asked_by: row.asked_by,
+        asked: row.asked,
+        approved_by: row.approved_by,
+        approved: row.approved,
+        due: row.due,
+        done: row.done,
+    }
+}
+
 pub(super) fn host(h: HostView) -> wire::Host {
+    let name = h.name().to_owned();
     wire::Host {
         id: h.row.id.to_string(),
-        name: h.name().into(),
+        deletion: h.deletion.map(|row| deletion(row, name.clone())),
+        name,
         connected: h.connected,
         revoked: h.row.revoked != 0,
         enrolled: h.row.enrolled,
@@ -47,6 +67,20 @@ pub(super) fn host(h: HostView) -> wire::Host {
         replaced_by: h.row.replaced_by,
         facts: Some(h.row.facts.0.into()),
     }
+}
+
+pub(super) fn recovery_kit(kit: RecoveryKit) -> wire::RecoveryKitReply {
+    let (text, id) = (kit.text(), kit.id.to_string());
+    let RecoveryKit { host, repository, password, problem, door, ca, .. } = kit;
+    wire::RecoveryKitReply { host, repository, password, text, id, door, ca, problem }
+}
+
+/// Bytes of one piece: well below the largest message.
+const PIECE: usize = 256 << 10;
+
+pub(super) fn chunks(all: &[u8]) -> Vec<wire::Chunk> {
+    let total = all.len() as u64;
+    all.chunks(PIECE).map(|piece| wire::Chunk { data: piece.to_vec(), total }).collect()
 }
 
 pub(super) fn group(g: GroupView) -> wire::Group {

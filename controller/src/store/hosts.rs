@@ -148,6 +148,12 @@ pub async fn set_facts(conn: &mut Conn, id: HostId, facts: &Facts) -> Result<(),
     Ok(())
 }
 
+/// Its repository's password is sealed anew.
+pub async fn set_escrow(conn: &mut Conn, id: HostId, escrow: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET escrow = $2 WHERE id = $1").bind(id.to_string()).bind(escrow).execute(conn).await?;
+    Ok(())
+}
+
 /// It refused a bundle (the reason) or took one into use (empty).
 pub async fn set_bundle_refused(conn: &mut Conn, id: HostId, reason: &str) -> Result<(), StoreError> {
     sqlx::query("UPDATE hosts SET bundle_refused = $2 WHERE id = $1")

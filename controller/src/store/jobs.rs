@@ -142,6 +142,31 @@ pub async fn open_of(conn: &mut Conn, host: HostId) -> Result<Vec<JobRow>, Store
     .await?)
 }
 
+/// Whether a host is to back up, or does, by what was asked or begun after this.
+pub async fn backs_up(conn: &mut Conn, host: HostId, since: i64) -> Result<bool, StoreError> {
+    let open: Option<JobRow> = sqlx::query_as(
+        "SELECT * FROM jobs WHERE host = $1 AND kind = 'backup' AND state IN ('queued', 'offered', 'running') \
+         AND created > $2 LIMIT 1",
+    )
+    .bind(host.to_string())
+    .bind(since)
+    .fetch_optional(conn)
+    .await?;
+    Ok(open.is_some())
+}
+
+/// Whether another host's restore that was asked for after this reads what this one has stored.
+pub async fn reads_from(conn: &mut Conn, source: HostId, since: i64) -> Result<bool, StoreError> {
+    let open: Option<JobRow> = sqlx::query_as(
+        "SELECT * FROM jobs WHERE source_host = $1 AND state IN ('queued', 'offered', 'running') AND created > $2 LIMIT 1",
+    )
+    .bind(source.to_string())
+    .bind(since)
+    .fetch_optional(conn)
+    .await?;
+    Ok(open.is_some())
+}
+
 /// The newest job of a host and kind that got its work done, in whole or in part: when it ended.
 pub async fn last_done(conn: &mut Conn) -> Result<Vec<LastDone>, StoreError> {
     Ok(sqlx::query_as(

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod bundles;
+pub mod deletions;
 pub mod detections;
 pub mod events;
 pub mod groups;
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 use sqlx::any::AnyPoolOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What one function works on: a connection, or the inside of a transaction.
 pub type Conn = AnyConnection;
@@ -86,12 +87,23 @@ impl Store {
     /// The URL of the embedded database in a data folder. One that is missing is not made
     /// anew: an empty one would shut every host out.
     pub fn embedded_url(data: &Path) -> String {
-        format!("sqlite:{}?mode=rw", data.join("keepwatch.db").display())
+        format!("sqlite:{}?mode=rw", Self::file(data).display())
     }
 
     /// The same, made if need be.
     pub fn new_embedded_url(data: &Path) -> String {
         format!("{}c", Self::embedded_url(data))
+    }
+
+    /// The embedded database of a data folder.
+    pub fn file(data: &Path) -> PathBuf {
+        data.join("keepwatch.db")
+    }
+
+    /// Writes the embedded database to a new file, as it is at one moment.
+    pub async fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        sqlx::query("VACUUM INTO $1").bind(file.display().to_string()).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Ends all connections.

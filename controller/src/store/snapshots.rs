@@ -31,14 +31,14 @@ pub struct SnapshotRow {
     pub verified: i64,
     /// 1: something that should be in it is not.
     pub partial: i64,
-    /// The backup that made it.
+    /// The backup that made it; empty: it was found in the repository.
     pub job: String,
     /// What the scan that went with it says.
     #[sqlx(try_from = "String")]
     pub verdict: Json<Option<Verdict>>,
 }
 
-/// Adds one.
+/// Adds one. One that was found in the repository is thereby told of; when it was received stays.
 pub async fn insert(
     conn: &mut Conn,
     host: HostId,
@@ -51,7 +51,9 @@ pub async fn insert(
     sqlx::query(
         "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, verdict, changed, place) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-         (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO NOTHING",
+         (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO UPDATE SET \
+         paths = $5, files = $6, bytes = $7, partial = $8, job = $9, verdict = $10, changed = $11 \
+         WHERE snapshots.job = ''",
     )
     .bind(host.to_string())
     .bind(&s.id)
@@ -69,9 +71,30 @@ pub async fn insert(
     Ok(())
 }
 
-/// A host's, newest first: in the order in which we heard of them.
+/// Adds one that was found in the repository. Whether its backup had to leave something out is not
+/// known, so it does not count as whole.
+pub async fn insert_found(conn: &mut Conn, host: HostId, received: i64, s: &Snapshot) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, place) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, '', \
+         (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO NOTHING",
+    )
+    .bind(host.to_string())
+    .bind(&s.id)
+    .bind(s.time.timestamp())
+    .bind(received)
+    .bind(json(&s.paths)?)
+    .bind(signed(s.files))
+    .bind(signed(s.bytes))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A host's, newest first: in the order of their receipt, and within a second in the order in
+/// which we heard of them. One that is found later may be older.
 pub async fn list(conn: &mut Conn, host: HostId) -> Result<Vec<SnapshotRow>, StoreError> {
-    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY place DESC")
+    Ok(sqlx::query_as("SELECT * FROM snapshots WHERE host = $1 ORDER BY received DESC, place DESC")
         .bind(host.to_string())
         .fetch_all(conn)
         .await?)
@@ -84,5 +107,11 @@ pub async fn remove(conn: &mut Conn, host: HostId, id: &str) -> Result<(), Store
         .bind(id)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// None of a host's is there any more.
+pub async fn remove_all(conn: &mut Conn, host: HostId) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM snapshots WHERE host = $1").bind(host.to_string()).execute(conn).await?;
     Ok(())
 }

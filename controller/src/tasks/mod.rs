@@ -11,6 +11,10 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// Runs all of them until `shutdown`.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => return,
+        () = begin(&app) => {}
+    }
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -23,12 +27,30 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
     }
 }
 
+/// At once: the database may have been restored from a copy, and somebody waits for a file.
+async fn begin(app: &App) {
+    if let Err(error) = app.find_snapshots().await {
+        tracing::warn!(%error, "it was not looked for snapshots that the database does not know");
+    }
+    keep_kits(app).await;
+}
+
+async fn keep_kits(app: &App) {
+    if let Err(error) = app.keep_recovery_kits(false).await {
+        tracing::warn!(%error, "the recovery kits beside the repositories are not up to date");
+    }
+}
+
 async fn work(app: &App) {
+    keep_kits(app).await;
     if let Err(error) = app.retain_due().await {
         tracing::warn!(%error, "retention did not run");
     }
     if let Err(error) = app.catalog_due().await {
         tracing::warn!(%error, "catalogs were not brought up to date");
+    }
+    if let Err(error) = app.delete_due().await {
+        tracing::warn!(%error, "no repository was deleted");
     }
     if let Err(error) = app.verify_due().await {
         tracing::warn!(%error, "verification did not run");

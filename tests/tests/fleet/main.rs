@@ -3,6 +3,7 @@
 
 mod backup;
 mod deaths;
+mod deletion;
 mod enrolment;
 mod faults;
 mod full;
@@ -12,6 +13,7 @@ mod kills;
 mod one_read;
 mod page;
 mod postgres;
+mod rebuild;
 mod replaced;
 mod retention;
 mod scan;

@@ -1,7 +1,7 @@
 //! One set of queries for both databases: the main job once more, on PostgreSQL.
 
 use crate::scan::rules;
-use keepwatch_tests::{Agent, Controller, eicar};
+use keepwatch_tests::{Agent, Controller, eicar, until};
 use std::fs;
 use std::process::Command;
 
@@ -41,4 +41,21 @@ fn the_main_job_runs_on_postgresql() {
     agent.until_connected();
     assert_eq!(staff.json(&["snapshots", &host]).as_array().unwrap().len(), 1);
     assert!(staff.json(&["audit"]).as_array().unwrap().len() >= 7);
+
+    // As after the loss of a database: what it does not know is found again.
+    let forgotten = Command::new("psql").args([&format!("{server}/{name}"), "-qc", "DELETE FROM snapshots"]).status();
+    assert!(forgotten.unwrap().success());
+    controller.kill();
+    controller.restart();
+    until("the snapshot is found", || staff.json(&["snapshots", &host]).as_array().unwrap().len() == 1);
+    let key = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    assert!(controller.run(&["recovery-key", "set", key]).ok().out.contains("1 hosts"));
+    let created = staff.json(&["users", "create", "second", "--role", "administrator"]);
+    staff.run(["hosts", "revoke", &host]).ok();
+    staff.run(["hosts", "delete-repository", &host, "--reason", "a drill"]).ok();
+    controller.shift_clock(8 * 86_400);
+    let second = controller.staff_as("second", created["password"].as_str().unwrap());
+    second.run(["hosts", "delete-repository", &host, "approve"]).ok();
+    assert_eq!(second.json(&["hosts", "deletions"])[0]["state"], "approved");
+    second.run(["hosts", "delete-repository", &host, "call-off"]).ok();
 }

@@ -1,5 +1,6 @@
 //! `hosts`: the PCs of the fleet.
 
+use super::deletions::{self, DeleteRepository, DeletionView};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Card, Row};
@@ -38,6 +39,9 @@ enum Action {
         /// Name or id of the PC in its place, enrolled already
         new: String,
     },
+    DeleteRepository(DeleteRepository),
+    /// List the hosts whose backups are to be deleted, or were
+    Deletions,
 }
 
 /// One host, for people and programs.
@@ -62,6 +66,7 @@ struct HostView {
     /// Id of the host that took over from it.
     replaced_by: Option<String>,
     facts: Option<Facts>,
+    deletion: Option<DeletionView>,
 }
 
 impl From<wire::Host> for HostView {
@@ -85,6 +90,7 @@ impl From<wire::Host> for HostView {
             open_detections: host.open_detections,
             replaced_by: show::some(host.replaced_by),
             facts: host.facts.map(Into::into),
+            deletion: host.deletion.map(Into::into),
         }
     }
 }
@@ -144,34 +150,39 @@ impl Card for HostView {
             lines.push(("agent", facts.agent_version.clone()));
             lines.push(("disk", format!("{} free of {}", show::size(facts.disk_free), show::size(facts.disk_total))));
         }
+        if let Some(deletion) = &self.deletion {
+            lines.push(("its backups", deletion.in_words()));
+        }
         lines
     }
 }
 
 impl Hosts {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let mut staff = context.staff().await?;
         match self.action.unwrap_or(Action::List) {
             Action::List => {
-                let hosts = staff.list_hosts(wire::Empty {}).await?.into_inner().hosts;
+                let hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
                 let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
                 context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")?;
             }
             Action::Show { host } => {
-                let host = staff.get_host(wire::HostName { host }).await?.into_inner();
+                let host = context.staff().await?.get_host(wire::HostName { host }).await?.into_inner();
                 context.output.card(&HostView::from(host))?;
             }
             Action::Revoke { host } => {
-                staff.revoke_host(wire::HostName { host: host.clone() }).await?;
+                context.staff().await?.revoke_host(wire::HostName { host: host.clone() }).await?;
                 context.output.note(&format!("{host} is cut off. To have it back, enrol it anew with a new token."));
             }
             Action::Replace { old, new } => {
-                staff.replace_host(wire::ReplaceHostRequest { old: old.clone(), new: new.clone() }).await?;
+                let request = wire::ReplaceHostRequest { old: old.clone(), new: new.clone() };
+                context.staff().await?.replace_host(request).await?;
                 context.output.note(&format!(
                     "{new} has taken over from {old}, which is cut off. 'keepwatch snapshots {new}' shows the backups \
                      of both; 'keepwatch restore {new} latest' brings all of the newest back."
                 ));
             }
+            Action::DeleteRepository(command) => return command.run(context).await,
+            Action::Deletions => return deletions::list(context).await,
         }
         Ok(Outcome::Done)
     }
@@ -205,7 +216,7 @@ mod tests {
                 "id": "1", "name": "PC-1", "group": "all", "connected": true, "revoked": false, "state": "",
                 "reasons": ["backup-overdue"], "enrolled": "1970-01-01T00:00:01Z", "last_seen": null,
                 "last_scan": null, "last_backup": null, "next_scan": null, "next_backup": null, "bundle": 0,
-                "bundle_refused": null, "open_detections": 0, "replaced_by": null, "facts": facts
+                "bundle_refused": null, "open_detections": 0, "replaced_by": null, "facts": facts, "deletion": null
             })
         );
     }

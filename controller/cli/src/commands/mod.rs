@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod deletions;
 mod detections;
 mod download;
 mod find;

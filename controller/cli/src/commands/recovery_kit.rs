@@ -3,16 +3,26 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::show;
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use tonic::Streaming;
 
-/// Print what stock restic needs to open a host's backups. Keep it on paper, in a safe.
+/// Print what stock restic needs to open the backups of one host, or of all. Keep it in a safe.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RecoveryKit {
     /// Name or id of the host
-    host: String,
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    host: Option<String>,
+    /// Of all hosts, also of those that were revoked
+    #[arg(long)]
+    all: bool,
+    /// Encrypted to the offline recovery key: only 'keepwatch-controller recovery-key open', or
+    /// 'age --decrypt', with that key's secret half can read it
+    #[arg(long)]
+    sealed: bool,
     /// Write it to a new file that only you can read, instead of the terminal
     #[arg(short = 'o', long = "to", value_name = "FILE")]
     to: Option<PathBuf>,
@@ -20,10 +30,29 @@ pub(crate) struct RecoveryKit {
 
 #[derive(Serialize)]
 struct KitView {
+    id: String,
     host: String,
     repository: String,
     password: String,
+    /// The repository as the PC itself reaches it.
+    door: Option<String>,
+    /// Vouches for the door; PEM.
+    ca: String,
+    /// Why there is no password.
+    problem: Option<String>,
     text: String,
+}
+
+#[derive(Serialize)]
+struct SealedView {
+    sealed: String,
+}
+
+impl From<wire::RecoveryKitReply> for KitView {
+    fn from(kit: wire::RecoveryKitReply) -> Self {
+        let wire::RecoveryKitReply { host, repository, password, text, id, door, ca, problem } = kit;
+        Self { id, host, repository, password, door: show::some(door), ca, problem: show::some(problem), text }
+    }
 }
 
 impl RecoveryKit {
@@ -35,20 +64,66 @@ impl RecoveryKit {
             return Err(occupied(to));
         }
         let mut staff = context.staff().await?;
-        let kit = staff.recovery_kit(wire::HostName { host: self.host }).await?.into_inner();
-        let wire::RecoveryKitReply { host, repository, password, text } = kit;
-        match &self.to {
-            None => context.output.document(&text, &KitView { host, repository, password, text: text.clone() })?,
-            Some(to) => {
-                save(to, &text)?;
-                context.output.note(&format!(
-                    "The recovery kit of {host} is in {}. It opens all its backups: keep it safe.",
-                    to.display()
-                ));
-            }
+        if self.sealed {
+            let request = wire::HostName { host: self.host.clone().unwrap_or_default() };
+            let sealed = received(staff.seal_recovery_kits(request).await?.into_inner()).await?;
+            let saved = format!("What {} is in", self.whose());
+            self.hand_over(context, &sealed, &SealedView { sealed: sealed.clone() }, &saved)?;
+            return Ok(Outcome::Done);
         }
+        let Some(host) = self.host.clone() else {
+            let mut kits = Vec::new();
+            let mut replies = staff.list_recovery_kits(wire::Empty {}).await?.into_inner();
+            while let Some(kit) = replies.message().await? {
+                kits.push(KitView::from(kit));
+            }
+            return self.hand_over_all(context, &kits);
+        };
+        let kit = KitView::from(staff.recovery_kit(wire::HostName { host }).await?.into_inner());
+        self.hand_over(context, &kit.text, &kit, &format!("The recovery kit of {} is in", kit.host))?;
         Ok(Outcome::Done)
     }
+
+    fn whose(&self) -> String {
+        let of = self.host.as_ref().map_or("all hosts".to_owned(), |host| format!("'{host}'"));
+        format!("the recovery key opens of {of}")
+    }
+
+    fn hand_over_all(&self, context: &Context, kits: &[KitView]) -> Result<Outcome, Failure> {
+        let text = kits.iter().map(|kit| kit.text.as_str()).collect::<Vec<_>>().join("\n\n");
+        self.hand_over(context, &text, &kits, &format!("The recovery kits of {} hosts are in", kits.len()))?;
+        let broken = kits.iter().filter(|kit| kit.problem.is_some());
+        let broken: Vec<&str> = broken.map(|kit| kit.host.as_str()).collect();
+        if broken.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        context.output.note(&format!("{} of them do not work, and say why: {}", broken.len(), broken.join(", ")));
+        Ok(Outcome::Partial)
+    }
+
+    fn hand_over<S: Serialize>(&self, context: &Context, text: &str, whole: &S, saved: &str) -> Result<(), Failure> {
+        let Some(to) = &self.to else { return context.output.document(text, whole) };
+        // What is sealed is a file of age's, in whatever format the rest is wanted.
+        let written = if self.sealed { text.to_owned() } else { context.output.written(text, whole)? };
+        save(to, &written)?;
+        let care = if self.sealed { "" } else { " Whoever has it can read all their backups: keep it safe." };
+        context.output.note(&format!("{saved} {}.{care}", to.display()));
+        Ok(())
+    }
+}
+
+/// What comes in pieces, whole or not at all.
+async fn received(mut chunks: Streaming<wire::Chunk>) -> Result<String, Failure> {
+    let (mut all, mut total) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.message().await? {
+        all.extend(chunk.data);
+        total = chunk.total;
+    }
+    let count = all.len() as u64;
+    if count != total || total == 0 {
+        return Err(Failure::CutShort { received: count, total });
+    }
+    String::from_utf8(all).map_err(|error| Failure::Answer(error.to_string()))
 }
 
 fn occupied(to: &Path) -> Failure {
@@ -92,10 +167,13 @@ mod tests {
 
     #[test]
     fn its_json_is_what_scripts_rely_on() {
-        let view = KitView { host: "a".into(), repository: "/r".into(), password: "p".into(), text: "t".into() };
+        let kit = wire::RecoveryKitReply { host: "a".into(), repository: "/r".into(), ..Default::default() };
         assert_eq!(
-            serde_json::to_value(view).unwrap(),
-            serde_json::json!({"host": "a", "repository": "/r", "password": "p", "text": "t"})
+            serde_json::to_value(KitView::from(kit)).unwrap(),
+            serde_json::json!({
+                "id": "", "host": "a", "repository": "/r", "password": "", "door": null, "ca": "", "problem": null,
+                "text": ""
+            })
         );
     }
 }

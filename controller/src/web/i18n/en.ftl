@@ -146,6 +146,8 @@ reason-signatures-refused = It refused the newest signatures
 advice-signatures-refused = It keeps working with the ones it has. The reason is shown under “This PC”.
 reason-retention-frozen = Its snapshots look odd; none is removed
 advice-retention-frozen = See why with “keepwatch retention plan”, and look at the PC: files may have been encrypted or deleted. When all is well, let old snapshots go again with “keepwatch retention thaw”.
+reason-repository-deletion = Its backups are to be deleted
+advice-repository-deletion = See who wants it, why and when with “keepwatch hosts deletions”. Each administrator can call it off with “keepwatch hosts delete-repository PC call-off”.
 reason-repository-damaged = Something of its backups is damaged
 advice-repository-damaged = “keepwatch verify” names the files. “keepwatch repair” sets the damage aside and has the PC send again what is still there. Look at the controller's disk: it may be failing.
 

@@ -110,6 +110,8 @@ reason-signatures-refused = 拒绝了最新的特征库
 advice-signatures-refused = 它仍在使用原有特征库。拒绝的原因见“电脑信息”。
 reason-retention-frozen = 快照异常，已停止清理旧快照
 advice-retention-frozen = 用“keepwatch retention plan”查看原因，并检查这台电脑：文件可能被加密或删除。确认无事后，用“keepwatch retention thaw”恢复清理。
+reason-repository-deletion = 它的备份将被删除
+advice-repository-deletion = 用“keepwatch hosts deletions”查看是谁、为何、何时删除；任何管理员都可以用“keepwatch hosts delete-repository 电脑名 call-off”取消。
 reason-repository-damaged = 部分备份数据已损坏
 advice-repository-damaged = 用“keepwatch verify”查看涉及的文件；用“keepwatch repair”隔离损坏部分，并让电脑重新上传仍在的数据。请检查控制器的磁盘，它可能正在失效。
 
