@@ -15,11 +15,18 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
         () = shutdown.cancelled() => return,
         () = begin(&app) => {}
     }
+    // Not before that: hosts come first, and may show that the database is an old one.
+    let mut next = app.clock.now() + EVERY;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
+            // Sooner where the clock says so: the machine may have slept. A clock that is set back
+            // keeps nothing waiting.
+            () = app.clock.sleep_until(next) => {}
         }
+        // Counted from before the work: what comes due during it does not wait for the next but one.
+        next = app.clock.now() + EVERY;
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = work(&app) => {}

@@ -1,7 +1,7 @@
 //! A host's backups are deleted when two people want it, and not at once.
 
 use crate::scan::fleet;
-use keepwatch_tests::Staff;
+use keepwatch_tests::{Staff, until};
 use serde_json::Value;
 use std::fs;
 
@@ -50,8 +50,20 @@ fn two_administrators_and_a_week_are_needed_and_each_of_them_can_stop_it() {
     admin.run(call_off).ok();
     assert_eq!(admin.json(&["hosts", "deletions"]), Value::Array(vec![]));
     refused(&admin, &call_off, "nobody has asked");
+
+    // Nobody calls it off: it is done by itself, and what is left is the record.
+    let repository = controller.data().join("repositories").join(&host);
+    second.run(ask).ok();
+    admin.run(approve).ok();
+    assert!(repository.exists());
+    controller.shift_clock(16 * DAY);
+    let admin = controller.staff();
+    until("the repository is gone", || deletion(&admin)["state"] == "deleted");
+    assert!(!repository.exists());
+    assert_eq!(admin.json(&["snapshots", &host]), Value::Array(vec![]));
+    refused(&admin, &call_off, "too late");
     let audit = admin.json(&["audit"]).to_string();
-    for word in ["repository deletion ask", "repository deletion approve", "repository deletion call off"] {
+    for word in ["deletion ask", "deletion approve", "deletion call off", "delete begin", "\"repository delete\""] {
         assert!(audit.contains(word), "{audit}");
     }
 }

@@ -64,6 +64,8 @@ fn a_host_reaches_its_own_repository_and_can_only_add_to_it() {
     assert_eq!(ask(&as_b, Method::DELETE, &host_b, &object, b"").unwrap(), StatusCode::FORBIDDEN);
     assert_eq!(ask(&as_b, Method::DELETE, &host_b, "config", b"").unwrap(), StatusCode::FORBIDDEN);
     assert_eq!(ask(&as_b, Method::POST, &host_b, "config", b"another").unwrap(), StatusCode::FORBIDDEN);
+    // All of it goes by staff's wish only.
+    assert_eq!(ask(&as_b, Method::DELETE, &host_b, "", b"").unwrap(), StatusCode::METHOD_NOT_ALLOWED);
     let corrupted = format!("data/{}", name(b"what was meant"));
     assert_eq!(ask(&as_b, Method::POST, &host_b, &corrupted, b"what arrived").unwrap(), StatusCode::BAD_REQUEST);
     assert_eq!(ask(&as_b, Method::GET, &host_b, &corrupted, b"").unwrap(), StatusCode::NOT_FOUND);
