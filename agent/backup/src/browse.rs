@@ -93,7 +93,8 @@ impl Repository {
         paths.iter().map(of).collect()
     }
 
-    fn node(&self, snapshot: &str, path: &Path) -> Result<(std::sync::Arc<Indexed>, Node)> {
+    /// The node at a path of a snapshot, and the repository with its index.
+    pub(crate) fn node(&self, snapshot: &str, path: &Path) -> Result<(std::sync::Arc<Indexed>, Node)> {
         let snapshot = self.resolve(snapshot)?;
         let indexed = self.indexed()?;
         let node = tree::find(&indexed, snapshot.tree, path).map_err(|why| self.broken(why))?;

@@ -37,6 +37,9 @@ pub enum Error {
     /// The path is in the snapshot, but has no content to read.
     #[error("{} is not a file", .0.display())]
     NotAFile(PathBuf),
+    /// More than one archive holds.
+    #[error("more than {0} entries are below it. Download its folders one by one, or restore it")]
+    TooMany(u64),
     /// A glob that is none.
     #[error("'{glob}' is no valid pattern: {why}")]
     BadGlob {

@@ -6,10 +6,11 @@
 //!
 //! ```text
 //! Repository -> backup  -> source (the walk, each reader) -> rustic_core -> guard -> folder | service | s3 | sftp
-//!            -> browse, restore -> tree (names checked)   -> rustic_core -> guard -> folder | service | s3 | sftp
+//!            -> browse, archive, restore -> tree (names checked) -> rustic_core -> guard -> folder | service | s3 | sftp
 //! ```
 
 mod ahead;
+mod archive;
 mod backup;
 mod browse;
 mod cache;
@@ -46,6 +47,7 @@ mod tls;
 mod tree;
 mod verify;
 
+pub use archive::{ArchiveFormat, ArchiveOptions, Archived, Extent};
 pub use backup::{BackupOptions, BackupReport, LookAhead};
 pub use browse::{Entry, EntryKind, plain};
 pub use counts::LeftOut;

@@ -173,6 +173,13 @@ pub enum StorageError {
     Cancelled,
 }
 
+impl StorageError {
+    /// Whether every other object would fail the same way, after as long a wait.
+    pub(crate) fn is_for_all(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Denied { .. } | Self::Setup(_))
+    }
+}
+
 /// What all kinds of storage do. Blocking; safe to call from several threads.
 pub(crate) trait Objects: Send + Sync {
     /// A name for people.

@@ -78,7 +78,7 @@ staff! {
 
         async fn seal_recovery_kits(&self, request: Request<HostName>) -> Result<Response<Self::SealRecoveryKitsStream>, Status> {
             let total = if request.into_inner().host == "short" { 7 } else { 6 };
-            replies(vec![Ok(Chunk { data: b"abc".to_vec(), total }), Ok(Chunk { data: b"def".to_vec(), total })])
+            replies(vec![Ok(Chunk { data: b"abc".to_vec(), total, ..Default::default() }), Ok(Chunk { data: b"def".to_vec(), total, ..Default::default() })])
         }
 
         async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginReply>, Status> {
@@ -117,8 +117,17 @@ staff! {
         }
 
         async fn download(&self, request: Request<DownloadRequest>) -> Result<Response<Self::DownloadStream>, Status> {
-            let total = if request.into_inner().path == "/short" { 7 } else { 6 };
-            replies(vec![Ok(Chunk { data: b"abc".to_vec(), total }), Ok(Chunk { data: b"def".to_vec(), total: 0 })])
+            let DownloadRequest { path, format, .. } = request.into_inner();
+            let chunk = |data: &[u8], total| Ok(Chunk { data: data.to_vec(), total, ..Default::default() });
+            let mut chunks = vec![chunk(b"abc", if path == "/short" { 7 } else { 6 }), chunk(b"def", 0)];
+            if path == "/folder" {
+                let format = if format.is_empty() { "zip".into() } else { format };
+                chunks.insert(0, Ok(Chunk { format, note: "said first".into(), ..Default::default() }));
+                let left_out = Some(keepwatch_proto::wire::agent::Failure { path: "/folder/lost".into(), reason: "damaged".into() });
+                chunks.push(Ok(Chunk { left_out, ..Default::default() }));
+                chunks.push(Ok(Chunk { left_out_count: 3, ..Default::default() }));
+            }
+            replies(chunks)
         }
 
         async fn import_signatures(&self, request: Request<Streaming<ImportPart>>) -> Result<Response<ImportReply>, Status> {
@@ -304,6 +313,18 @@ async fn a_download_is_whole_or_not_there() {
     stage.says(&["download", "PC-1", "latest", "/whole", "-o", &to, "--force"]).await.unwrap();
     let left = std::fs::read_dir(stage.home.path()).unwrap().filter(|e| e.as_ref().unwrap().path().ends_with(".part"));
     assert_eq!(left.count(), 0);
+}
+
+#[tokio::test]
+async fn a_folder_comes_as_an_archive_and_what_is_missing_makes_it_partial() {
+    let stage = Stage::logged_in().await;
+    let to = stage.path("");
+    for (options, name) in [(&[][..], "folder.zip"), (&["--format", "tar"], "folder.tar")] {
+        let arguments = ["download", "PC-1", "latest", "/folder", "-o", &to];
+        let outcome = stage.says(&[&arguments, options].concat()).await;
+        assert!(matches!(outcome, Ok(Outcome::Partial)), "{outcome:?}");
+        assert_eq!(std::fs::read(Path::new(&to).join(name)).unwrap(), b"abcdef");
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ pub mod catalogs;
 pub mod deletions;
 pub mod desired;
 pub mod detections;
+pub mod downloads;
 pub mod enrolment;
 pub mod events;
 pub mod found;

@@ -1,23 +1,19 @@
-//! Snapshots: which there are, what is in them, one file out of them. The repository is
+//! Snapshots: which there are and what is in them. The repository is
 //! opened here with the escrowed key; nothing of it is kept in the clear.
 
-use super::audit::{Actor, Deed, Role};
+use super::audit::Actor;
 use super::catalogs::FileVerdict;
 use super::{App, AppError};
 use crate::store::hosts::HostRow;
 use crate::store::{self, snapshots::SnapshotRow};
-use bytes::Bytes;
 use keepwatch_backup::{Entry, Repository, Storage};
 use keepwatch_proto::paths;
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 /// Entries that wait for whoever asked for them.
 const IN_FLIGHT: usize = 256;
-/// Bytes of one piece of a download.
-const PIECE: usize = 256 << 10;
 /// Entries in one answer; more is no list that a person reads.
 const MOST_ENTRIES: usize = 100_000;
 
@@ -30,16 +26,6 @@ pub struct Found {
     pub entry: Entry,
     /// The snapshot's id.
     pub snapshot: String,
-}
-
-/// A file on its way.
-pub struct Download {
-    /// Its name, without the folder.
-    pub name: String,
-    /// Its bytes in all.
-    pub size: u64,
-    /// Its content.
-    pub content: Flow<Bytes>,
 }
 
 impl App {
@@ -100,7 +86,7 @@ impl App {
         Ok((owner, first))
     }
 
-    fn locate(&self, host: &HostRow) -> Result<(Storage, String), AppError> {
+    pub(super) fn locate(&self, host: &HostRow) -> Result<(Storage, String), AppError> {
         let password = self.escrow.unseal(&host.escrow)?;
         Ok((self.repositories.storage(host.id), password))
     }
@@ -127,44 +113,6 @@ impl App {
             all_told(left)
         }))
     }
-
-    /// One file, straight from here.
-    pub async fn download(&self, actor: &Actor, host: &str, snapshot: &str, path: &str) -> Result<Download, AppError> {
-        self.demand(actor, Role::Operator, "file download").await?;
-        let host = self.host(actor, host).await?.row;
-        let (owner, snapshot) = self.snapshot(&host, snapshot).await?;
-        let (storage, password) = self.locate(&owner)?;
-        let (host, snapshot) = (owner, snapshot.id);
-        let mut conn = self.store.read().await?;
-        let object = format!("{} {snapshot}", host.id);
-        self.record(&mut conn, actor, &Deed { action: "file download", object: &object, detail: path }).await?;
-        drop(conn);
-        let wanted = paths::to_path(path);
-        let opened = tokio::task::spawn_blocking(move || {
-            let repository = Repository::open(&storage, &password).map_err(unreadable)?;
-            let mut found = None;
-            repository
-                .entries(&snapshot, &wanted, false, &mut |entry| {
-                    found = Some(entry);
-                    ControlFlow::Break(())
-                })
-                .map_err(unreadable)?;
-            let entry = found.filter(|e| e.path == wanted && e.kind == keepwatch_backup::EntryKind::File);
-            let entry = entry.ok_or_else(|| {
-                let shown = paths::of_path(&wanted);
-                AppError::NotFound(format!("'{shown}' is no file of this snapshot; 'keepwatch ls' shows what is"))
-            })?;
-            Ok::<_, AppError>((repository, snapshot, entry))
-        });
-        let (repository, snapshot, entry) = opened.await.map_err(|e| AppError::Repository(e.to_string()))??;
-        let name = entry.path.file_name().map(|n| paths::of_path(n.as_ref())).unwrap_or_default();
-        let content = flow(move |out| {
-            let mut pieces = Pieces { out, buffer: Vec::with_capacity(PIECE) };
-            repository.read_file(&snapshot, &entry.path, &mut pieces).map_err(unreadable)?;
-            pieces.flush().map_err(|e| AppError::Repository(e.to_string()))
-        });
-        Ok(Download { name, size: entry.size, content })
-    }
 }
 
 /// Runs blocking work that tells what it finds, piece by piece.
@@ -173,7 +121,16 @@ where
     T: Send + 'static,
     W: FnOnce(&mpsc::Sender<Result<T, AppError>>) -> Result<(), AppError> + Send + 'static,
 {
-    let (out, flow) = mpsc::channel(IN_FLIGHT);
+    flow_of(IN_FLIGHT, work)
+}
+
+/// The same, for pieces of which only so many may wait.
+pub(super) fn flow_of<T, W>(in_flight: usize, work: W) -> Flow<T>
+where
+    T: Send + 'static,
+    W: FnOnce(&mpsc::Sender<Result<T, AppError>>) -> Result<(), AppError> + Send + 'static,
+{
+    let (out, flow) = mpsc::channel(in_flight);
     tokio::task::spawn_blocking(move || {
         // The engine reads what a PC wrote; if that trips it, the reader hears of it.
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&out)));
@@ -207,35 +164,13 @@ pub(super) fn pass<T>(out: &mpsc::Sender<Result<T, AppError>>, piece: T, left: &
     if out.blocking_send(Ok(piece)).is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-fn unreadable(error: keepwatch_backup::Error) -> AppError {
+pub(super) fn unreadable(error: keepwatch_backup::Error) -> AppError {
     match error {
         keepwatch_backup::Error::NoSuchPath(_) | keepwatch_backup::Error::NotAFile(_) => {
             AppError::NotFound(error.to_string())
         }
+        keepwatch_backup::Error::TooMany(_) => AppError::Conflict(error.to_string()),
         keepwatch_backup::Error::BadGlob { .. } => AppError::Invalid(error.to_string()),
         error => AppError::Repository(error.to_string()),
-    }
-}
-
-struct Pieces<'a> {
-    out: &'a mpsc::Sender<Result<Bytes, AppError>>,
-    buffer: Vec<u8>,
-}
-
-impl Write for Pieces<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        for piece in std::mem::take(&mut self.buffer).chunks(PIECE) {
-            let sent = self.out.blocking_send(Ok(Bytes::copy_from_slice(piece)));
-            sent.map_err(|_| std::io::Error::new(std::io::ErrorKind::BrokenPipe, "the download was given up"))?;
-        }
-        Ok(())
     }
 }

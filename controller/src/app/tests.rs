@@ -1,6 +1,7 @@
 //! Use cases over a real database and real keys in a temporary folder.
 #![allow(clippy::unwrap_used)]
 
+use super::downloads::Asked;
 use super::events::Report;
 use super::users::Attempts;
 use super::*;
@@ -209,10 +210,12 @@ async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
     enrol(&app, "pc").await;
     let viewer = Actor { role: Role::Viewer, user: "wang".into(), ..administrator() };
     let operator = Actor { role: Role::Operator, user: "li".into(), ..administrator() };
+    let wanted = |infected| Asked { host: "pc", snapshot: "latest", path: "/x", format: None, infected };
     for refused in [
         app.ask_backup(&viewer, "pc").await.err(),
         app.create_token(&viewer, 1, 0, "").await.err(),
-        app.download(&viewer, "pc", "latest", "/x").await.err(),
+        app.download(&viewer, wanted(false)).await.err(),
+        app.download(&operator, wanted(true)).await.err(),
         app.revoke_host(&operator, "pc").await.err(),
         app.recovery_kit(&operator, "pc").await.err(),
         app.create_user(&operator, "new", "viewer").await.err(),

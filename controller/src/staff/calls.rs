@@ -2,6 +2,7 @@
 
 use super::{Service, bearer, origin, views};
 use crate::app::detections::SHOWN;
+use crate::app::downloads::{self, Asked};
 use crate::app::signatures::Import;
 use crate::app::snapshots::Flow;
 use crate::hub::Change;
@@ -309,12 +310,16 @@ impl Staff for Service {
 
     async fn download(&self, request: Request<wire::DownloadRequest>) -> Reply<Self::DownloadStream> {
         let actor = self.actor(&request).await?;
-        let wire::DownloadRequest { host, snapshot, path } = request.into_inner();
-        let download = self.0.download(&actor, &host, &snapshot, &path).await.map_err(|e| status(&e))?;
+        let wire::DownloadRequest { host, snapshot, path, format, infected } = request.into_inner();
+        let format = downloads::format(&format).map_err(|e| status(&e))?;
+        let asked = Asked { host: &host, snapshot: &snapshot, path: &path, format, infected };
+        let download = self.0.download(&actor, asked).await.map_err(|e| status(&e))?;
+        // What it is goes ahead: where it is kept is decided before it comes.
+        let first = views::download(&download);
         let total = download.size;
         let pieces = ReceiverStream::new(download.content)
-            .map(move |piece| piece.map(|data| wire::Chunk { data: data.to_vec(), total }).map_err(|e| status(&e)));
-        Ok(Response::new(Box::pin(pieces)))
+            .map(move |piece| piece.map(|piece| views::chunk(piece, total)).map_err(|e| status(&e)));
+        Ok(Response::new(Box::pin(tokio_stream::once(Ok(first)).chain(pieces))))
     }
 
     async fn list_detections(&self, request: Request<wire::ListDetectionsRequest>) -> Reply<wire::Detections> {

@@ -3,6 +3,7 @@
 use crate::app::catalogs::{FileVerdict, FileVersion, FoundName};
 use crate::app::deletions;
 use crate::app::detections::DetectionView;
+use crate::app::downloads::{self, Download, Piece};
 use crate::app::groups::GroupView;
 use crate::app::hosts::HostView;
 use crate::app::jobs::JobView;
@@ -18,6 +19,7 @@ use crate::store::deletions::DeletionRow;
 use crate::store::snapshots::SnapshotRow;
 use crate::store::verification::VerificationRow;
 use keepwatch_backup::EntryKind;
+use keepwatch_proto::job::Failure;
 use keepwatch_proto::paths;
 use keepwatch_proto::wire::staff as wire;
 
@@ -80,7 +82,7 @@ const PIECE: usize = 256 << 10;
 
 pub(super) fn chunks(all: &[u8]) -> Vec<wire::Chunk> {
     let total = all.len() as u64;
-    all.chunks(PIECE).map(|piece| wire::Chunk { data: piece.to_vec(), total }).collect()
+    all.chunks(PIECE).map(|piece| wire::Chunk { data: piece.to_vec(), total, ..Default::default() }).collect()
 }
 
 pub(super) fn group(g: GroupView) -> wire::Group {
@@ -135,6 +137,23 @@ pub(super) fn snapshot(s: store::snapshots::SnapshotRow) -> wire::Snapshot {
         verdict: s.verdict.0.map(Into::into),
         verified: s.verified,
         host: s.host.to_string(),
+    }
+}
+
+/// What a download is, before any of it.
+pub(super) fn download(d: &Download) -> wire::Chunk {
+    let format = d.format.map(downloads::word).unwrap_or_default().into();
+    wire::Chunk { total: d.size, format, note: d.note.clone(), ..Default::default() }
+}
+
+pub(super) fn chunk(piece: Piece, total: u64) -> wire::Chunk {
+    match piece {
+        Piece::Data { data, done } => wire::Chunk { data: data.to_vec(), done, total, ..Default::default() },
+        Piece::LeftOut(failure) => {
+            let left_out = Failure { path: paths::of_path(&failure.path), reason: failure.reason };
+            wire::Chunk { left_out: Some(left_out.into()), ..Default::default() }
+        }
+        Piece::Incomplete(count) => wire::Chunk { left_out_count: count, ..Default::default() },
     }
 }
 

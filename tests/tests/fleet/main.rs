@@ -4,6 +4,7 @@
 mod backup;
 mod deaths;
 mod deletion;
+mod downloads;
 mod enrolment;
 mod faults;
 mod full;

@@ -27,6 +27,9 @@ pub(crate) use {names::Names, place::file};
 
 pub use conflict::Conflict;
 
+/// What is said of a file that is not handed out.
+pub(crate) const REFUSED: &str = "left out: it is infected";
+
 /// Folders nest as deep as a snapshot says, within bounds; each level takes some stack.
 const STACK: usize = 64 << 20;
 

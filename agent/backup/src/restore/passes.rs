@@ -1,11 +1,11 @@
 //! The passes of a restore over a snapshot's folders: one to measure, one for folders and
 //! files, one for links and the folders' own mode and time.
 
-use super::RestoreOptions;
 use super::conflict::Conflict;
 use super::names::{self, Names};
 use super::place::{self, Placed, Unplaced, Watch};
 use super::select::{Selection, Wanted};
+use super::{REFUSED, RestoreOptions};
 use crate::error::{Error, Result};
 use crate::observer::Failure;
 use crate::platform::Dir;
@@ -22,9 +22,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-
-/// What is said of a file that the inspector refused.
-const REFUSED: &str = "left out: it is infected";
 
 /// Files written at the same time: each waits for the network more than for the disk.
 const WRITERS: usize = 4;
@@ -234,10 +231,7 @@ impl<'a> Restorer<'a> {
     /// Ends the run when the storage is out of reach: every file that is left would wait
     /// just as long and fail the same way.
     fn note_fatal(&self) {
-        let fatal = |e: &StorageError| {
-            matches!(e, StorageError::Unreachable { .. } | StorageError::Denied { .. } | StorageError::Setup(_))
-        };
-        if let Some(error) = self.repository.guard.take_failure().filter(fatal) {
+        if let Some(error) = self.repository.guard.take_failure().filter(StorageError::is_for_all) {
             self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             self.repository.stop.ask();
         }

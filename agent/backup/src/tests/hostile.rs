@@ -30,7 +30,7 @@ impl ReadSource for Crafted {
 }
 
 /// An entry whose place in the tree is `path` and whose stored name is `name`.
-fn crafted(path: &str, name: &str, node_type: NodeType) -> (PathBuf, Node) {
+pub(super) fn crafted(path: &str, name: &str, node_type: NodeType) -> (PathBuf, Node) {
     let meta = Metadata { size: 5, mode: Some(0o755), ..Metadata::default() };
     let mut node = Node::new_node(OsStr::new("x"), node_type, meta);
     // As it is stored, escapes and all.
@@ -38,11 +38,11 @@ fn crafted(path: &str, name: &str, node_type: NodeType) -> (PathBuf, Node) {
     (PathBuf::from(path), node)
 }
 
-fn link(target: &str) -> NodeType {
+pub(super) fn link(target: &str) -> NodeType {
     NodeType::from_link(Path::new(target))
 }
 
-fn archive(stage: &Stage, entries: Vec<(PathBuf, Node)>) {
+pub(super) fn archive(stage: &Stage, entries: Vec<(PathBuf, Node)>) {
     let indexed = stage.repository.again().unwrap().to_indexed_ids().unwrap();
     let snapshot = SnapshotFile::default();
     let options = rustic_core::BackupOptions::default();

@@ -1,6 +1,7 @@
 //! The engine as its callers use it, on real folders.
 #![allow(clippy::unwrap_used)]
 
+mod archive;
 mod failures;
 mod frozen;
 mod hostile;

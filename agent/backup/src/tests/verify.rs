@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn noise(n: u64) -> Vec<u8> {
+pub(super) fn noise(n: u64) -> Vec<u8> {
     let mut state = n + 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -11,7 +11,7 @@ fn noise(n: u64) -> Vec<u8> {
     (0..400_000).map(|_| next()).collect()
 }
 
-fn packs(stage: &Stage) -> Vec<PathBuf> {
+pub(super) fn packs(stage: &Stage) -> Vec<PathBuf> {
     let walk = walkdir::WalkDir::new(stage.path("repository/data")).into_iter().map(|entry| entry.unwrap());
     walk.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
 }

@@ -1,8 +1,9 @@
-//! Inside a snapshot: its folders, and one file out of it.
+//! Inside a snapshot: its folders, and a file or folder out of it.
 
 use super::{Frame, Page, Teller, show};
-use crate::app::App;
+use crate::app::downloads::{Asked, Piece};
 use crate::app::snapshots::Found;
+use crate::app::{App, AppError};
 use crate::web::i18n::Value;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
@@ -11,10 +12,11 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use keepwatch_backup::EntryKind;
+use keepwatch_backup::{ArchiveFormat, EntryKind};
 use keepwatch_proto::paths;
 use keepwatch_proto::verdict::Verdict;
 use serde::Deserialize;
@@ -206,24 +208,44 @@ fn entry(teller: Teller, found: Found) -> Entry {
     }
 }
 
-/// A file's content.
+/// A file's content, or a folder as an archive.
 pub async fn download(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     Path((host, snapshot)): Path<(String, String)>,
     Query(Place { path }): Query<Place>,
 ) -> Result<Response, Problem> {
-    let mut file = app.download(&visitor.actor, &host, &snapshot, &path).await?;
-    // What fails at once still becomes a page; later, only the length tells.
+    let asked = Asked { host: &host, snapshot: &snapshot, path: &path, format: None, infected: false };
+    let mut file = app.download(&visitor.actor, asked).await?;
+    // What fails at once still becomes a page; later, only the length tells, or that it breaks off.
     let first = file.content.recv().await.transpose()?;
     let rest = ReceiverStream::new(file.content);
-    let content = futures_util::stream::iter(first.map(Ok)).chain(rest);
-    let headers = [
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_LENGTH, file.size.to_string()),
-        (CONTENT_DISPOSITION, disposition(&file.name)),
-    ];
-    Ok((headers, Body::from_stream(content)).into_response())
+    // What is left out of an archive a text in it names.
+    let data = |piece: Result<Piece, AppError>| async move {
+        match piece {
+            Ok(Piece::Data { data, .. }) => Some(Ok(data)),
+            Ok(Piece::LeftOut(_) | Piece::Incomplete(_)) => None,
+            Err(error) => Some(Err(error)),
+        }
+    };
+    let content = futures_util::stream::iter(first.map(Ok)).chain(rest).filter_map(data);
+    let kind = match file.format {
+        None => "application/octet-stream",
+        Some(ArchiveFormat::Zip) => "application/zip",
+        Some(ArchiveFormat::Tar) => "application/x-tar",
+    };
+    let mut response = Body::from_stream(content).into_response();
+    let mut header = |name, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    header(CONTENT_TYPE, kind.to_owned());
+    header(CONTENT_DISPOSITION, disposition(&file.name));
+    if file.format.is_none() {
+        header(CONTENT_LENGTH, file.size.to_string());
+    }
+    Ok(response)
 }
 
 /// Has a browser keep the file under its own name, whatever is in that name (RFC 6266, 5987).
