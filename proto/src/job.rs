@@ -169,6 +169,8 @@ pub struct Tally {
     pub failed: u64,
     /// Bytes added to the repository.
     pub stored: u64,
+    /// Of the files that a backup read, those that begin with noise, as an encrypted file does.
+    pub noise: u64,
 }
 
 /// One entry that should have been read or written and was not.
@@ -316,15 +318,15 @@ impl TryFrom<wire::Grant> for Grant {
 
 impl From<Tally> for wire::Tally {
     fn from(t: Tally) -> Self {
-        let Tally { files, bytes, detected, unchanged, skipped, failed, stored } = t;
-        Self { files, bytes, detected, unchanged, skipped, failed, stored }
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise } = t;
+        Self { files, bytes, detected, unchanged, skipped, failed, stored, noise }
     }
 }
 
 impl From<wire::Tally> for Tally {
     fn from(t: wire::Tally) -> Self {
-        let wire::Tally { files, bytes, detected, unchanged, skipped, failed, stored } = t;
-        Self { files, bytes, detected, unchanged, skipped, failed, stored }
+        let wire::Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise } = t;
+        Self { files, bytes, detected, unchanged, skipped, failed, stored, noise }
     }
 }
 

@@ -67,6 +67,9 @@ pub struct BackupReport {
     pub files_changed: u64,
     /// Files taken over unread.
     pub files_unchanged: u64,
+    /// Of those that were new or had changed, the ones that begin with noise, as an encrypted
+    /// file does, and not as any format does that is compressed.
+    pub files_noise: u64,
     /// Entries left out on purpose.
     pub left_out: LeftOut,
     /// Bytes of all files in the snapshot.
@@ -262,6 +265,7 @@ fn report(saved: &SnapshotFile, counts: &Counts, failures: Failures) -> BackupRe
         files_new: summary.files_new,
         files_changed: summary.files_changed,
         files_unchanged: counts.unchanged.load(Ordering::Relaxed),
+        files_noise: counts.noise.load(Ordering::Relaxed),
         left_out: counts.left_out(),
         bytes: summary.total_bytes_processed,
         bytes_added: summary.data_added_packed,

@@ -60,6 +60,8 @@ impl LeftOut {
 pub(crate) struct Counts {
     /// Files that the snapshot before has as they are.
     pub(crate) unchanged: AtomicU64,
+    /// Files that were read and begin with noise.
+    pub(crate) noise: AtomicU64,
     left_out: [AtomicU64; 6],
 }
 

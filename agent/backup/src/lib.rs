@@ -25,6 +25,7 @@ mod inspector;
 mod line;
 mod maintain;
 mod meter;
+mod noise;
 mod observer;
 mod past_cache;
 mod patience;

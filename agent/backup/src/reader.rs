@@ -4,6 +4,7 @@
 use crate::counts::{Counts, Why};
 use crate::inspector::{Content, Inspector};
 use crate::meter::Meter;
+use crate::noise::Sample;
 use crate::observer::Failure;
 use crate::platform;
 use crate::share::Share;
@@ -106,6 +107,7 @@ impl ReadSourceOpen for Open {
         Ok(Reader {
             content: content.take(left),
             size: self.size,
+            sample: Sample::default(),
             path: std::mem::take(&mut self.path),
             told: false,
             shared: Arc::clone(&self.shared),
@@ -136,6 +138,7 @@ impl Open {
 pub(crate) struct Reader {
     content: Take<Content>,
     size: u64,
+    sample: Sample,
     path: PathBuf,
     /// Whether it is known what became of it.
     told: bool,
@@ -145,6 +148,9 @@ pub(crate) struct Reader {
 impl Reader {
     fn ended(&mut self) {
         self.told = true;
+        if self.sample.is_noise() {
+            self.shared.counts.noise.fetch_add(1, Ordering::Relaxed);
+        }
         if self.size > 0 && self.content.limit() > 0 {
             let saved = self.size - self.content.limit();
             let why = format!("it became shorter while it was read; {saved} of its {} bytes are saved", self.size);
@@ -175,7 +181,10 @@ impl Read for Reader {
                 }
                 Ok(0)
             }
-            Ok(read) => Ok(read),
+            Ok(read) => {
+                self.sample.see(&buffer[..read]);
+                Ok(read)
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
             Err(e) => {
                 self.told = true;

@@ -190,6 +190,7 @@ fn ended(report: BackupReport, verdict: Option<Verdict>, of_scan: String) -> End
         skipped: report.left_out.total(),
         failed: report.failed,
         stored: report.bytes_added,
+        noise: report.files_noise,
         ..Tally::default()
     };
     let mut also = Vec::new();

@@ -126,7 +126,8 @@ impl App {
         if let Some(snapshot) = &ended.snapshot {
             let partial = ended.outcome != JobState::Succeeded;
             let changed = ended.tally.files.saturating_sub(ended.tally.unchanged);
-            store::snapshots::insert(conn, host, job, self.now(), partial, changed, snapshot).await?;
+            store::snapshots::insert(conn, host, job, self.now(), partial, (changed, ended.tally.noise), snapshot)
+                .await?;
             self.suspect(conn, host).await?;
         }
         Ok(())

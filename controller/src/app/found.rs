@@ -111,7 +111,7 @@ pub(super) fn itself() -> Actor {
 
 fn arrival(received: i64, snapshot: &keepwatch_backup::Snapshot) -> Arrival {
     let received: DateTime<Utc> = DateTime::from_timestamp(received, 0).unwrap_or_default();
-    Arrival { received, taken: snapshot.time, files: snapshot.files, bytes: snapshot.bytes, changed: 0 }
+    Arrival { received, taken: snapshot.time, files: snapshot.files, bytes: snapshot.bytes, changed: 0, noise: 0 }
 }
 
 fn noun(snapshot: &keepwatch_backup::Snapshot) -> Snapshot {

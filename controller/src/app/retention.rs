@@ -230,5 +230,6 @@ fn arrival(row: &SnapshotRow) -> Arrival {
         files: count(row.files),
         bytes: count(row.bytes),
         changed: count(row.changed),
+        noise: count(row.noise),
     }
 }

@@ -27,6 +27,8 @@ pub struct SnapshotRow {
     pub bytes: i64,
     /// Of the files, those that were new or changed.
     pub changed: i64,
+    /// Of those, the ones that begin with noise, as an encrypted file does.
+    pub noise: i64,
     /// When all of it was last read and found as it was stored; 0: not yet.
     pub verified: i64,
     /// 1: something that should be in it is not.
@@ -45,14 +47,15 @@ pub async fn insert(
     job: JobId,
     received: i64,
     partial: bool,
-    changed: u64,
+    (changed, noise): (u64, u64),
     s: &Snapshot,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, verdict, changed, place) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+        "INSERT INTO snapshots (host, id, time, received, paths, files, bytes, partial, job, verdict, changed, noise, \
+         place) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
          (SELECT COALESCE(MAX(place), 0) + 1 FROM snapshots WHERE host = $1)) ON CONFLICT (host, id) DO UPDATE SET \
-         paths = $5, files = $6, bytes = $7, partial = $8, job = $9, verdict = $10, changed = $11 \
+         paths = $5, files = $6, bytes = $7, partial = $8, job = $9, verdict = $10, changed = $11, noise = $12 \
          WHERE snapshots.job = ''",
     )
     .bind(host.to_string())
@@ -66,6 +69,7 @@ pub async fn insert(
     .bind(job.to_string())
     .bind(json(&s.verdict)?)
     .bind(signed(changed))
+    .bind(signed(noise))
     .execute(conn)
     .await?;
     Ok(())

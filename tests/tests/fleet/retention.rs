@@ -86,3 +86,42 @@ fn where_all_files_changed_at_once_nothing_goes_until_staff_have_looked() {
     assert_eq!(ids(&staff, &host).len(), 1);
     assert!(staff.run(["retention", "thaw", &host]).err.contains("nothing is frozen"));
 }
+
+#[test]
+fn where_files_were_encrypted_nothing_goes_until_staff_have_looked() {
+    let (_controller, staff, agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk());
+    policy(&staff, &disk);
+    let reasons = || staff.json(&["hosts", "show", &host])["reasons"].to_string();
+    for n in 0..600 {
+        fs::write(disk.join(format!("letter {n}.txt")), format!("letter {n} ").repeat(200)).unwrap();
+    }
+    staff.run(["backup", &host, "--watch"]).ok();
+    let mut state = 1u64;
+    let mut noise = |length: usize| -> Vec<u8> {
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as u8
+        };
+        (0..length).map(next).collect()
+    };
+    // Pictures and zips are no reason, however many.
+    for n in 0..300 {
+        let magic: &[u8] = if n % 2 == 0 { b"\xff\xd8\xff\xe0" } else { b"PK\x03\x04" };
+        fs::write(disk.join(format!("photo {n}.jpg")), [magic, &noise(3000)].concat()).unwrap();
+    }
+    staff.run(["backup", &host, "--watch"]).ok();
+    assert!(!reasons().contains("retention-frozen"), "{}", reasons());
+    // A fifth of all, under new names.
+    for n in 0..180 {
+        fs::write(disk.join(format!("letter {n}.txt.locked")), noise(2000)).unwrap();
+        fs::remove_file(disk.join(format!("letter {n}.txt"))).unwrap();
+    }
+    staff.run(["backup", &host, "--watch"]).ok();
+    assert!(reasons().contains("retention-frozen"), "{}", reasons());
+    let plan = staff.run(["retention", "plan", &host]).ok();
+    assert!(
+        format!("{}{}", plan.out, plan.err).contains("180 files were replaced by ones that look encrypted"),
+        "{plan:?}"
+    );
+}

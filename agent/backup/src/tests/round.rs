@@ -347,3 +347,23 @@ fn what_is_too_large_or_on_another_file_system_is_left_out_where_that_is_wanted(
     fs::remove_file(&marker).unwrap();
     assert_eq!(found, [false, true]);
 }
+
+#[test]
+fn files_that_were_encrypted_since_are_counted() {
+    let stage = Stage::new();
+    let noise = super::verify::noise(7);
+    let write = |name: &str, content: &[u8]| fs::write(stage.source().join(name), content).unwrap();
+    for n in 0..20 {
+        write(&format!("letter {n}.txt"), format!("letter {n} ").repeat(400).as_bytes());
+    }
+    assert_eq!(stage.backup().files_noise, 0);
+    for n in 0..9 {
+        write(&format!("letter {n}.txt"), &noise[n * 50..5000]);
+    }
+    write("photo.jpg", &[b"\xff\xd8\xff\xe0", &noise[..90_000]].concat());
+    write("note.txt", b"pay");
+    let report = stage.backup();
+    assert_eq!((report.files_noise, report.files_new, report.files_changed), (9, 2, 9));
+    // What has not changed is not looked at again.
+    assert_eq!(stage.backup().files_noise, 0);
+}

@@ -147,7 +147,7 @@ impl Row for JobView {
 
 impl Card for JobView {
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let Tally { files, bytes, detected, unchanged, skipped, failed, stored } = self.tally;
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise: _ } = self.tally;
         let mut lines = vec![
             ("job", self.id.clone()),
             ("host", format!("{} ({})", self.host_name, self.host)),
