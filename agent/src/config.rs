@@ -55,6 +55,11 @@ impl StateDir {
         self.0.join("repository-cache")
     }
 
+    /// Which canaries were planted.
+    pub(crate) fn canaries(&self) -> PathBuf {
+        self.0.join("canaries.json")
+    }
+
     /// Held by the agent that runs on this folder.
     pub(crate) fn lock(&self) -> PathBuf {
         self.0.join("lock")

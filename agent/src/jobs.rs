@@ -6,6 +6,7 @@ mod account;
 mod deaths;
 mod scans;
 
+use crate::canaries::Canaries;
 use crate::config::StateDir;
 use crate::identity::Identity;
 use crate::ledger::{Cause, Ledger, LedgerError, Standing, Turn};
@@ -121,8 +122,12 @@ const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
 /// Removable media are looked for no more often than this.
 const LOOK_FOR_MEDIA: Duration = Duration::from_secs(30);
 
+/// A look at the canaries takes no time where disks answer.
+const LOOK_AT_CANARIES: Duration = Duration::from_secs(30);
+
 /// What doing jobs needs.
 pub(crate) struct Jobs {
+    pub(crate) canaries: Arc<Canaries>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) controller: String,
@@ -230,6 +235,11 @@ impl Jobs {
 
     async fn perform(self: Arc<Self>, job: JobId, spec: JobSpec, mut wishes: Wishes) -> Result<JobId, LedgerError> {
         tracing::info!(%job, kind = spec.kind(), "begins");
+        if matches!(spec, JobSpec::Backup { .. }) {
+            // Before what may have been encrypted is saved, and older snapshots go. A disk that
+            // does not answer is no reason to wait for it.
+            let _ = tokio::time::timeout(LOOK_AT_CANARIES, self.canaries.look()).await;
+        }
         let ended = match self.order(job, spec) {
             Ok(order) => {
                 let frozen = order.frozen();

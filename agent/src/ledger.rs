@@ -7,6 +7,7 @@ mod book;
 
 use crate::ledger::book::Book;
 use chrono::{DateTime, TimeDelta, Utc};
+use keepwatch_proto::canary::Canary;
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::detection::Detection;
@@ -307,6 +308,11 @@ impl Ledger {
             }
             Ok(())
         })
+    }
+
+    /// A canary was touched.
+    pub(crate) fn canary_touched(&self, canary: Canary) -> Result<(), LedgerError> {
+        self.write(|book| book.tell(EventKind::Canary(canary)))
     }
 
     /// The controller has committed this ledger's events up to here.

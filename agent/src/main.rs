@@ -8,6 +8,7 @@
 //! ```
 
 mod at_work;
+mod canaries;
 mod config;
 mod enroll;
 mod identity;

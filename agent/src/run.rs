@@ -1,6 +1,7 @@
 //! Puts the agent's rooms together and watches over them: one that fails takes the agent
 //! down, and the system starts it again with the ledger as it was.
 
+use crate::canaries::Canaries;
 use crate::config::{Address, Config, StateDir};
 use crate::identity::Identity;
 use crate::jobs::Jobs;
@@ -50,7 +51,9 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
         progress: progress_heard,
         connected,
     };
+    let canaries = Canaries::new(state, config.roots(state), ledger.clone(), clock.clone());
     let jobs = Jobs {
+        canaries: canaries.clone(),
         ledger: ledger.clone(),
         identity: identity.clone(),
         controller: address.url.clone(),
@@ -74,6 +77,8 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
 
     let mut rooms = JoinSet::new();
     let (told, link_stop, jobs_stop, signatures_stop) = (stop.clone(), stop.clone(), stop.clone(), stop.clone());
+    let canaries_stop = stop.clone();
+    rooms.spawn(async move { canaries.run(canaries_stop).await.context("the canaries failed") });
     rooms.spawn(async move { link.hold(link_stop).await.context("the link failed") });
     rooms.spawn(async move { jobs.run(jobs_stop).await.context("the jobs failed") });
     rooms.spawn(async move { signatures.run(signatures_stop).await.context("the signatures failed") });

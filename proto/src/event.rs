@@ -1,6 +1,7 @@
 //! What happened on a host. Events wait in the agent's outbox until the controller has
 //! committed them; (host, boot, seq) tells a repeated one.
 
+use crate::canary::Canary;
 use crate::detection::Detection;
 use crate::ids::JobId;
 use crate::job::{Ended, JobSpec, JobState};
@@ -56,6 +57,8 @@ pub enum EventKind {
         /// The bundle's version.
         version: u64,
     },
+    /// A canary was changed, renamed or deleted.
+    Canary(Canary),
 }
 
 impl From<Event> for wire::Event {
@@ -77,6 +80,7 @@ impl From<Event> for wire::Event {
             }),
             EventKind::Refused { version, reason } => Kind::Refused(wire::BundleRefused { version, reason }),
             EventKind::Applied { version } => Kind::Applied(wire::BundleApplied { version }),
+            EventKind::Canary(canary) => Kind::Canary(canary.into()),
         };
         Self { seq: event.seq, at: event.at.timestamp_millis(), kind: Some(kind) }
     }
@@ -113,6 +117,7 @@ impl TryFrom<wire::Event> for Event {
             }
             Kind::Refused(r) => EventKind::Refused { version: r.version, reason: r.reason },
             Kind::Applied(a) => EventKind::Applied { version: a.version },
+            Kind::Canary(c) => EventKind::Canary(c.into()),
         };
         let at = DateTime::from_timestamp_millis(event.at).ok_or(WireError::bad("event.at", "is no time"))?;
         Ok(Self { seq: event.seq, at, kind })

@@ -2,6 +2,7 @@
 //! together with its conversion to and from the wire. Nothing in here does I/O.
 
 pub mod bundle;
+pub mod canary;
 pub mod clock;
 pub mod desired;
 pub mod detection;

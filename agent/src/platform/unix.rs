@@ -9,12 +9,15 @@ pub(crate) use mounts::{local_disks, removable_media};
 pub(crate) use places::quick_places;
 
 use super::{Disk, folders_below, outermost};
+use nix::fcntl::{OFlag, open, openat};
 use nix::sys::resource::{Resource, setrlimit};
-use std::ffi::OsString;
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -77,6 +80,39 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Puts a new file into a folder, as its owner's. What is there is neither followed nor replaced.
+pub(crate) fn plant(folder: &Path, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let dir = File::from(open(folder, flags, Mode::empty())?);
+    let owner = dir.metadata()?;
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut file = File::from(openat(&dir, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+    let done = file
+        .write_all(bytes)
+        .and_then(|()| fchown(&file, Some(owner.uid()), Some(owner.gid())))
+        .and_then(|()| file.sync_all());
+    // Half of one would be taken for another's.
+    done.inspect_err(|_| {
+        let _ = unlinkat(&dir, name, UnlinkatFlags::NoRemoveDir);
+    })
+}
+
+/// Reads so much of a file that is one: no link, and nothing that makes one wait.
+pub(crate) fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let odd = || io::Error::new(io::ErrorKind::InvalidInput, "it is no file");
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Err(e) if e.raw_os_error() == Some(libc::ELOOP) => return Err(odd()),
+        opened => opened?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(odd());
+    }
+    let mut content = Vec::new();
+    file.take(most).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Makes a rename in this folder last.

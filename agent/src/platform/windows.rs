@@ -9,9 +9,9 @@ pub(crate) use load::{on_battery, processor_times};
 pub(crate) use places::quick_places;
 
 use super::{Disk, folders_below, outermost};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::windows::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -75,6 +75,33 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Puts a new file into a folder, hidden, with the folder's rights. What is there is neither
+/// followed nor replaced.
+pub(crate) fn plant(folder: &Path, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
+    use std::os::windows::fs::OpenOptionsExt;
+    const HIDDEN: u32 = 2;
+    if !std::fs::symlink_metadata(folder)?.is_dir() {
+        return Err(io::Error::other("it is no folder"));
+    }
+    let path = folder.join(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).attributes(HIDDEN).open(&path)?;
+    let done = file.write_all(bytes).and_then(|()| file.sync_all());
+    // Windows does not remove what is open.
+    drop(file);
+    // Half of one would be taken for another's.
+    done.inspect_err(|_| drop(std::fs::remove_file(&path)))
+}
+
+/// Reads so much of a file that is one, and no link.
+pub(crate) fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if !std::fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Windows keeps a folder's changes by itself.

@@ -105,6 +105,7 @@ impl App {
                 tracing::warn!(%host, version, reason, "a bundle was refused");
                 store::hosts::set_bundle_refused(conn, host, reason).await?;
             }
+            EventKind::Canary(canary) => self.canary_touched(conn, host, canary).await?,
             EventKind::Applied { .. } => store::hosts::set_bundle_refused(conn, host, "").await?,
         }
         Ok(())

@@ -139,6 +139,8 @@ struct Fleet {
     newest: Option<(u64, DateTime<Utc>)>,
     /// Hosts of which no snapshot is removed.
     frozen: HashSet<String>,
+    /// Hosts of which a canary was touched.
+    canaries: HashSet<String>,
     /// Hosts of whose repository something is spoilt or gone.
     damaged: HashSet<String>,
     /// Repositories that are to be deleted, or were.
@@ -159,6 +161,7 @@ impl Fleet {
             done: done.into_iter().map(|d| ((d.host, d.kind), d.ended)).collect(),
             outcomes: ended.into_iter().map(|e| ((e.host, e.kind), e.state.0)).collect(),
             open: open.into_iter().map(|o| (o.host, (count(o.open), count(o.grave)))).collect(),
+            canaries: retention.iter().filter(|row| !row.canary.is_empty()).map(|row| row.host.clone()).collect(),
             frozen: retention.into_iter().filter(|row| !row.frozen.is_empty()).map(|row| row.host).collect(),
             damaged: verified.into_iter().filter(|row| row.damage.0.is_some()).map(|row| row.host).collect(),
             deletions: store::deletions::list(conn).await?.into_iter().map(|row| (row.host, row)).collect(),
@@ -185,6 +188,7 @@ impl Fleet {
             newest_bundle: self.newest,
             bundle_refused: !row.bundle_refused.is_empty(),
             retention_frozen: self.frozen.contains(&row.id.to_string()),
+            canary_touched: self.canaries.contains(&row.id.to_string()),
             repository_damaged: self.damaged.contains(&row.id.to_string()),
             deletion_wanted: deletion.as_ref().is_some_and(|row| row.done == 0),
         };

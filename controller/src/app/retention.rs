@@ -14,10 +14,14 @@ use crate::store::snapshots::SnapshotRow;
 use crate::store::{self, Conn};
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use keepwatch_proto::canary::Canary;
 use keepwatch_proto::ids::HostId;
+use keepwatch_proto::paths::harmless;
 
 /// How often it is looked whether something goes.
 const EVERY: TimeDelta = TimeDelta::hours(24);
+/// Of what a PC says, so much is kept.
+const LONGEST_PATH: usize = 1000;
 /// Snapshots that the newest one is compared with.
 const COMPARED: usize = 100;
 
@@ -97,6 +101,22 @@ impl App {
         if store::retention::freeze(conn, host, &suspicion.words(), self.now()).await? {
             tracing::warn!(%host, why = suspicion.words(), "no snapshot of this host is removed until staff have looked");
         }
+        Ok(())
+    }
+
+    /// Somebody goes through the files of a PC: none of its snapshots goes until staff have looked.
+    pub(super) async fn canary_touched(&self, conn: &mut Conn, host: HostId, canary: &Canary) -> Result<(), AppError> {
+        let path: String = canary.path.chars().take(LONGEST_PATH).collect();
+        let what = if canary.gone { "renamed or deleted" } else { "changed" };
+        let why = format!("a canary was {what}: {}", harmless(&path));
+        // A PC can tell of as many as it likes; until staff have looked, one says it all.
+        if store::retention::canary(conn, host, &why).await? {
+            let actor = Actor { user: "agent".into(), role: Role::Viewer, origin: String::new() };
+            let deed = Deed { action: "canary touched", object: &host.to_string(), detail: &why };
+            self.record(conn, &actor, &deed).await?;
+            tracing::warn!(%host, why, "no snapshot of this host is removed until staff have looked");
+        }
+        store::retention::freeze(conn, host, &why, self.now()).await?;
         Ok(())
     }
 

@@ -74,12 +74,14 @@ pub enum Reason {
     RepositoryDamaged,
     /// What it stored is to be deleted, by one's wish or two's.
     RepositoryDeletion,
+    /// A document that nobody has reason to touch was changed, renamed or deleted.
+    CanaryTouched,
 }
 
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Revoked,
         Self::Replaced,
         Self::NeverConnected,
@@ -101,6 +103,7 @@ impl Reason {
         Self::RetentionFrozen,
         Self::RepositoryDamaged,
         Self::RepositoryDeletion,
+        Self::CanaryTouched,
     ];
 
     /// The word for it, as sent and translated.
@@ -127,6 +130,7 @@ impl Reason {
             Self::RetentionFrozen => "retention-frozen",
             Self::RepositoryDamaged => "repository-damaged",
             Self::RepositoryDeletion => "repository-deletion",
+            Self::CanaryTouched => "canary-touched",
         }
     }
 
@@ -134,7 +138,9 @@ impl Reason {
     pub fn state(self) -> State {
         match self {
             Self::Revoked | Self::Replaced | Self::NeverConnected | Self::Silent => State::Unknown,
-            Self::Malware | Self::NoBackup | Self::BackupMissed | Self::RepositoryDamaged => State::AtRisk,
+            Self::Malware | Self::NoBackup | Self::BackupMissed | Self::RepositoryDamaged | Self::CanaryTouched => {
+                State::AtRisk
+            }
             _ => State::Attention,
         }
     }
@@ -184,6 +190,8 @@ pub struct Known {
     pub repository_damaged: bool,
     /// Whether what it stored is to be deleted.
     pub deletion_wanted: bool,
+    /// Whether a canary was touched since staff have looked.
+    pub canary_touched: bool,
 }
 
 /// Silence of this length is a PC that is away, whatever its schedule.
@@ -213,6 +221,9 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     judge_backup(known, now, &mut reasons);
     judge_scan(known, now, &mut reasons);
     judge_signatures(known, now, &mut reasons);
+    if known.canary_touched {
+        reasons.push(Reason::CanaryTouched);
+    }
     if known.repository_damaged {
         reasons.push(Reason::RepositoryDamaged);
     }
@@ -301,6 +312,7 @@ mod tests {
             retention_frozen: false,
             repository_damaged: false,
             deletion_wanted: false,
+            canary_touched: false,
         }
     }
 

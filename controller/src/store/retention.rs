@@ -14,6 +14,8 @@ pub struct RetentionRow {
     pub frozen: String,
     /// Since when.
     pub frozen_at: i64,
+    /// Which canary was touched since staff have looked, and how; empty: none.
+    pub canary: String,
     /// When it was last done.
     pub ran: i64,
     /// Bytes that the next run may remove.
@@ -48,12 +50,26 @@ pub async fn freeze(conn: &mut Conn, host: HostId, why: &str, at: i64) -> Result
     Ok(done.rows_affected() == 1)
 }
 
+/// A canary of the PC's was touched. The first one stays. Says whether it is this one.
+pub async fn canary(conn: &mut Conn, host: HostId, what: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "INSERT INTO retention (host, canary) VALUES ($1, $2) \
+         ON CONFLICT (host) DO UPDATE SET canary = $2 WHERE retention.canary = ''",
+    )
+    .bind(host.to_string())
+    .bind(what)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// By the rules it goes again. Says whether it did not.
 pub async fn thaw(conn: &mut Conn, host: HostId) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE retention SET frozen = '', frozen_at = 0 WHERE host = $1 AND frozen <> ''")
-        .bind(host.to_string())
-        .execute(conn)
-        .await?;
+    let done =
+        sqlx::query("UPDATE retention SET frozen = '', frozen_at = 0, canary = '' WHERE host = $1 AND frozen <> ''")
+            .bind(host.to_string())
+            .execute(conn)
+            .await?;
     Ok(done.rows_affected() == 1)
 }
 

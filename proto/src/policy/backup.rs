@@ -35,6 +35,8 @@ pub struct BackupPolicy {
     pub bandwidth: Vec<Bandwidth>,
     /// Which snapshots are kept.
     pub keep: Keep,
+    /// Whether the agent plants documents that nobody has reason to touch, and watches them.
+    pub canaries: bool,
     /// How much one host may store, in GiB; 0: as much as there is room for.
     pub quota_gib: u32,
     /// How much all hosts that follow this policy may store together, likewise.
@@ -103,6 +105,7 @@ impl Default for BackupPolicy {
             pause_when_busy: false,
             bandwidth: vec![],
             keep: Keep::default(),
+            canaries: true,
             quota_gib: 0,
             group_quota_gib: 0,
         }
@@ -135,6 +138,7 @@ impl From<BackupPolicy> for wire::BackupPolicy {
             pause_when_busy: backup.pause_when_busy,
             bandwidth: backup.bandwidth.into_iter().map(Into::into).collect(),
             keep: Some(backup.keep.into()),
+            canaries: Some(backup.canaries),
             quota_gib: backup.quota_gib,
             group_quota_gib: backup.group_quota_gib,
         }
@@ -161,6 +165,7 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
             pause_when_busy: backup.pause_when_busy,
             bandwidth: backup.bandwidth.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             keep: backup.keep.map_or(Ok(default.keep), TryInto::try_into)?,
+            canaries: backup.canaries.unwrap_or(default.canaries),
             quota_gib: backup.quota_gib,
             group_quota_gib: backup.group_quota_gib,
         })
@@ -176,7 +181,7 @@ mod tests {
     #[test]
     fn every_field_survives_yaml_json_and_wire() {
         let yaml = "backup: {schedule: '0 9 * * *', paths: [/srv], excludes: ['*.iso'], scan: false, infected: leave_out, \
-                    keep: {last: 1, daily: 2, yearly: 9}, quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, freeze: false, cpu_percent: 30, pause_on_battery: true, \
+                    keep: {last: 1, daily: 2, yearly: 9}, canaries: false, quota_gib: 5, group_quota_gib: 500, max_file_bytes: 7, one_file_system: true, freeze: false, cpu_percent: 30, pause_on_battery: true, \
                     pause_when_busy: true, bandwidth: [{days: [mon], from: '08:00', to: '18:00', kib_per_second: 9}]}";
         let policy = Policy::from_yaml(yaml).unwrap();
         assert_eq!((policy.backup.scan, policy.backup.infected), (false, WhenInfected::LeaveOut));

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod backup;
+mod canaries;
 mod deaths;
 mod deletion;
 mod downloads;
