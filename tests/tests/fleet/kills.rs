@@ -1,26 +1,27 @@
 //! kill -9 of agent, worker or controller, at any moment of a backup. What was acknowledged
 //! restores, and the next backup completes. KEEPWATCH_KILLS says how often (4 unless set).
 
+use crate::interop::restic;
 use crate::scan::fleet;
 use keepwatch_tests::tree::{assert_same, describe};
 use keepwatch_tests::{Agent, Controller, Staff, until_some};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 /// Numbers that differ from each other; which ones they are does not matter, and a run can be repeated.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 
-    fn noise(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn noise(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.below(256) as u8).collect()
     }
 }
@@ -35,15 +36,21 @@ fn ended(staff: &Staff, host: &str, before: usize) -> Value {
     })
 }
 
-fn worker_of(agent: &Agent) -> Option<String> {
-    let parent = format!("PPid:\t{}", agent.pid());
+/// The process that another has started, if any.
+pub(crate) fn child_of(parent: u32) -> Option<String> {
+    let parent = format!("PPid:\t{parent}");
     fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let status = fs::read_to_string(entry.path().join("status")).ok()?;
         status.lines().any(|line| line == parent).then(|| entry.file_name().to_string_lossy().into_owned())
     })
 }
 
-fn snapshots(staff: &Staff, host: &str) -> Vec<String> {
+/// kill -9; says whether it was still there.
+pub(crate) fn kill(pid: &str) -> bool {
+    Command::new("kill").args(["-9", pid]).status().unwrap().success()
+}
+
+pub(crate) fn snapshots(staff: &Staff, host: &str) -> Vec<String> {
     let all = staff.json(&["snapshots", host]);
     all.as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
 }
@@ -73,8 +80,7 @@ fn kill_one(
             "agent"
         }
         1 => {
-            let worker = worker_of(agent);
-            let killed = worker.is_some_and(|pid| Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+            let killed = child_of(agent.pid()).is_some_and(|pid| kill(&pid));
             if killed { "worker" } else { "nobody" }
         }
         _ => {
@@ -122,11 +128,4 @@ fn whatever_is_killed_and_when_what_was_acknowledged_restores() {
         assert_same(expected, &describe(&target.join(disk.strip_prefix("/").unwrap())));
         fs::remove_dir_all(target).unwrap();
     }
-}
-
-fn restic(repository: &Path, password: &Path, words: &[&str]) -> String {
-    let mut command = Command::new("restic");
-    command.arg("--repo").arg(repository).arg("--password-file").arg(password).arg("--no-cache").args(words);
-    let output = command.output().expect("restic is installed (./tests/run.sh does)");
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

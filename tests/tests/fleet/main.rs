@@ -12,6 +12,7 @@ mod full;
 mod interop;
 mod isolation;
 mod kills;
+mod kills_after;
 mod one_read;
 mod page;
 mod postgres;
