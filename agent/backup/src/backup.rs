@@ -103,7 +103,9 @@ impl Repository {
         if roots.is_empty() {
             return Err(Error::NothingToBackUp(list(&options.paths)));
         }
-        let parents = parents(self.snapshots()?, &labels, options);
+        let (indexed, missing_packs) = self.index_for_backup()?;
+        let mut parents = parents(self.snapshots()?, &labels, options);
+        self.only_whole(&mut parents, &indexed, missing_packs)?;
         let how = self.how(&parents);
         shared.all_is_read = parents.is_empty();
         let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
@@ -111,7 +113,6 @@ impl Repository {
         let frozen = Arc::new(if options.freeze { Frozen::of(&roots) } else { Frozen::default() });
         let shared = Arc::new(shared);
         let source = Source { roots, excludes, max_file_bytes, one_file_system, own, frozen, shared };
-        let (indexed, missing_packs) = self.index_for_backup()?;
         let (outcome, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
                 let outcome = indexed.archive(&how, &source, snapshot, &labels);

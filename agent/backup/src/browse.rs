@@ -63,7 +63,8 @@ impl Repository {
             return Ok(());
         }
         let mut visit = |path: PathBuf, node: &Node| tell(entry(path, node));
-        tree::walk(&indexed, node, path, recursive, &mut visit).map_err(|why| self.broken(why))
+        let go_on = || !self.guard.is_out_of_reach();
+        tree::walk(&indexed, node, path, recursive, &go_on, &mut visit).map_err(|why| self.broken(why))
     }
 
     /// Writes a file's content to `out` and says how many bytes it was. Each part is
@@ -96,8 +97,14 @@ impl Repository {
     /// The node at a path of a snapshot, and the repository with its index.
     pub(crate) fn node(&self, snapshot: &str, path: &Path) -> Result<(std::sync::Arc<Indexed>, Node)> {
         let snapshot = self.resolve(snapshot)?;
-        let indexed = self.indexed()?;
-        let node = tree::find(&indexed, snapshot.tree, path).map_err(|why| self.broken(why))?;
+        let mut indexed = self.indexed()?;
+        let mut node = tree::find(&indexed, snapshot.tree, path);
+        if !node.as_ref().is_ok_and(|node| node.as_ref().is_none_or(|node| tree::is_named(&indexed, node))) {
+            // Perhaps an index is lost, and what it named is not.
+            indexed = self.indexed_by_packs()?;
+            node = tree::find(&indexed, snapshot.tree, path);
+        }
+        let node = node.map_err(|why| self.broken(why))?;
         Ok((indexed, node.ok_or_else(|| Error::NoSuchPath(path.to_owned()))?))
     }
 }

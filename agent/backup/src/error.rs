@@ -19,6 +19,31 @@ pub enum Error {
     /// The password opens none of the repository's keys.
     #[error("the password does not open the repository at {0}")]
     WrongPassword(String),
+    /// The repository's file 'config' is lost.
+    #[error(
+        "the repository at {location} cannot be opened: its file 'config' {what}. It never changes: bring it back from any copy of the repository, and all that is there can be read again"
+    )]
+    NoConfig {
+        /// Where.
+        location: String,
+        /// What became of it.
+        what: String,
+    },
+    /// No key is left that could open the repository.
+    #[error(
+        "the repository at {location} cannot be opened: {what}. Keys never change: bring the folder 'keys' back from any copy of the repository, and all that is there can be read again"
+    )]
+    NoKey {
+        /// Where.
+        location: String,
+        /// What became of them.
+        what: String,
+    },
+    /// The snapshot is there and cannot be read.
+    #[error(
+        "the snapshot {0} is in the repository and cannot be read: it is damaged. Use another; what only it held is lost"
+    )]
+    LostSnapshot(String),
     /// The storage below failed for good.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -2,6 +2,7 @@
 //! own terms, and keeps a broken or cancelled backup from becoming a snapshot: rustic_core
 //! would go on reading the whole tree, and files it could not store would simply be missing.
 
+use crate::own_indexes::OwnIndexes;
 use crate::queue::Queue;
 use crate::stop::Stop;
 use crate::storage::{Objects, StorageError, name};
@@ -16,8 +17,8 @@ pub(crate) struct Guard {
     objects: Arc<dyn Objects>,
     packs: Queue,
     stop: Arc<Stop>,
-    failure: Mutex<Option<StorageError>>,
-    /// Indexes that cannot be read: rustic_core would read no other for them.
+    failure: Arc<Mutex<Option<StorageError>>>,
+    /// Indexes and keys that cannot be read: rustic_core would read no other for them.
     hidden: Mutex<HashSet<Id>>,
 }
 
@@ -27,7 +28,7 @@ impl Guard {
             objects: objects.into(),
             packs: Queue::default(),
             stop,
-            failure: Mutex::default(),
+            failure: Arc::default(),
             hidden: Mutex::default(),
         }
     }
@@ -38,14 +39,33 @@ impl Guard {
         self.take_failure();
     }
 
-    /// From now on these indexes are not there.
-    pub(crate) fn hide(&self, indexes: impl IntoIterator<Item = Id>) {
-        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).extend(indexes);
+    /// The same storage with indexes of one's own over it, and, if so asked, this one pack alone. What
+    /// fails is told here.
+    pub(crate) fn below_own_indexes(&self, only: Option<Id>) -> Self {
+        let objects = OwnIndexes::new(Arc::clone(&self.objects), only);
+        let (failure, hidden) = (Arc::clone(&self.failure), Mutex::new(self.hidden().into_iter().collect()));
+        Self { objects: Arc::new(objects), packs: Queue::default(), stop: Arc::clone(&self.stop), failure, hidden }
+    }
+
+    /// From now on these indexes or keys are not there.
+    pub(crate) fn hide(&self, objects: impl IntoIterator<Item = Id>) {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).extend(objects);
+    }
+
+    /// What is hidden.
+    pub(crate) fn hidden(&self) -> Vec<Id> {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// The first failure since this was last asked.
     pub(crate) fn take_failure(&self) -> Option<StorageError> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the storage has failed in a way in which all else would fail, too.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().is_some_and(StorageError::is_of_all)
     }
 
     fn told<T>(&self, outcome: Result<T, StorageError>) -> RusticResult<T> {
@@ -66,7 +86,7 @@ impl ReadBackend for Guard {
             return Ok(self.told(self.objects.config())?.map(|size| (Id::default(), size)).into_iter().collect());
         }
         let mut listed = self.told(self.objects.list(kind))?;
-        if kind == FileType::Index {
+        if matches!(kind, FileType::Index | FileType::Key) {
             let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
             listed.retain(|(id, _)| !hidden.contains(id));
         }
@@ -122,6 +142,11 @@ impl WriteBackend for Guard {
 /// Most memory that opening with a key may take, in bytes. restic's keys take 60 MiB at most,
 /// rustic's 128 MiB.
 const KEY_MEMORY: u64 = 256 << 20;
+
+/// Whether a key may be tried.
+pub(crate) fn is_affordable(id: &Id, content: Bytes) -> bool {
+    affordable(id, content).is_ok()
+}
 
 /// A key, if it may be tried: it says itself how much memory and time that takes, and it may
 /// come from a PC that was taken over.

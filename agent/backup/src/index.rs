@@ -3,7 +3,8 @@
 //! one names.
 
 use crate::error::{Error, Result};
-use crate::repository::Repository;
+use crate::repository::{Repository, Snapshot};
+use crate::storage::Storage;
 use rustic_core::repofile::IndexFile;
 use rustic_core::{FileType, Id, IndexedIdsStatus, ReadBackend, RepairIndexOptions};
 use std::collections::HashSet;
@@ -39,6 +40,41 @@ impl Repository {
         Ok((indexed, missing))
     }
 
+    /// Leaves of the snapshots to compare with only those whose folders are all there. What has not
+    /// changed since is taken over by its id, and of folders nobody would look whether they still are.
+    pub(crate) fn only_whole(&self, parents: &mut Vec<Snapshot>, indexed: &Indexed, missing: u64) -> Result<()> {
+        // Elsewhere nothing is set aside but by the backup itself, and each look is a way to the other end.
+        if missing == 0 && !matches!(self.storage, Storage::Folder(_) | Storage::Service(_)) {
+            return Ok(());
+        }
+        let (mut whole, mut seen) = (Vec::new(), HashSet::new());
+        for parent in parents.drain(..) {
+            let mut left = vec![self.resolve(&parent.id)?.tree];
+            let mut is_whole = true;
+            while let Some(id) = left.pop().filter(|_| is_whole && !self.stop.wanted()) {
+                if !seen.insert(id) {
+                    continue;
+                }
+                match self.run(|| indexed.get_tree(&id)) {
+                    Ok(tree) => left.extend(tree.nodes.into_iter().filter_map(|node| node.subtree)),
+                    Err(Error::Storage(error)) if error.is_of_all() => return Err(error.into()),
+                    Err(error) => {
+                        tracing::warn!(snapshot = parent.id, %error, "a folder is lost; all is read and sent anew that is");
+                        is_whole = false;
+                    }
+                }
+            }
+            if is_whole {
+                whole.push(parent);
+            } else {
+                // What it has in common with the others may be what is lost.
+                seen.clear();
+            }
+        }
+        *parents = whole;
+        Ok(())
+    }
+
     /// Does what reads all indexes, and once more without those that cannot be read. A disk spoils
     /// one, or a PC that was taken over stores one that is none: the packs that it named are named
     /// anew by the next backup.
@@ -55,6 +91,7 @@ impl Repository {
         }
     }
 
+    /// Has it gone on without the indexes that cannot be read, and says how many they are.
     fn hide_broken_indexes(&self) -> Result<usize> {
         let (all, mut broken) = (self.run(|| self.guard.list_with_size(FileType::Index))?, Vec::new());
         for (id, _) in all {

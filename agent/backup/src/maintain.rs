@@ -3,14 +3,21 @@
 
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use crate::tree;
 use rustic_core::jiff::Span;
-use rustic_core::repofile::{IndexFile, SnapshotFile};
+use rustic_core::repofile::{BlobType, IndexFile, SnapshotFile};
 use rustic_core::{BlobId, FileType, Id, PruneOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// What is new, and what is no longer needed, stays for so long.
 const KEPT_DAYS: i64 = 8;
+
+/// Packs that are read whole to see whether what they have in common is in all of them.
+const MOST_TWICE: usize = 64;
+
+/// What several packs say that they hold, by pack.
+type Twice = HashMap<Id, HashMap<BlobId, BlobType>>;
 
 /// What a prune did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +60,7 @@ impl Repository {
     }
 
     fn all_can_be_read(&self) -> Result<()> {
-        let mut twice = false;
+        let mut twice = Twice::new();
         self.run(|| {
             for file in self.inner.stream_files::<SnapshotFile>()? {
                 file?;
@@ -62,7 +69,11 @@ impl Repository {
             for file in self.inner.stream_files::<IndexFile>()? {
                 for pack in file?.1.packs {
                     for blob in &pack.blobs {
-                        twice |= packs.insert(blob.id, *pack.id).is_some_and(|other| other != *pack.id);
+                        let first = *packs.entry(blob.id).or_insert(*pack.id);
+                        if first != *pack.id {
+                            twice.entry(first).or_default().insert(blob.id, blob.tpe);
+                            twice.entry(*pack.id).or_default().insert(blob.id, blob.tpe);
+                        }
                     }
                 }
             }
@@ -75,10 +86,20 @@ impl Repository {
             }
             other => other,
         })?;
-        if twice {
-            // One of them may be invented, by a PC that wants the other removed as not needed.
-            let why = "some content is named in more than one pack, so nothing is removed".to_owned();
-            return Err(Error::Broken { location: self.storage.location(), why });
+        let refused = |why: &str| Error::Broken {
+            location: self.storage.location(),
+            why: format!("some content is named in more than one pack{why}, so nothing is removed"),
+        };
+        if twice.len() > MOST_TWICE {
+            return Err(refused(", in very many"));
+        }
+        for (pack, blobs) in twice {
+            // A backup that was cut off has sent it, and the next one again; or it is invented, by a PC
+            // that wants the good one removed as not needed.
+            let alone = self.of_packs(Some(pack))?;
+            if blobs.into_iter().any(|(id, kind)| tree::blob(&alone, id, kind).is_err()) {
+                return Err(refused(&format!(", and not in {pack}, which says so")));
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use crate::cache;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
+use crate::keys;
 use crate::meter::{Bars, Meter};
 use crate::stop::Stop;
 use crate::storage::{Objects, Storage, StorageError};
@@ -12,11 +13,12 @@ use crate::tree::Indexed;
 use chrono::{DateTime, Utc};
 use rustic_core::repofile::SnapshotFile;
 use rustic_core::{
-    ConfigOptions, Credentials, FileType, KeyOptions, OpenStatus, RepositoryBackends, RepositoryOptions, RusticError,
-    RusticResult,
+    ConfigOptions, Credentials, FileType, Id, KeyOptions, OpenStatus, ReadBackend, RepairIndexOptions,
+    RepositoryBackends, RepositoryOptions, RusticError, RusticResult,
 };
 use serde::{Deserialize, Serialize};
 use std::any::Any;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,8 +73,7 @@ fn remove_unfinished(objects: &dyn Objects, storage: &Storage) -> Result<()> {
     objects.create()?;
     for kind in [FileType::Snapshot, FileType::Index, FileType::Pack] {
         if !list(kind)?.is_empty() {
-            let why = "it holds data, but its file 'config' is gone; bring that file back".to_owned();
-            return Err(Error::Broken { location: storage.location(), why });
+            return Err(Error::NoConfig { location: storage.location(), what: "is gone".to_owned() });
         }
     }
     for (key, _) in list(FileType::Key)? {
@@ -85,6 +86,16 @@ fn remove_unfinished(objects: &dyn Objects, storage: &Storage) -> Result<()> {
     Ok(())
 }
 
+/// Why there is nothing to open: no repository, or one that has lost its config.
+fn nothing_to_open(storage: &Storage) -> Result<Error> {
+    let (objects, location) = (storage.open(Arc::default())?, storage.location());
+    let any = |kind| matches!(objects.list(kind), Ok(listed) if !listed.is_empty());
+    Ok(match any(FileType::Key) && any(FileType::Snapshot) {
+        true => Error::NoConfig { location, what: "is gone".to_owned() },
+        false => Error::NoRepository(location),
+    })
+}
+
 impl Repository {
     /// Makes a new repository and opens it. The password is all that opens it later.
     pub fn init(storage: &Storage, password: &str) -> Result<Self> {
@@ -92,7 +103,7 @@ impl Repository {
             return Err(Error::AlreadyThere(storage.location()));
         }
         remove_unfinished(&*storage.open(Arc::default())?, storage)?;
-        Self::start(storage, |repository| {
+        Self::start(storage, &[], |repository| {
             let mut config = ConfigOptions::default();
             config.set_version = Some(2);
             config.set_compression = Some(COMPRESSION);
@@ -109,18 +120,29 @@ impl Repository {
     /// Opens a repository.
     pub fn open(storage: &Storage, password: &str) -> Result<Self> {
         if !exists(storage)? {
-            return Err(Error::NoRepository(storage.location()));
+            return Err(nothing_to_open(storage)?);
         }
-        Self::start(storage, |repository| repository.open(&Credentials::Password(password.to_owned())))
+        let open = |hidden: &[Id]| {
+            let credentials = Credentials::Password(password.to_owned());
+            Self::start(storage, hidden, |repository| repository.open(&credentials))
+        };
+        match open(&[]) {
+            Err(error @ (Error::Broken { .. } | Error::Crashed(_) | Error::WrongPassword(_) | Error::Storage(_))) => {
+                keys::open_despite(storage, error, open)
+            }
+            outcome => outcome,
+        }
     }
 
     fn start(
         storage: &Storage,
+        hidden: &[Id],
         open: impl FnOnce(rustic_core::Repository<()>) -> RusticResult<rustic_core::Repository<OpenStatus>>,
     ) -> Result<Self> {
         storage.cache().into_iter().for_each(cache::sweep);
         let (stop, meter) = (Arc::<Stop>::default(), Arc::<Meter>::default());
         let guard = Arc::new(Guard::new(storage.open(Arc::clone(&stop))?, Arc::clone(&stop)));
+        guard.hide(hidden.iter().copied());
         let opened = contained(|| closed(&guard, &meter, storage.cache()).and_then(open))?;
         let inner = opened.map_err(|e| failure(&guard, storage, &e))?;
         Ok(Self { inner, storage: storage.clone(), guard, stop, meter, index: Mutex::default() })
@@ -137,7 +159,14 @@ impl Repository {
         Ok(self.snapshot_files()?.iter().map(Snapshot::from).collect())
     }
 
-    fn snapshot_files(&self) -> Result<Vec<SnapshotFile>> {
+    /// Snapshots that are there and cannot be read.
+    pub(crate) fn unreadable_snapshots(&self) -> Result<Vec<Id>> {
+        let listed = self.run(|| ReadBackend::list_with_size(&*self.guard, FileType::Snapshot))?;
+        let readable: HashSet<Id> = self.snapshot_files()?.iter().map(|file| *file.id).collect();
+        Ok(listed.into_iter().map(|(id, _)| id).filter(|id| !readable.contains(id)).collect())
+    }
+
+    pub(crate) fn snapshot_files(&self) -> Result<Vec<SnapshotFile>> {
         let files = self.run(|| self.inner.stream_files::<SnapshotFile>().map(Iterator::collect::<Vec<_>>))?;
         let mut snapshots = Vec::new();
         for file in files {
@@ -167,7 +196,11 @@ impl Repository {
         let mut matching = all.into_iter().filter(|s| !wanted.is_empty() && s.id.to_hex().starts_with(&wanted));
         match (matching.next(), matching.next()) {
             (Some(snapshot), None) => Ok(snapshot),
-            (None, _) => Err(Error::NoSuchSnapshot(text.to_owned())),
+            (None, _) => {
+                let lost = self.unreadable_snapshots()?.into_iter().map(|id| id.to_hex().to_string());
+                let lost = lost.into_iter().find(|id| !wanted.is_empty() && id.starts_with(&wanted));
+                Err(lost.map_or_else(|| Error::NoSuchSnapshot(text.to_owned()), Error::LostSnapshot))
+            }
             (Some(_), Some(_)) => Err(Error::AmbiguousSnapshot(text.to_owned())),
         }
     }
@@ -188,6 +221,24 @@ impl Repository {
         Ok(indexed)
     }
 
+    /// The same with what the packs that no index names say of themselves. Nothing is stored.
+    pub(crate) fn indexed_by_packs(&self) -> Result<Arc<Indexed>> {
+        tracing::warn!("the indexes do not name all that is needed; the packs are asked themselves");
+        let indexed = Arc::new(self.despite_broken_indexes(|| self.of_packs(None))?);
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&indexed));
+        Ok(indexed)
+    }
+
+    /// The repository by an index that is made anew: of all packs, or as if there were this one alone.
+    pub(crate) fn of_packs(&self, only: Option<Id>) -> Result<Indexed> {
+        let guard = Arc::new(self.guard.below_own_indexes(only));
+        self.run(|| {
+            let open = || closed(&guard, &self.meter, None)?.open(&Credentials::Masterkey(self.inner.key()));
+            open()?.repair_index(&RepairIndexOptions::default(), false)?;
+            open()?.to_indexed()
+        })
+    }
+
     /// Lets the next need read the index anew.
     pub(crate) fn forget_index(&self) {
         *self.index.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -206,10 +257,10 @@ impl Repository {
         contained(work)?.map_err(|e| failure(&self.guard, &self.storage, &e))
     }
 
-    /// A text from below rustic_core as our error, the storage's own word first.
+    /// A text from below rustic_core as our error; where the storage as a whole failed, its own word.
     pub(crate) fn broken(&self, why: String) -> Error {
         let location = self.storage.location();
-        self.guard.take_failure().map_or(Error::Broken { location, why }, Error::from)
+        self.guard.take_failure().filter(StorageError::is_of_all).map_or(Error::Broken { location, why }, Error::from)
     }
 }
 

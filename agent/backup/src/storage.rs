@@ -174,9 +174,10 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Whether every other object would fail the same way, after as long a wait.
-    pub(crate) fn is_for_all(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Denied { .. } | Self::Setup(_))
+    /// Whether it is not about one object: what else is asked will fail the same way, after as long
+    /// a wait.
+    pub(crate) fn is_of_all(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Denied { .. } | Self::Setup(_) | Self::Cancelled)
     }
 }
 

@@ -6,12 +6,17 @@ use crate::platform;
 use rustic_core::repofile::{BlobType, Node, NodeType, Tree};
 use rustic_core::{BlobId, IndexedFullStatus, TreeId};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf, Prefix};
 
 /// Deeper than any path that Linux or Windows can name; keeps crafted trees from our stack.
 const DEEPEST: usize = 2048;
+
+/// How often one and the same folder may be in a snapshot. Twenty folders, each of them twice in the
+/// one above, are a million; forty are more than anybody could ever walk.
+const MOST_ALIKE: u32 = if cfg!(test) { 10_000 } else { 1_000_000 };
 
 /// The repository, its index loaded.
 pub(crate) type Indexed = rustic_core::Repository<IndexedFullStatus>;
@@ -93,17 +98,45 @@ pub(crate) fn find(repository: &Indexed, tree: TreeId, path: &Path) -> Result<Op
     Ok(Some(node))
 }
 
+/// How often each folder was met, so that a snapshot which is made to be endless has an end.
+#[derive(Default)]
+pub(crate) struct Alike(HashMap<TreeId, u32>);
+
+impl Alike {
+    /// One more folder is met; an error where it has been too often.
+    pub(crate) fn met(&mut self, folder: &Node) -> Result<(), String> {
+        let Some(tree) = folder.subtree else { return Ok(()) };
+        let times = self.0.entry(tree).or_default();
+        *times += 1;
+        if *times <= MOST_ALIKE {
+            return Ok(());
+        }
+        Err(format!(
+            "the same folder is in the snapshot more than {MOST_ALIKE} times: it was made to be endless; choose single paths"
+        ))
+    }
+}
+
+/// Whether an index names all that this node itself needs.
+pub(crate) fn is_named(repository: &Indexed, node: &Node) -> bool {
+    let has_tree = node.subtree.is_none_or(|tree| repository.get_index_entry(&tree).is_ok());
+    has_tree && node.content.iter().flatten().all(|id| repository.get_index_entry(id).is_ok())
+}
+
 /// The path that a snapshot's root stands for.
 pub(crate) fn top() -> PathBuf {
     PathBuf::from("/")
 }
 
-/// Visits what lies below `folder`, each folder before what is in it.
+/// Visits what lies below `folder`, each folder before what is in it. A folder that cannot be read
+/// costs what is in it: all else is visited, while `go_on` says so, and then the first such folder
+/// told.
 pub(crate) fn walk(
     repository: &Indexed,
     folder: Node,
     path: PathBuf,
     recursive: bool,
+    go_on: &dyn Fn() -> bool,
     visit: &mut dyn FnMut(PathBuf, &Node) -> ControlFlow<()>,
 ) -> Result<(), String> {
     let open = |folder: &Node, path: &Path, depth| -> Result<_, String> {
@@ -113,6 +146,7 @@ pub(crate) fn walk(
         }
         Ok(found.nodes.into_iter())
     };
+    let (mut alike, mut unread) = (Alike::default(), None);
     let mut stack = vec![(open(&folder, &path, 0)?, path)];
     while let Some((nodes, path)) = stack.last_mut() {
         let Some(node) = nodes.next() else {
@@ -124,8 +158,17 @@ pub(crate) fn walk(
             return Ok(());
         }
         if recursive && node.is_dir() {
-            stack.push((open(&node, &path, stack.len())?, path));
+            alike.met(&node)?;
+            match open(&node, &path, stack.len()) {
+                Ok(nodes) => stack.push((nodes, path)),
+                Err(why) => {
+                    unread.get_or_insert_with(|| format!("{}: {why}", path.display()));
+                    if !go_on() {
+                        break;
+                    }
+                }
+            }
         }
     }
-    Ok(())
+    unread.map_or(Ok(()), Err)
 }

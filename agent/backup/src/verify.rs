@@ -1,17 +1,19 @@
 //! Whether what is stored is what was stored, before it is needed: each pack is read and held
-//! against its name, which is its content's hash. What a damaged one costs is named.
+//! against its name, which is its content's hash, and what each snapshot needs against what is
+//! there. What damage costs is named.
 
 use crate::error::{Error, Result};
 use crate::repository::Repository;
-use crate::storage::{Storage, StorageError};
-use crate::tree;
-use rustic_core::repofile::{IndexFile, Node};
-use rustic_core::{BlobId, FileType, Id, ReadBackend, RepairIndexOptions};
+use crate::storage::{Storage, StorageError, name};
+use crate::tree::{self, Indexed};
+use rustic_core::repofile::{IndexFile, Node, SnapshotFile};
+use rustic_core::{BlobId, FileType, Id, ReadBackend, RepairIndexOptions, TreeId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Files that are named; more are counted.
 const NAMED: usize = 500;
@@ -27,6 +29,9 @@ pub struct Verified {
     pub damaged: Vec<String>,
     /// Packs that an index names, and that are not there.
     pub missing: Vec<String>,
+    /// Snapshots and indexes that cannot be read, as `snapshots/ID` and `index/ID`.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
     /// Files that need something of those, by path: in how many snapshots. The first ones.
     pub files: BTreeMap<String, u64>,
     /// How many there are in all.
@@ -38,17 +43,24 @@ pub struct Verified {
 impl Verified {
     /// Whether nothing is amiss.
     pub fn is_sound(&self) -> bool {
-        self.damaged.is_empty() && self.missing.is_empty()
+        [&self.damaged, &self.missing, &self.unreadable, &self.snapshots_affected].iter().all(|amiss| amiss.is_empty())
     }
 }
 
 impl Repository {
-    /// Reads every `of`th pack, the `part`th of them, and looks whether all are there.
+    /// Reads every `of`th pack, the `part`th of them, and looks whether all are there that a snapshot
+    /// needs.
     pub fn verify(&self, part: u32, of: u32) -> Result<Verified> {
-        let listed = self.run(|| self.guard.list_with_size(FileType::Pack))?;
+        // In this order, while the PC may back up: what a snapshot needs is in an index before it is
+        // there, and what an index names is stored before that.
+        let (snapshots, unreadable) = (self.snapshot_files()?, self.unreadable_snapshots()?);
         let named = self.despite_broken_indexes(|| self.packs())?;
+        let listed = self.run(|| self.guard.list_with_size(FileType::Pack))?;
         let there: HashSet<Id> = listed.iter().map(|(id, _)| *id).collect();
         let mut verified = Verified::default();
+        let broken = self.guard.hidden().into_iter().map(|id| name(FileType::Index, &id));
+        verified.unreadable = unreadable.iter().map(|id| name(FileType::Snapshot, id)).chain(broken).collect();
+        verified.unreadable.sort();
         let mut lost: HashSet<Id> = named.keys().filter(|id| !there.contains(*id)).copied().collect();
         verified.missing = sorted(&lost);
         let mut damaged = HashSet::new();
@@ -70,14 +82,18 @@ impl Repository {
         }
         verified.damaged = sorted(&damaged);
         lost.extend(&damaged);
-        if !lost.is_empty() {
-            self.name_the_damage(&named, &lost, &mut verified)?;
+        let blobs = |is_lost: bool| named.iter().filter(move |(id, _)| lost.contains(*id) == is_lost);
+        let sound: HashSet<BlobId> = blobs(false).flat_map(|(_, blobs)| blobs.iter().copied()).collect();
+        let mut need = Need { indexed: self.indexed()?, there: sound, whole: HashSet::new(), verified };
+        for snapshot in &snapshots {
+            need.look(snapshot);
         }
-        Ok(verified)
+        Ok(need.verified)
     }
 
-    /// Sets damaged packs aside and names in the index only what is there, so that the next backup
-    /// of the PC sends again what of them is still on it. Says how many it set aside.
+    /// Sets damaged packs aside, and snapshots and indexes that cannot be read, and names in the index
+    /// all that is there and nothing else, so that the next backup of the PC sends again what of the
+    /// rest is still on it. Says how many it set aside.
     pub fn set_aside(&self, packs: &[String]) -> Result<u64> {
         let Storage::Folder(root) = &self.storage else {
             let why = "damaged packs can be set aside in a folder only".to_owned();
@@ -91,10 +107,19 @@ impl Repository {
         // had from there.
         let aside = root.join("damaged");
         fs::create_dir_all(&aside).map_err(failed(&aside))?;
+        let mut paths: Vec<PathBuf> = packs
+            .iter()
+            .filter(|pack| pack.parse::<Id>().is_ok())
+            .map(|pack| root.join("data").join(&pack[..2]).join(pack))
+            .collect();
+        self.despite_broken_indexes(|| self.packs())?;
+        let unreadable = |kind: FileType, ids: Vec<Id>| ids.into_iter().map(move |id| root.join(name(kind, &id)));
+        paths.extend(unreadable(FileType::Snapshot, self.unreadable_snapshots()?));
+        paths.extend(unreadable(FileType::Index, self.guard.hidden()));
         let mut count = 0;
-        for pack in packs.iter().filter(|pack| pack.parse::<Id>().is_ok()) {
-            let path = root.join("data").join(&pack[..2]).join(pack);
-            match fs::rename(&path, aside.join(pack)) {
+        for path in paths {
+            let Some(name) = path.file_name() else { continue };
+            match fs::rename(&path, aside.join(name)) {
                 Ok(()) => count += 1,
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => return Err(failed(&path)(e).into()),
@@ -117,40 +142,84 @@ impl Repository {
             Ok(packs)
         })
     }
+}
 
-    fn name_the_damage(
-        &self,
-        named: &HashMap<Id, Vec<BlobId>>,
-        lost: &HashSet<Id>,
-        verified: &mut Verified,
-    ) -> Result<()> {
-        let blobs = |is_lost: bool| named.iter().filter(move |(id, _)| lost.contains(*id) == is_lost);
-        let sound: HashSet<BlobId> = blobs(false).flat_map(|(_, blobs)| blobs.iter().copied()).collect();
-        let gone: HashSet<BlobId> =
-            blobs(true).flat_map(|(_, blobs)| blobs.iter().copied()).filter(|blob| !sound.contains(blob)).collect();
-        let indexed = self.indexed()?;
-        for snapshot in self.snapshots()? {
-            let tree = self.resolve(&snapshot.id)?.tree;
-            let mut affected = false;
-            let mut visit = |path: PathBuf, node: &Node| {
-                if node.content.iter().flatten().any(|id| gone.contains(&BlobId::from(**id))) {
-                    affected = true;
-                    verified.files_affected += 1;
-                    let path = path.to_string_lossy().into_owned();
-                    if verified.files.len() < NAMED || verified.files.contains_key(&path) {
-                        *verified.files.entry(path).or_default() += 1;
-                    }
+/// What snapshots need, held against what is there.
+struct Need {
+    indexed: Arc<Indexed>,
+    /// All content that is in packs that are there, and sound as far as is known.
+    there: HashSet<BlobId>,
+    /// Folders that lack nothing: each is looked at once, however many snapshots have it.
+    whole: HashSet<TreeId>,
+    verified: Verified,
+}
+
+impl Need {
+    fn look(&mut self, snapshot: &SnapshotFile) {
+        // Folders on the way down: what is left of each, its path, its id and whether it lacks nothing.
+        let root = tree::root(snapshot.tree);
+        let mut lacking = HashSet::new();
+        let mut way = vec![self.open(&root, tree::top(), 0)];
+        while let Some(folder) = way.last_mut() {
+            if let Some(node) = folder.left.next() {
+                let path = folder.path.join(node.name());
+                if node.is_file() && !node.content.iter().flatten().all(|id| self.there.contains(&BlobId::from(**id))) {
+                    folder.is_whole = false;
+                    self.affected(&path);
                 }
-                std::ops::ControlFlow::Continue(())
-            };
-            // A folder that cannot be read costs all that is in it.
-            let walked = tree::walk(&indexed, tree::root(tree), tree::top(), true, &mut visit);
-            if walked.is_err() || affected {
-                verified.snapshots_affected.push(snapshot.id);
+                let known = |known: &HashSet<TreeId>| node.subtree.is_some_and(|tree| known.contains(&tree));
+                if node.is_dir() && known(&lacking) {
+                    folder.is_whole = false;
+                } else if node.is_dir() && !known(&self.whole) {
+                    let depth = way.len();
+                    way.push(self.open(&node, path, depth));
+                }
+                continue;
+            }
+            let Some(Folder { id, is_whole, .. }) = way.pop() else { break };
+            if let Some(id) = id {
+                if is_whole {
+                    self.whole.insert(id)
+                } else {
+                    lacking.insert(id)
+                };
+            }
+            match way.last_mut() {
+                Some(above) => above.is_whole &= is_whole,
+                None if !is_whole => self.verified.snapshots_affected.push(snapshot.id.to_hex().to_string()),
+                None => {}
             }
         }
-        Ok(())
     }
+
+    fn open(&mut self, node: &Node, path: PathBuf, depth: usize) -> Folder {
+        let children = match node.subtree {
+            Some(tree) if !self.there.contains(&BlobId::from(*tree)) => None,
+            _ => tree::children(&self.indexed, node, depth).ok(),
+        };
+        let is_whole = children.is_some();
+        if !is_whole {
+            // All that is in it is lost with it.
+            self.affected(&path);
+        }
+        Folder { left: children.unwrap_or_default().nodes.into_iter(), path, id: node.subtree, is_whole }
+    }
+
+    fn affected(&mut self, path: &Path) {
+        self.verified.files_affected += 1;
+        let path = path.to_string_lossy().into_owned();
+        if self.verified.files.len() < NAMED || self.verified.files.contains_key(&path) {
+            *self.verified.files.entry(path).or_default() += 1;
+        }
+    }
+}
+
+/// A folder that is being looked at.
+struct Folder {
+    left: std::vec::IntoIter<Node>,
+    path: PathBuf,
+    id: Option<TreeId>,
+    is_whole: bool,
 }
 
 /// Spread evenly: an id is a hash.

@@ -41,8 +41,8 @@ impl App {
         self.prove(&host, None).await
     }
 
-    /// Sets aside what is damaged of a host's repository, and has the PC send again what of it is
-    /// still there.
+    /// Sets aside what is damaged of a host's repository or cannot be read, and has the PC send again
+    /// what of it is still there.
     pub async fn repair(&self, actor: &Actor, host: &str) -> Result<(u64, JobView), AppError> {
         self.demand(actor, Role::Administrator, "repository repair").await?;
         let row = self.host(actor, host).await?.row;
@@ -174,8 +174,12 @@ fn learn(row: &mut VerificationRow, verified: &Verified, part: Option<usize>, be
         row.outcome = format!("{} packs read, {} bytes, all sound", verified.packs, verified.bytes);
         return;
     }
+    let unreadable = match verified.unreadable.len() {
+        0 => String::new(),
+        n => format!("; {n} snapshots or indexes cannot be read"),
+    };
     row.outcome = format!(
-        "{} packs are damaged and {} gone; {} files in {} snapshots need them",
+        "{} packs are damaged and {} gone{unreadable}; {} files in {} snapshots lack something",
         verified.damaged.len(),
         verified.missing.len(),
         verified.files_affected,
@@ -184,6 +188,7 @@ fn learn(row: &mut VerificationRow, verified: &Verified, part: Option<usize>, be
     row.damage.0 = Some(Damage {
         damaged: verified.damaged.clone(),
         missing: verified.missing.clone(),
+        unreadable: verified.unreadable.clone(),
         files: verified.files.clone(),
         snapshots: verified.snapshots_affected.clone(),
     });

@@ -290,5 +290,6 @@ pub fn verification(row: VerificationRow) -> wire::Verification {
         missing: damage.missing,
         files: damage.files.into_iter().map(|(path, snapshots)| wire::AffectedFile { path, snapshots }).collect(),
         snapshots: damage.snapshots,
+        unreadable: damage.unreadable,
     }
 }

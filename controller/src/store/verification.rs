@@ -30,6 +30,9 @@ pub struct Damage {
     pub damaged: Vec<String>,
     /// Packs that are gone.
     pub missing: Vec<String>,
+    /// Snapshots and indexes that cannot be read.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
     /// Files that need something of them, and in how many snapshots; the first ones.
     pub files: BTreeMap<String, u64>,
     /// Snapshots that have such files.

@@ -211,8 +211,8 @@ impl Scene {
         let (hit, _) = self.during(During::Prune, &["retention", "run", &host]);
         let there = snapshots(&self.staff, &host);
         assert_eq!(there[..KEPT], newest, "those that are kept by rule are never touched");
-        self.until_free(&["retention", "run", &host]);
-        assert_eq!(snapshots(&self.staff, &host), newest, "what was to go went in the end");
+        let ran = self.until_free(&["retention", "run", &host]);
+        assert_eq!(snapshots(&self.staff, &host), newest, "what was to go went in the end: {ran:?}");
         hit
     }
 

@@ -42,7 +42,7 @@ fn what_the_disk_spoils_is_found_named_and_healed_from_the_pc() {
     assert!(shown["reasons"].to_string().contains("repository-damaged") && shown["state"] == "at-risk", "{shown}");
 
     let repaired = staff.run(["repair", &host]).ok();
-    assert!(repaired.err.contains("1 damaged packs are set aside"), "{repaired:?}");
+    assert!(repaired.err.contains("1 damaged objects are set aside"), "{repaired:?}");
     let job = staff.ended(&host, "backup");
     assert_eq!(job["state"], "succeeded", "{job}");
     // The backup that was asked for may be the one that has just ended, or the one before.

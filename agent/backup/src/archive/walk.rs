@@ -114,7 +114,7 @@ fn shortened(name: &OsStr) -> OsString {
 
 /// Ends the work where the storage is out of reach, and not where one thing in it is damaged.
 pub(super) fn fatal(repository: &Repository) -> Result<()> {
-    match repository.guard.take_failure().filter(StorageError::is_for_all) {
+    match repository.guard.take_failure().filter(StorageError::is_of_all) {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }

@@ -82,7 +82,8 @@ pub struct RestoreReport {
 impl Repository {
     /// Restores from a snapshot. What becomes of what is there already is the caller's choice;
     /// where there is no room nothing is begun. A run that was cut off is taken up by the next
-    /// one into the same target, for what is there by then is skipped. Nothing is written outside the target, whatever the snapshot holds.
+    /// one into the same target, for what is there by then is skipped. Nothing is written outside
+    /// the target, whatever the snapshot holds.
     pub fn restore(&self, options: &RestoreOptions, observer: &dyn Observer) -> Result<RestoreReport> {
         let selection = Selection::new(&options.paths, &options.globs)?;
         let snapshot = self.resolve(&options.snapshot)?;
@@ -90,7 +91,7 @@ impl Repository {
         self.begin();
         let target = open_target(options)?;
         let (sender, failures) = mpsc::channel();
-        let restorer = Restorer::new(self, &indexed, options, selection, sender);
+        let restorer = Restorer::new(self, indexed, options, selection, sender);
         let tree = crate::tree::root(snapshot.tree);
         let (outcome, failures) = thread::scope(|scope| -> Result<_> {
             let work = move || restorer.restore(&tree, target);

@@ -40,8 +40,9 @@ pub(super) struct Tally {
 
 /// What a pass does on its way. Paths are the snapshot's.
 trait Pass {
-    /// A folder begins; `whole` says that it is to be restored even when empty.
-    fn enter(&mut self, path: &Path, node: &Node, whole: bool);
+    /// A folder begins; `whole` says that it is to be restored even when empty. Says whether to look
+    /// into it.
+    fn enter(&mut self, path: &Path, node: &Node, whole: bool) -> bool;
     /// A chosen entry that is no folder.
     fn entry(&mut self, path: &Path, node: &Node);
     /// The folder that was last entered ends.
@@ -52,7 +53,7 @@ trait Pass {
 
 pub(super) struct Restorer<'a> {
     repository: &'a Repository,
-    indexed: &'a Indexed,
+    indexed: Arc<Indexed>,
     options: &'a RestoreOptions,
     selection: Selection,
     failures: Sender<Failure>,
@@ -66,7 +67,7 @@ pub(super) struct Restorer<'a> {
 impl<'a> Restorer<'a> {
     pub(super) fn new(
         repository: &'a Repository,
-        indexed: &'a Indexed,
+        indexed: Arc<Indexed>,
         options: &'a RestoreOptions,
         selection: Selection,
         failures: Sender<Failure>,
@@ -76,11 +77,15 @@ impl<'a> Restorer<'a> {
         Self { repository, indexed, options, selection, failures, fatal, full, names, tally }
     }
 
-    pub(super) fn restore(self, tree: &Node, target: Option<Dir>) -> Result<Tally> {
+    pub(super) fn restore(mut self, tree: &Node, target: Option<Dir>) -> Result<Tally> {
         let top = tree::top();
-        let mut measure = Measure { restorer: &self, bytes: 0, room: 0, found: HashSet::new(), any: false };
-        self.each(tree, &top, 0, false, &mut measure);
-        let bytes = measure.finish();
+        let mut measured = self.measure(tree);
+        if measured.unnamed && !self.repository.stop.wanted() {
+            // Perhaps an index is lost, and what it named is not.
+            self.indexed = self.repository.indexed_by_packs()?;
+            measured = self.measure(tree);
+        }
+        let bytes = self.told(measured)?;
         if let Some(dir) = target.as_ref().filter(|_| !self.options.dry_run) {
             self.has_room(dir, bytes)?;
         }
@@ -96,6 +101,30 @@ impl<'a> Restorer<'a> {
             None if self.repository.stop.wanted() => Err(Error::Cancelled),
             None => Ok(self.tally),
         }
+    }
+
+    fn measure(&self, tree: &Node) -> Measured {
+        let mut measured = Measured { unnamed: !tree::is_named(&self.indexed, tree), ..Measured::default() };
+        self.each(tree, &tree::top(), 0, false, &mut Measure { restorer: self, measured: &mut measured });
+        measured
+    }
+
+    /// Tells what is missing, and says how many bytes are to be written.
+    fn told(&self, measured: Measured) -> Result<u64> {
+        if let Some(why) = measured.endless {
+            return Err(Error::Broken { location: self.repository.storage.location(), why });
+        }
+        self.repository.meter.total.store(measured.bytes, Ordering::Relaxed);
+        for (path, reason) in measured.broken {
+            self.failed(&path, reason);
+        }
+        for path in self.selection.paths().iter().filter(|path| !measured.found.contains(*path)) {
+            self.failed(path, "the snapshot does not hold it");
+        }
+        for glob in self.options.globs.iter().filter(|_| !measured.any) {
+            self.failed(Path::new(glob), "nothing in the snapshot matches this pattern");
+        }
+        Ok(measured.room)
     }
 
     /// Whether what is to be restored fits, where all of it comes to lie beside what is there.
@@ -123,7 +152,7 @@ impl<'a> Restorer<'a> {
         if self.repository.stop.wanted() {
             return;
         }
-        let children = match tree::children(self.indexed, folder, depth) {
+        let children = match tree::children(&self.indexed, folder, depth) {
             Ok(children) => children,
             Err(why) => {
                 self.note_fatal();
@@ -144,8 +173,9 @@ impl<'a> Restorer<'a> {
                 (Wanted::Whole, false) => pass.entry(&path, &node),
                 (_, true) => {
                     let whole = wanted == Wanted::Whole;
-                    pass.enter(&path, &node, whole);
-                    self.each(&node, &path, depth + 1, whole, pass);
+                    if pass.enter(&path, &node, whole) {
+                        self.each(&node, &path, depth + 1, whole, pass);
+                    }
                     pass.leave(&path, &node, whole);
                 }
             }
@@ -173,7 +203,7 @@ impl<'a> Restorer<'a> {
                 continue;
             }
             let writing = Writing { restorer: self, path: &job.path };
-            let placed = place::file(self.indexed, &job.dir, &job.node, self.options.conflict, &writing);
+            let placed = place::file(&self.indexed, &job.dir, &job.node, self.options.conflict, &writing);
             self.note_fatal();
             if let (Ok(Placed::Done { name, .. }), Some(file)) = (&placed, names::file(&job.node)) {
                 self.names.placed(file, &job.path.with_file_name(name), &job.node);
@@ -231,7 +261,8 @@ impl<'a> Restorer<'a> {
     /// Ends the run when the storage is out of reach: every file that is left would wait
     /// just as long and fail the same way.
     fn note_fatal(&self) {
-        if let Some(error) = self.repository.guard.take_failure().filter(StorageError::is_for_all) {
+        let fatal = |e: &StorageError| e.is_of_all() && !matches!(e, StorageError::Cancelled);
+        if let Some(error) = self.repository.guard.take_failure().filter(fatal) {
             self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             self.repository.stop.ask();
         }
@@ -269,51 +300,61 @@ struct Job {
     path: PathBuf,
 }
 
-/// Adds up sizes, tells what of the snapshot is broken, and checks that each chosen path is there.
-struct Measure<'a> {
-    restorer: &'a Restorer<'a>,
+/// What there is to restore.
+#[derive(Default)]
+struct Measured {
     bytes: u64,
     /// What they take on the disk: less, where there are holes.
     room: u64,
+    /// The chosen paths that are there.
     found: HashSet<PathBuf>,
+    /// Whether anything is.
     any: bool,
+    /// Whether something is needed that no index names.
+    unnamed: bool,
+    /// What of the snapshot cannot be read or must not be used, and why.
+    broken: Vec<(PathBuf, String)>,
+    /// Why there is no end to it.
+    endless: Option<String>,
+    alike: tree::Alike,
 }
 
-impl Measure<'_> {
-    fn note(&mut self, path: &Path) {
-        self.any = true;
+/// Adds up sizes, notes what of the snapshot is broken, and looks for each chosen path.
+struct Measure<'m, 'a> {
+    restorer: &'m Restorer<'a>,
+    measured: &'m mut Measured,
+}
+
+impl Measure<'_, '_> {
+    fn note(&mut self, path: &Path, node: &Node) {
+        self.measured.any = true;
+        self.measured.unnamed |= !tree::is_named(&self.restorer.indexed, node);
         if self.restorer.selection.paths().iter().any(|wanted| wanted == path) {
-            self.found.insert(path.to_owned());
+            self.measured.found.insert(path.to_owned());
         }
-    }
-
-    /// Tells what is missing, and says how many bytes there are.
-    fn finish(self) -> u64 {
-        self.restorer.repository.meter.total.store(self.bytes, Ordering::Relaxed);
-        for path in self.restorer.selection.paths().iter().filter(|path| !self.found.contains(*path)) {
-            self.restorer.failed(path, "the snapshot does not hold it");
-        }
-        for glob in self.restorer.options.globs.iter().filter(|_| !self.any) {
-            self.restorer.failed(Path::new(glob), "nothing in the snapshot matches this pattern");
-        }
-        self.room
     }
 }
 
-impl Pass for Measure<'_> {
-    fn enter(&mut self, path: &Path, _: &Node, whole: bool) {
+impl Pass for Measure<'_, '_> {
+    fn enter(&mut self, path: &Path, node: &Node, whole: bool) -> bool {
         if whole {
-            self.note(path);
+            self.note(path, node);
+        } else {
+            self.measured.unnamed |= !tree::is_named(&self.restorer.indexed, node);
         }
+        if let Err(why) = self.measured.alike.met(node) {
+            self.measured.endless.get_or_insert(why);
+        }
+        self.measured.endless.is_none()
     }
     fn entry(&mut self, path: &Path, node: &Node) {
-        self.note(path);
-        self.bytes = self.bytes.saturating_add(node.meta.size);
-        self.room = self.room.saturating_add(without_holes(node));
+        self.note(path, node);
+        self.measured.bytes = self.measured.bytes.saturating_add(node.meta.size);
+        self.measured.room = self.measured.room.saturating_add(without_holes(node));
     }
     fn leave(&mut self, _: &Path, _: &Node, _: bool) {}
     fn broken(&mut self, path: &Path, reason: &str) {
-        self.restorer.failed(path, reason);
+        self.measured.broken.push((path.to_owned(), reason.to_owned()));
     }
 }
 
@@ -390,18 +431,16 @@ struct Files<'l, 'a> {
 }
 
 impl Pass for Files<'_, '_> {
-    fn enter(&mut self, path: &Path, node: &Node, whole: bool) {
+    fn enter(&mut self, path: &Path, node: &Node, whole: bool) -> bool {
         self.levels.enter(path, node);
-        if !whole {
-            return;
-        }
-        match self.levels.here() {
-            Ok(None) => {
+        match whole.then(|| self.levels.here()) {
+            Some(Ok(None)) => {
                 self.levels.restorer.tally.folders.fetch_add(1, Ordering::Relaxed);
             }
-            Ok(Some(_)) => {}
-            Err(why) => self.levels.restorer.failed(path, why),
+            Some(Err(why)) => self.levels.restorer.failed(path, why),
+            Some(Ok(Some(_))) | None => {}
         }
+        true
     }
 
     fn entry(&mut self, path: &Path, node: &Node) {
@@ -444,8 +483,9 @@ struct Links<'l, 'a> {
 }
 
 impl Pass for Links<'_, '_> {
-    fn enter(&mut self, path: &Path, node: &Node, _: bool) {
+    fn enter(&mut self, path: &Path, node: &Node, _: bool) -> bool {
         self.levels.enter(path, node);
+        true
     }
 
     fn entry(&mut self, path: &Path, node: &Node) {
@@ -461,7 +501,7 @@ impl Pass for Links<'_, '_> {
                 let outcome = match target {
                     Some(target) if further => {
                         let writing = Writing { restorer, path };
-                        restorer.names.further(restorer.indexed, &target, &dir, node, conflict, &writing)
+                        restorer.names.further(&restorer.indexed, &target, &dir, node, conflict, &writing)
                     }
                     _ => place::special(&dir, node, conflict),
                 };

@@ -61,9 +61,10 @@ fn nothing_is_removed_where_something_cannot_be_read() {
     restic::check(&stage.path("repository"));
 }
 
-/// A PC that was taken over may name old content in a pack of its own, to have the good one go.
+/// A backup that was cut off has sent it, and the next one again; or a PC that was taken over names old
+/// content in a pack of its own, to have the good one go.
 #[test]
-fn nothing_is_removed_where_two_packs_claim_the_same_content() {
+fn what_two_packs_claim_is_removed_from_one_only_where_both_have_it() {
     let stage = Stage::new();
     let files = |kind: &str| -> Vec<PathBuf> {
         let walk = walkdir::WalkDir::new(stage.path("repository").join(kind)).into_iter().flatten();
@@ -77,9 +78,20 @@ fn nothing_is_removed_where_two_packs_claim_the_same_content() {
     hidden.iter().for_each(|path| fs::rename(path, aside(path)).unwrap());
     stage.backup();
     hidden.iter().for_each(|path| fs::rename(aside(path), path).unwrap());
-    let open = Repository::open(&Storage::Folder(stage.path("repository")), PASSWORD).unwrap();
-    let refused = open.forget(&[first]).unwrap_err().to_string();
-    assert!(refused.contains("more than one pack"), "{refused}");
-    assert!(open.prune().unwrap_err().to_string().contains("nothing is removed"));
-    assert_eq!(open.snapshots().unwrap().len(), 2);
+    let open = || Repository::open(&Storage::Folder(stage.path("repository")), PASSWORD).unwrap();
+    let pack = files("data").into_iter().max_by_key(|pack| fs::metadata(pack).unwrap().len()).unwrap();
+    let good = fs::read(&pack).unwrap();
+    let mut wrong = good.clone();
+    wrong[1000] ^= 1;
+    fs::write(&pack, wrong).unwrap();
+    let refused = open().forget(std::slice::from_ref(&first)).unwrap_err().to_string();
+    assert!(refused.contains("more than one pack") && refused.contains("which says so"), "{refused}");
+    assert!(open().prune().unwrap_err().to_string().contains("nothing is removed"));
+    assert_eq!(open().snapshots().unwrap().len(), 2);
+
+    fs::write(&pack, good).unwrap();
+    assert_eq!(open().forget(&[first]).unwrap(), 1);
+    open().prune().unwrap();
+    restic::check(&stage.path("repository"));
+    assert_eq!(stage.restore("latest", "out").failures, []);
 }

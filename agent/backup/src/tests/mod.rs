@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod archive;
+mod damaged;
 mod failures;
 mod frozen;
 mod hostile;

@@ -45,10 +45,10 @@ impl Verify {
             true => staff.get_verification(host).await?,
             false => staff.verify(host).await?,
         };
-        let wire::Verification { ran, outcome, damaged, missing, files, .. } = seen.into_inner();
+        let wire::Verification { ran, outcome, damaged, missing, files, snapshots, unreadable } = seen.into_inner();
         let files: Vec<FileView> =
             files.into_iter().map(|file| FileView { path: file.path, snapshots: file.snapshots }).collect();
-        let sound = damaged.is_empty() && missing.is_empty();
+        let sound = [damaged, missing, snapshots, unreadable].iter().all(Vec::is_empty);
         let none = if sound { "No file is damaged." } else { "No file of any snapshot needs what is damaged." };
         context.output.list(&files, none)?;
         context.output.note(&match ran {
@@ -72,7 +72,7 @@ impl Repair {
         let done = staff.repair(wire::HostName { host: self.host.clone() }).await?.into_inner();
         let job = done.job.map(|job| job.id).unwrap_or_default();
         context.output.note(&format!(
-            "{} damaged packs are set aside, in the repository's folder 'damaged'. The PC backs up now ({job}); then look again: 'keepwatch verify {}'.",
+            "{} damaged objects are set aside, in the repository's folder 'damaged'. The PC backs up now ({job}); then look again: 'keepwatch verify {}'.",
             done.set_aside, self.host
         ));
         Ok(Outcome::Done)
