@@ -253,7 +253,8 @@ mod tests {
             ..Default::default()
         };
         let tally = json!({
-            "files": 3, "bytes": 0, "detected": 0, "unchanged": 0, "skipped": 0, "failed": 1, "stored": 0
+            "files": 3, "bytes": 0, "detected": 0, "unchanged": 0, "skipped": 0, "failed": 1, "stored": 0,
+            "noise": 0
         });
         assert_eq!(
             serde_json::to_value(JobView::from(job)).unwrap(),
