@@ -125,6 +125,8 @@ pub(crate) fn restore(args: RestoreArgs) -> Result<ExitCode, StandaloneError> {
         globs: args.include,
         target: Some(args.target.clone()),
         conflict: conflict_of(if args.overwrite { Conflict::Overwrite } else { args.conflict }),
+        // Whoever has the password decides what he restores.
+        foreign: false,
         dry_run: args.dry_run,
         inspector: None,
     };

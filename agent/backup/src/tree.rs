@@ -123,6 +123,12 @@ pub(crate) fn is_named(repository: &Indexed, node: &Node) -> bool {
     has_tree && node.content.iter().flatten().all(|id| repository.get_index_entry(id).is_ok())
 }
 
+/// How many bytes of a file the repository has. What the snapshot says of its size may be anything.
+pub(crate) fn stored(repository: &Indexed, node: &Node) -> u64 {
+    let entries = node.content.iter().flatten().filter_map(|id| repository.get_index_entry(id).ok());
+    entries.fold(0, |sum: u64, entry| sum.saturating_add(entry.data_length().into()))
+}
+
 /// The path that a snapshot's root stands for.
 pub(crate) fn top() -> PathBuf {
     PathBuf::from("/")

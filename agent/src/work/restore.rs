@@ -44,6 +44,7 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
         globs: vec![],
         target: target.clone(),
         conflict: conflict_of(spec.conflict),
+        foreign: !spec.grant.is_empty(),
         dry_run: spec.dry_run,
         inspector: None,
     };

@@ -225,7 +225,7 @@ async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
         assert!(matches!(refused, Some(AppError::Forbidden(_))), "{refused:?}");
     }
     let records = app.audit(&administrator(), 0).await.unwrap();
-    assert_eq!(records.iter().filter(|r| r.outcome == "refused").count(), 8);
+    assert_eq!(records.iter().filter(|r| r.outcome == "refused").count(), 9);
 }
 
 fn scan_story(app: &App, job: JobId, days_ahead: i64, outcome: JobState) -> Vec<Event> {

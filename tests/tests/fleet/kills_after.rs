@@ -113,6 +113,8 @@ impl Scene {
                 self.shifted += HELD;
                 self.controller.shift_clock(self.shifted);
                 self.controller.restart();
+                // A session does not last for all those half hours.
+                self.staff = self.controller.staff_as("admin", self.controller.password());
                 "controller"
             }
             2 => self.strike_child(self.agent.pid(), "worker"),

@@ -49,6 +49,18 @@ pub(crate) fn is_plain_name(name: &OsStr) -> bool {
     !matches!(name.as_bytes(), b"" | b"." | b"..") && !name.as_bytes().iter().any(|b| matches!(b, b'/' | 0))
 }
 
+/// Has this process open as many files as it may: each folder on the way down is one.
+pub(crate) fn many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where that is refused, what lies too deep is named.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, now.max(MOST_FILES).min(most), most);
+    }
+}
+
+/// More than the deepest folder that is restored.
+const MOST_FILES: u64 = 8192;
+
 /// The number of the file system that the entry lies on.
 pub(crate) fn device(data: &fs::Metadata) -> u64 {
     data.dev()

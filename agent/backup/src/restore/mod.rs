@@ -4,6 +4,7 @@
 //! is ever written through a link or into a folder that is closed already.
 
 mod conflict;
+mod foreign;
 mod names;
 mod passes;
 mod place;
@@ -47,6 +48,9 @@ pub struct RestoreOptions {
     pub target: Option<PathBuf>,
     /// What to do where something is there already.
     pub conflict: Conflict,
+    /// Whether the snapshot is another PC's: then no device is made, and no program restored that acts
+    /// as another user.
+    pub foreign: bool,
     /// Whether to say only what would be done and what is in the way.
     pub dry_run: bool,
     /// Sees each file before it gets its name; one that it refuses is not restored.
@@ -89,6 +93,7 @@ impl Repository {
         let snapshot = self.resolve(&options.snapshot)?;
         let indexed = self.indexed()?;
         self.begin();
+        crate::platform::many_files();
         let target = open_target(options)?;
         let (sender, failures) = mpsc::channel();
         let restorer = Restorer::new(self, indexed, options, selection, sender);

@@ -2,6 +2,7 @@
 //! files, one for links and the folders' own mode and time.
 
 use super::conflict::Conflict;
+use super::foreign::{self, Tamed};
 use super::names::{self, Names};
 use super::place::{self, Placed, Unplaced, Watch};
 use super::select::{Selection, Wanted};
@@ -45,6 +46,8 @@ trait Pass {
     fn enter(&mut self, path: &Path, node: &Node, whole: bool) -> bool;
     /// A chosen entry that is no folder.
     fn entry(&mut self, path: &Path, node: &Node);
+    /// A chosen entry that is there, and is not to be restored.
+    fn left_out(&mut self, _: &Path) {}
     /// The folder that was last entered ends.
     fn leave(&mut self, path: &Path, node: &Node, whole: bool);
     /// Something of the snapshot cannot be read or must not be used.
@@ -165,9 +168,20 @@ impl<'a> Restorer<'a> {
                 "no file can have this name",
             );
         }
-        for node in children.nodes {
+        for mut node in children.nodes {
             let path = path.join(node.name());
             let wanted = self.selection.wanted(&path, within);
+            if self.options.foreign && wanted == Wanted::Whole {
+                match foreign::tame(&mut node) {
+                    Tamed::Harmless => {}
+                    Tamed::Less(why) => pass.broken(&path, why),
+                    Tamed::No(why) => {
+                        pass.left_out(&path);
+                        pass.broken(&path, why);
+                        continue;
+                    }
+                }
+            }
             match (wanted, node.is_dir()) {
                 (Wanted::No, _) | (Wanted::Below, false) => {}
                 (Wanted::Whole, false) => pass.entry(&path, &node),
@@ -246,7 +260,7 @@ impl<'a> Restorer<'a> {
     fn count(&self, node: &Node) {
         if node.is_file() {
             self.tally.files.fetch_add(1, Ordering::Relaxed);
-            self.tally.bytes.fetch_add(node.meta.size, Ordering::Relaxed);
+            self.tally.bytes.fetch_add(tree::stored(&self.indexed, node), Ordering::Relaxed);
             self.repository.meter.files.fetch_add(1, Ordering::Relaxed);
         } else {
             self.tally.specials.fetch_add(1, Ordering::Relaxed);
@@ -349,8 +363,12 @@ impl Pass for Measure<'_, '_> {
     }
     fn entry(&mut self, path: &Path, node: &Node) {
         self.note(path, node);
-        self.measured.bytes = self.measured.bytes.saturating_add(node.meta.size);
-        self.measured.room = self.measured.room.saturating_add(without_holes(node));
+        let size = tree::stored(&self.restorer.indexed, node);
+        self.measured.bytes = self.measured.bytes.saturating_add(size);
+        self.measured.room = self.measured.room.saturating_add(without_holes(node, size));
+    }
+    fn left_out(&mut self, path: &Path) {
+        self.measured.found.insert(path.to_owned());
     }
     fn leave(&mut self, _: &Path, _: &Node, _: bool) {}
     fn broken(&mut self, path: &Path, reason: &str) {
@@ -359,10 +377,10 @@ impl Pass for Measure<'_, '_> {
 }
 
 /// About what a file takes on the disk: a hole is the same blob again and again.
-fn without_holes(node: &Node) -> u64 {
+fn without_holes(node: &Node, size: u64) -> u64 {
     let blobs = node.content.as_deref().unwrap_or_default();
     let again = blobs.windows(2).filter(|two| two[0] == two[1]).count() as u64;
-    let size = u128::from(node.meta.size) * u128::from(blobs.len() as u64 - again) / (blobs.len().max(1) as u128);
+    let size = u128::from(size) * u128::from(blobs.len() as u64 - again) / (blobs.len().max(1) as u128);
     u64::try_from(size).unwrap_or(u64::MAX)
 }
 

@@ -135,11 +135,16 @@ pub(crate) fn file(
     if !watch.admits(&file, &unfinished.name).map_err(|e| format!("it cannot be inspected: {e}"))? {
         return Err(Unplaced::Refused);
     }
-    let problem = platform::finish_file(&file, &node.meta).err();
+    let finished = platform::finish_file(&file, &node.meta).err().map(incomplete);
+    let problem = finished.or_else(|| (length != node.meta.size).then(|| other_size(length, node.meta.size)));
     // Windows does not rename what is open.
     drop(file);
     unfinished.publish(&name, replaced)?;
-    Ok(Placed::Done { name, replaced, problem: problem.map(incomplete) })
+    Ok(Placed::Done { name, replaced, problem })
+}
+
+fn other_size(length: u64, size: u64) -> String {
+    format!("it is restored with the {length} bytes that the snapshot holds of it, and should have {size}")
 }
 
 /// Gives the file `from_name` in `from` one more name. `None` where that cannot be done here,

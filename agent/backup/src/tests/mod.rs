@@ -4,6 +4,7 @@
 mod archive;
 mod damaged;
 mod failures;
+mod forged;
 mod frozen;
 mod hostile;
 mod index;
