@@ -157,6 +157,10 @@ fn catalogue(repository: &Repository, order: &Order, file: &Path, snapshots: &[S
 
 /// The parent: has a child do it.
 pub async fn run(order: &Order) -> Outcome {
+    if cfg!(test) {
+        // A test is no controller that could be its own child.
+        return work(order);
+    }
     match tokio::time::timeout(LONGEST, ask(order)).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Outcome::Failed(error.to_string()),

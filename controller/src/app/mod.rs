@@ -31,6 +31,8 @@ pub mod verification;
 
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod year;
 
 use crate::hub::Hub;
 use crate::keys::KeyError;
