@@ -45,11 +45,15 @@ impl Repository {
     /// goes in a later prune unless somebody needs it by then. Where a snapshot or an index cannot
     /// be read nothing is done: what it needs would be taken for what nobody does.
     pub fn prune(&self) -> Result<Pruned> {
+        // No backup lasts as long: what one that runs has sent, or relies on, stays.
+        self.prune_after(KEPT_DAYS)
+    }
+
+    pub(crate) fn prune_after(&self, days: i64) -> Result<Pruned> {
         self.all_can_be_read()?;
         let mut options = PruneOptions::default();
-        // No backup lasts as long: what one that runs has sent, or relies on, stays.
-        options.keep_pack = Span::new().days(KEPT_DAYS);
-        options.keep_delete = Span::new().days(KEPT_DAYS);
+        options.keep_pack = Span::new().days(days);
+        options.keep_delete = Span::new().days(days);
         let plan = self.run(|| self.inner.prune_plan(&options))?;
         let stats = &plan.stats;
         let (removed, sizes) = (stats.size_to_delete.remove, stats.size_sum());

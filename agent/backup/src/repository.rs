@@ -139,9 +139,27 @@ impl Repository {
         hidden: &[Id],
         open: impl FnOnce(rustic_core::Repository<()>) -> RusticResult<rustic_core::Repository<OpenStatus>>,
     ) -> Result<Self> {
+        let stop = Arc::<Stop>::default();
+        Self::start_over(storage.open(Arc::clone(&stop))?, stop, storage, hidden, open)
+    }
+
+    /// Opens a repository by what stands between it and its storage.
+    #[cfg(test)]
+    pub(crate) fn open_over(objects: Box<dyn Objects>, storage: &Storage, password: &str) -> Result<Self> {
+        let credentials = Credentials::Password(password.to_owned());
+        Self::start_over(objects, Arc::default(), storage, &[], |repository| repository.open(&credentials))
+    }
+
+    fn start_over(
+        objects: Box<dyn Objects>,
+        stop: Arc<Stop>,
+        storage: &Storage,
+        hidden: &[Id],
+        open: impl FnOnce(rustic_core::Repository<()>) -> RusticResult<rustic_core::Repository<OpenStatus>>,
+    ) -> Result<Self> {
         storage.cache().into_iter().for_each(cache::sweep);
-        let (stop, meter) = (Arc::<Stop>::default(), Arc::<Meter>::default());
-        let guard = Arc::new(Guard::new(storage.open(Arc::clone(&stop))?, Arc::clone(&stop)));
+        let meter = Arc::<Meter>::default();
+        let guard = Arc::new(Guard::new(objects, Arc::clone(&stop)));
         guard.hide(hidden.iter().copied());
         let opened = contained(|| closed(&guard, &meter, storage.cache()).and_then(open))?;
         let inner = opened.map_err(|e| failure(&guard, storage, &e))?;

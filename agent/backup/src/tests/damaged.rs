@@ -38,6 +38,17 @@ fn objects(repository: &Path, kind: &str) -> Vec<PathBuf> {
     walk.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
 }
 
+/// The folder and all in it, once more.
+pub(super) fn copy(from: &Path, to: &Path) {
+    for entry in walkdir::WalkDir::new(from).into_iter().flatten() {
+        let place = to.join(entry.path().strip_prefix(from).unwrap());
+        match entry.file_type().is_dir() {
+            true => fs::create_dir_all(place).unwrap(),
+            false => drop(fs::copy(entry.path(), place).unwrap()),
+        }
+    }
+}
+
 /// Two backups: each has its snapshot, its index, its pack of folders and its pack of content.
 struct Scene {
     stage: Stage,
@@ -69,14 +80,8 @@ impl Scene {
     /// Another copy of the repository.
     fn copy(&self) -> PathBuf {
         self.runs.set(self.runs.get() + 1);
-        let (from, to) = (self.stage.path("repository"), self.stage.path(&format!("copy {}", self.runs.get())));
-        for entry in walkdir::WalkDir::new(&from).into_iter().flatten() {
-            let place = to.join(entry.path().strip_prefix(&from).unwrap());
-            match entry.file_type().is_dir() {
-                true => fs::create_dir_all(place).unwrap(),
-                false => drop(fs::copy(entry.path(), place).unwrap()),
-            }
-        }
+        let to = self.stage.path(&format!("copy {}", self.runs.get()));
+        copy(&self.stage.path("repository"), &to);
         to
     }
 

@@ -1,6 +1,12 @@
 //! Doing away with snapshots.
 
 use super::*;
+use crate::folder::Folder;
+use crate::storage::{Objects, StorageError};
+use bytes::Bytes;
+use rustic_core::{BytesList, FileType, Id};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 fn content(n: u32) -> Vec<u8> {
     (0..500_000u32).flat_map(|i| (i ^ n).wrapping_mul(2_654_435_761 + n).to_le_bytes()).collect()
@@ -94,4 +100,102 @@ fn what_two_packs_claim_is_removed_from_one_only_where_both_have_it() {
     open().prune().unwrap();
     restic::check(&stage.path("repository"));
     assert_eq!(stage.restore("latest", "out").failures, []);
+}
+
+/// A folder in which nothing is changed any more after so many changes: as for a process that is
+/// killed then, for each of them is whole or has not been.
+struct Mortal {
+    below: Folder,
+    left: Arc<AtomicI64>,
+}
+
+impl Mortal {
+    fn lives(&self) -> Result<(), StorageError> {
+        match self.left.fetch_sub(1, Ordering::SeqCst) > 0 {
+            true => Ok(()),
+            false => Err(StorageError::Disk { what: "change anything".into(), why: "it is dead".into() }),
+        }
+    }
+}
+
+impl Objects for Mortal {
+    fn location(&self) -> String {
+        self.below.location()
+    }
+    fn create(&self) -> Result<(), StorageError> {
+        self.below.create()
+    }
+    fn config(&self) -> Result<Option<u32>, StorageError> {
+        self.below.config()
+    }
+    fn list(&self, kind: FileType) -> Result<Vec<(Id, u32)>, StorageError> {
+        self.below.list(kind)
+    }
+    fn read(&self, kind: FileType, id: &Id, range: Option<(u32, u32)>) -> Result<Bytes, StorageError> {
+        self.below.read(kind, id, range)
+    }
+    fn write(&self, kind: FileType, id: &Id, content: &BytesList) -> Result<(), StorageError> {
+        self.lives().and_then(|()| self.below.write(kind, id, content))
+    }
+    fn remove(&self, kind: FileType, id: &Id) -> Result<(), StorageError> {
+        self.lives().and_then(|()| self.below.remove(kind, id))
+    }
+}
+
+#[test]
+fn wherever_a_prune_is_cut_off_what_stays_restores_and_the_next_one_ends_it() {
+    let stage = Stage::new();
+    let mut snapshots = Vec::new();
+    for n in 0..4u32 {
+        // Packs that go whole, and ones of which a part is still needed.
+        fs::write(stage.source().join("changes"), &content(n)[..200_000]).unwrap();
+        fs::write(stage.source().join(format!("stays {n}")), &content(100 + n)[..200_000]).unwrap();
+        snapshots.push((stage.backup().snapshot.id, facts(&stage.source())));
+    }
+    let (going, staying) = snapshots.split_at(2);
+    let going: Vec<String> = going.iter().map(|(id, _)| id.clone()).collect();
+    let (mut ended, mut freed) = (false, Vec::new());
+    for changes in 0..200 {
+        let copy = stage.path(&format!("copy {changes}"));
+        super::damaged::copy(&stage.path("repository"), &copy);
+        let storage = Storage::Folder(copy.clone());
+        let left = Arc::new(AtomicI64::new(changes));
+        let objects = Mortal { below: Folder::new(&copy), left: Arc::clone(&left) };
+        let mortal = Repository::open_over(Box::new(objects), &storage, PASSWORD).unwrap();
+        // What is marked by the one is removed by the other.
+        let work = |repository: &Repository| {
+            repository.forget(&going)?;
+            let marked = repository.prune_after(0)?;
+            Ok::<_, crate::Error>((marked, repository.prune_after(0)?))
+        };
+        ended = work(&mortal).is_ok() && left.load(Ordering::SeqCst) >= 0;
+        let open = Repository::open(&storage, PASSWORD).unwrap();
+        for whole in [false, true] {
+            if whole {
+                freed.push(work(&open).unwrap().1.removed);
+            }
+            for (id, facts_then) in staying {
+                let target = stage.path(&format!("out {changes} {whole} {id}"));
+                let options =
+                    RestoreOptions { snapshot: id.clone(), target: Some(target.clone()), ..RestoreOptions::default() };
+                assert_eq!(open.restore(&options, &Silent).unwrap().failures, [], "after {changes} changes");
+                let mut there = facts(&below(&target, &stage.source()));
+                assert_eq!(there.remove(Path::new("")).is_some(), facts_then.contains_key(Path::new("")));
+                let mut then = facts_then.clone();
+                then.remove(Path::new(""));
+                assert_eq!(there, then, "after {changes} changes");
+                fs::remove_dir_all(target).unwrap();
+            }
+        }
+        assert!(staying.iter().map(|(id, _)| id).eq(open.snapshots().unwrap().iter().map(|s| &s.id)));
+        if ended || changes % 4 == 0 {
+            restic::check(&copy);
+        }
+        fs::remove_dir_all(copy).unwrap();
+        if ended {
+            break;
+        }
+    }
+    // Snapshots, packs and indexes: each change was the last one once.
+    assert!(ended && freed.len() > 8 && freed.iter().any(|bytes| *bytes > 0), "{freed:?}");
 }
