@@ -83,8 +83,7 @@ impl Year {
         let (folder, mut app) = app().await;
         Arc::get_mut(&mut app).unwrap().clock = Clock::fixed(begins);
         let host = enrol(&app, "pc").await;
-        let recipient = app.escrow.recipients()[0].parse::<age::x25519::Recipient>().unwrap();
-        let sealed = age::encrypt_and_armor(&recipient, PASSWORD.as_bytes()).unwrap();
+        let sealed = app.escrow.seal(PASSWORD).unwrap();
         let mut conn = app.store.read().await.unwrap();
         sqlx::query("UPDATE hosts SET escrow = $1").bind(sealed).execute(&mut *conn).await.unwrap();
         drop(conn);
