@@ -147,7 +147,7 @@ impl Row for JobView {
 
 impl Card for JobView {
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise: _ } = self.tally;
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise } = self.tally;
         let mut lines = vec![
             ("job", self.id.clone()),
             ("host", format!("{} ({})", self.host_name, self.host)),
@@ -164,6 +164,9 @@ impl Card for JobView {
             "scan" => lines.push(("detected", detected.to_string())),
             "backup" => lines.push(("stored", show::size(stored))),
             _ => {}
+        }
+        if noise > 0 {
+            lines.push(("look encrypted", format!("{noise} of the files that it read")));
         }
         if let Some(ProgressView { phase, files, bytes, .. }) = &self.progress {
             lines.push(("now", format!("{phase}, {files} files, {}", show::size(*bytes))));
