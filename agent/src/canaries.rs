@@ -9,7 +9,7 @@
 
 use crate::config::StateDir;
 use crate::ledger::{Ledger, LedgerError};
-use crate::places::expand;
+use crate::places::{expand, literal};
 use crate::platform;
 use keepwatch_proto::canary::Canary;
 use keepwatch_proto::clock::Clock;
@@ -95,6 +95,14 @@ impl Canaries {
             Ok(Err(error)) => tracing::warn!("the canaries could not be looked at: {error}"),
             Err(error) => tracing::warn!(%error, "the look at the canaries crashed"),
         }
+    }
+
+    /// Globs of those that are there: a backup leaves them out, so that no restore brings any.
+    pub(crate) fn globs(&self) -> Vec<String> {
+        let book = Book::load(&self.book).ok().flatten();
+        let book = book.iter().flat_map(|book| book.folders.iter().map(move |folder| (book, folder)));
+        let there = book.filter(|(_, (_, place))| place.planted);
+        there.map(|(book, (folder, place))| literal(&book.canary(folder, place.number).0)).collect()
     }
 
     fn look_at_all(&self) -> anyhow::Result<()> {

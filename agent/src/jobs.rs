@@ -319,7 +319,7 @@ impl Jobs {
                     password: self.identity.repository_password.clone(),
                     host: crate::enroll::facts(&self.state, "").name,
                     paths: places.paths,
-                    excludes: excludes.into_iter().chain(places.excludes).collect(),
+                    excludes: excludes.into_iter().chain(places.excludes).chain(self.canaries.globs()).collect(),
                     scan,
                     max_file_bytes: policy.backup.max_file_bytes,
                     one_file_system: policy.backup.one_file_system,

@@ -45,7 +45,7 @@ fn together(LocalDisks { roots, left_out }: LocalDisks) -> Places {
 }
 
 /// A glob that means this path and no other.
-fn literal(path: &Path) -> String {
+pub(crate) fn literal(path: &Path) -> String {
     let mut glob = String::new();
     for c in path.to_string_lossy().chars() {
         match c {

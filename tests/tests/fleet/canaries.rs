@@ -33,6 +33,8 @@ fn a_canary_that_is_overwritten_puts_the_pc_at_risk_and_keeps_its_snapshots() {
     assert!(!shown()["reasons"].to_string().contains("canary"), "{}", shown());
     assert_eq!(planted(&elsewhere), Vec::<PathBuf>::new());
     assert_eq!(planted(&home), std::slice::from_ref(&canary));
+    let saved = staff.json(&["ls", &host, "latest", home.to_str().unwrap()]).to_string();
+    assert!(saved.contains("letter.txt") && !saved.contains(".rtf"), "{saved}");
 
     // As malware does.
     fs::write(&canary, "encrypted").unwrap();
