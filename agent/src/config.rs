@@ -50,6 +50,11 @@ impl StateDir {
         self.0.join("scans")
     }
 
+    /// Where it is tried whether backups come back.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.0.join("scratch")
+    }
+
     /// Copies of what each backup reads of the repository, encrypted as they are there.
     pub(crate) fn repository_cache(&self) -> PathBuf {
         self.0.join("repository-cache")

@@ -14,7 +14,7 @@ use crate::media::Media;
 use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, Worker};
+use crate::worker::{BackupOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Worker};
 use account::{Account, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
@@ -75,7 +75,7 @@ pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc
                 (true, true) => steps.push(Step::Stop(job.id)),
                 (true, false) => {}
             }
-        } else if running && !matches!(job.spec, JobSpec::Restore(_)) {
+        } else if running && !matches!(job.spec, JobSpec::Restore(_) | JobSpec::Verify { .. }) {
             steps.push(Step::Hold(job.id, job.pause));
         } else if !known && !job.pause && busy.insert(lane(job.spec.kind())) {
             steps.push(Step::Begin(job.id, job.spec.clone()));
@@ -351,6 +351,13 @@ impl Jobs {
                 let scan = self.scan_of_restore(job, &spec)?;
                 Order::Restore(Box::new(RestoreOrder { storage, password, spec, roots, new_folder, scan }))
             }
+            JobSpec::Verify { files, bytes } => Order::Verify(Box::new(VerifyOrder {
+                storage: self.own_repository(),
+                password: self.identity.repository_password.clone(),
+                scratch: self.state.scratch(),
+                files,
+                bytes,
+            })),
         })
     }
 

@@ -5,7 +5,7 @@
 
 mod order;
 
-pub(crate) use order::{BackupOrder, BundleOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, Word};
+pub(crate) use order::{BackupOrder, BundleOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Word};
 
 use crate::platform;
 use keepwatch_proto::bundle::Bundle;

@@ -48,15 +48,23 @@ pub enum JobSpec {
     },
     /// Bring files back.
     Restore(RestoreSpec),
+    /// Try whether files of the newest snapshot, taken at random, come back.
+    Verify {
+        /// At most so many.
+        files: u32,
+        /// Of at most so many bytes together.
+        bytes: u64,
+    },
 }
 
 impl JobSpec {
-    /// `scan`, `backup` or `restore`.
+    /// `scan`, `backup`, `restore` or `verify`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Scan { .. } => "scan",
             Self::Backup { .. } => "backup",
             Self::Restore(_) => "restore",
+            Self::Verify { .. } => "verify",
         }
     }
 }
@@ -258,6 +266,7 @@ impl From<JobSpec> for wire::JobSpec {
             }
             JobSpec::Backup { paths, excludes } => Kind::Backup(wire::BackupJob { paths, excludes }),
             JobSpec::Restore(spec) => Kind::Restore(spec.into()),
+            JobSpec::Verify { files, bytes } => Kind::Verify(wire::VerifyJob { files, bytes }),
         };
         Self { kind: Some(kind) }
     }
@@ -271,6 +280,7 @@ impl TryFrom<wire::JobSpec> for JobSpec {
             Kind::Scan(s) => Self::Scan { paths: s.paths, excludes: s.excludes, max_file_bytes: s.max_file_bytes },
             Kind::Backup(b) => Self::Backup { paths: b.paths, excludes: b.excludes },
             Kind::Restore(restore) => Self::Restore(restore.try_into()?),
+            Kind::Verify(verify) => Self::Verify { files: verify.files, bytes: verify.bytes },
         })
     }
 }
@@ -417,6 +427,7 @@ mod tests {
             JobSpec::Scan { paths: vec!["/a".into()], excludes: vec!["*.tmp".into()], max_file_bytes: 7 },
             JobSpec::Backup { paths: vec!["/a".into()], excludes: vec![] },
             JobSpec::Restore(restore),
+            JobSpec::Verify { files: 50, bytes: 7 },
         ] {
             assert_eq!(JobSpec::try_from(wire::JobSpec::from(spec.clone())).unwrap(), spec);
             assert_eq!(serde_json::from_str::<JobSpec>(&serde_json::to_string(&spec).unwrap()).unwrap(), spec);

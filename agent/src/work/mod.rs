@@ -7,6 +7,7 @@ mod courtesy;
 mod hooks;
 mod restore;
 mod scan;
+mod verify;
 
 pub(crate) use scan::object;
 
@@ -46,6 +47,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Order::Scan(order) => Said::Ended(scan::run(order, &speaker, tell, heard)),
         Order::Backup(order) => Said::Ended(backup::run(*order, &speaker, tell, heard)),
         Order::Restore(order) => Said::Ended(restore::run(*order, &speaker)),
+        Order::Verify(order) => Said::Ended(verify::run(&order, &speaker)),
         Order::Bundle(order) => Said::Judged(bundle::run(&order)),
     };
     speaker.say(last);

@@ -20,6 +20,8 @@ pub(crate) enum Order {
     Backup(Box<BackupOrder>),
     /// Bring files back.
     Restore(Box<RestoreOrder>),
+    /// Try whether backups come back.
+    Verify(Box<VerifyOrder>),
     /// Fetch a bundle and judge it.
     Bundle(BundleOrder),
 }
@@ -41,7 +43,7 @@ impl Order {
     pub(crate) fn memory(&self) -> u64 {
         match self {
             Self::Scan(_) => 768 << 20,
-            Self::Backup(_) | Self::Restore(_) | Self::Bundle(_) => 2 << 30,
+            Self::Backup(_) | Self::Restore(_) | Self::Verify(_) | Self::Bundle(_) => 2 << 30,
         }
     }
 }
@@ -52,7 +54,7 @@ impl Order {
         match self {
             Self::Scan(scan) => scan.courtesy.held = held,
             Self::Backup(backup) => backup.courtesy.held = held,
-            Self::Restore(_) | Self::Bundle(_) => {}
+            Self::Restore(_) | Self::Verify(_) | Self::Bundle(_) => {}
         }
     }
 
@@ -61,7 +63,7 @@ impl Order {
         match self {
             Self::Scan(scan) => Some(scan),
             Self::Backup(backup) => backup.scan.as_mut(),
-            Self::Restore(_) | Self::Bundle(_) => None,
+            Self::Restore(_) | Self::Verify(_) | Self::Bundle(_) => None,
         }
     }
 
@@ -173,6 +175,19 @@ pub(crate) struct RestoreOrder {
     pub(crate) new_folder: String,
     /// How what is restored is scanned on its way; none where it is not.
     pub(crate) scan: Option<ScanOrder>,
+}
+
+/// Try whether backups come back.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct VerifyOrder {
+    pub(crate) storage: Storage,
+    pub(crate) password: String,
+    /// A folder that is made for it, and removed again.
+    pub(crate) scratch: PathBuf,
+    /// Files, at most.
+    pub(crate) files: u32,
+    /// Their bytes, at most.
+    pub(crate) bytes: u64,
 }
 
 /// Fetch a bundle and judge it.

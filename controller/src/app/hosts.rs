@@ -188,6 +188,7 @@ impl Fleet {
             newest_bundle: self.newest,
             bundle_refused: !row.bundle_refused.is_empty(),
             retention_frozen: self.frozen.contains(&row.id.to_string()),
+            trial: self.outcomes.get(&(row.id, "verify".to_owned())).copied(),
             canary_touched: self.canaries.contains(&row.id.to_string()),
             repository_damaged: self.damaged.contains(&row.id.to_string()),
             deletion_wanted: deletion.as_ref().is_some_and(|row| row.done == 0),

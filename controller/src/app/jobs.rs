@@ -135,8 +135,8 @@ impl App {
         let action = if paused { "job pause" } else { "job resume" };
         self.demand(actor, Role::Operator, action).await?;
         let job = self.open_job(actor, id).await?;
-        if matches!(job.spec.0, JobSpec::Restore(_)) {
-            let can = "a restore cannot be paused; it can be called off with 'keepwatch jobs cancel'";
+        if matches!(job.spec.0, JobSpec::Restore(_) | JobSpec::Verify { .. }) {
+            let can = "this job cannot be paused; it can be called off with 'keepwatch jobs cancel'";
             return Err(AppError::Conflict(can.into()));
         }
         let mut tx = self.store.begin().await?;

@@ -6,17 +6,25 @@ use super::jobs::JobView;
 use super::{App, AppError};
 use crate::maintain::{self, Order, Outcome, Work};
 use crate::store::hosts::HostRow;
+use crate::store::jobs::JobRow;
 use crate::store::verification::{Damage, VerificationRow};
 use crate::store::{self};
 use chrono::TimeDelta;
 use keepwatch_backup::Verified;
 use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::job::JobSpec;
 use std::time::Duration;
 
 /// Parts of a repository: all of it is read in as many weeks.
 const PARTS: usize = 4;
 /// How often one is.
 const EVERY: TimeDelta = TimeDelta::days(7);
+/// How often a PC tries whether backups come back.
+const TRY_EVERY: TimeDelta = TimeDelta::days(30);
+/// With what: enough to tell, and little on a thin line.
+const TRIAL: JobSpec = JobSpec::Verify { files: 50, bytes: 32 << 20 };
+/// Who asks for what nobody asked for.
+const ITSELF: &str = "keepwatch";
 /// A repository is held for so long, and longer while its child works: whoever has ended lets go.
 const HELD: TimeDelta = TimeDelta::minutes(30);
 /// How often it is said that it still does.
@@ -39,6 +47,35 @@ impl App {
         self.record(&mut conn, actor, &deed).await?;
         drop(conn);
         self.prove(&host, None).await
+    }
+
+    /// Has a PC try whether files of its newest snapshot come back.
+    pub async fn ask_trial(&self, actor: &Actor, host: &str) -> Result<JobView, AppError> {
+        self.demand(actor, Role::Operator, "job create").await?;
+        let host = self.host(actor, host).await?.row;
+        self.queue(actor, &host, TRIAL, |_| {}).await
+    }
+
+    /// Has PCs that are here try it that have not for a month: a few of them, for it is asked often.
+    pub async fn try_due(&self) -> Result<(), AppError> {
+        let mut tx = self.store.begin().await?;
+        let hosts = store::hosts::list(&mut tx).await?;
+        let last = store::jobs::last_asked(&mut tx, TRIAL.kind()).await?;
+        let (now, mut left) = (self.now(), 1 + hosts.len() / 500);
+        for host in hosts.iter().filter(|host| host.revoked == 0 && self.hub.is_connected(host.id)) {
+            let id = host.id.to_string();
+            let since = last.iter().find(|asked| asked.host == host.id).map_or(host.enrolled + spread(&id), |l| l.at);
+            let due = now - since >= TRY_EVERY.num_seconds();
+            if left == 0 || !due || store::snapshots::list(&mut tx, host.id).await?.is_empty() {
+                continue;
+            }
+            left -= 1;
+            let job = JobRow::new(JobId::new(&self.clock), host.id, TRIAL, ITSELF, now);
+            store::jobs::insert(&mut tx, &job).await?;
+            store::hosts::bump(&mut tx, host.id).await?;
+            self.hub.poke(host.id);
+        }
+        Ok(store::commit(tx).await?)
     }
 
     /// Sets aside what is damaged of a host's repository or cannot be read, and has the PC send again

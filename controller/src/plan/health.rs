@@ -74,6 +74,8 @@ pub enum Reason {
     RepositoryDamaged,
     /// What it stored is to be deleted, by one's wish or two's.
     RepositoryDeletion,
+    /// Files of its newest snapshot, restored to try it, did not all come back as they were.
+    TrialFailed,
     /// A document that nobody has reason to touch was changed, renamed or deleted.
     CanaryTouched,
 }
@@ -81,7 +83,7 @@ pub enum Reason {
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Revoked,
         Self::Replaced,
         Self::NeverConnected,
@@ -103,6 +105,7 @@ impl Reason {
         Self::RetentionFrozen,
         Self::RepositoryDamaged,
         Self::RepositoryDeletion,
+        Self::TrialFailed,
         Self::CanaryTouched,
     ];
 
@@ -130,6 +133,7 @@ impl Reason {
             Self::RetentionFrozen => "retention-frozen",
             Self::RepositoryDamaged => "repository-damaged",
             Self::RepositoryDeletion => "repository-deletion",
+            Self::TrialFailed => "trial-failed",
             Self::CanaryTouched => "canary-touched",
         }
     }
@@ -190,6 +194,8 @@ pub struct Known {
     pub repository_damaged: bool,
     /// Whether what it stored is to be deleted.
     pub deletion_wanted: bool,
+    /// How the newest trial whether backups come back ended.
+    pub trial: Option<JobState>,
     /// Whether a canary was touched since staff have looked.
     pub canary_touched: bool,
 }
@@ -221,6 +227,9 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     judge_backup(known, now, &mut reasons);
     judge_scan(known, now, &mut reasons);
     judge_signatures(known, now, &mut reasons);
+    if matches!(known.trial, Some(JobState::Failed | JobState::Partial)) {
+        reasons.push(Reason::TrialFailed);
+    }
     if known.canary_touched {
         reasons.push(Reason::CanaryTouched);
     }
@@ -312,6 +321,7 @@ mod tests {
             retention_frozen: false,
             repository_damaged: false,
             deletion_wanted: false,
+            trial: None,
             canary_touched: false,
         }
     }
@@ -334,6 +344,8 @@ mod tests {
             // Off over the weekend is not silence.
             (|k| (k.connected, k.last_seen) = (false, Some(ago(60))), State::Protected, &[]),
             (|k| (k.open_detections, k.grave_detections) = (2, 1), State::AtRisk, &[Reason::Malware]),
+            (|k| k.trial = Some(JobState::Partial), State::Attention, &[Reason::TrialFailed]),
+            (|k| k.trial = Some(JobState::Succeeded), State::Protected, &[]),
             (|k| k.open_detections = 2, State::Attention, &[Reason::Detections]),
             (|k| k.backup.last_done = Some(ago(209)), State::Protected, &[]),
             (|k| k.backup.last_done = Some(ago(211)), State::Attention, &[Reason::BackupOverdue]),

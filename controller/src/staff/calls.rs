@@ -211,6 +211,7 @@ impl Staff for Service {
         let job = match spec {
             JobSpec::Scan { paths, .. } => self.0.ask_scan(&actor, &host, paths).await,
             JobSpec::Backup { .. } => self.0.ask_backup(&actor, &host).await,
+            JobSpec::Verify { .. } => self.0.ask_trial(&actor, &host).await,
             JobSpec::Restore(spec) => self.0.ask_restore(&actor, &host, &source_host, spec).await,
         };
         Ok(Response::new(views::job(job.map_err(|e| status(&e))?)))

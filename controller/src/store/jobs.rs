@@ -167,6 +167,22 @@ pub async fn reads_from(conn: &mut Conn, source: HostId, since: i64) -> Result<b
     Ok(open.is_some())
 }
 
+/// When each host was last asked for a job of this kind.
+pub async fn last_asked(conn: &mut Conn, kind: &str) -> Result<Vec<LastAsked>, StoreError> {
+    let query = sqlx::query_as("SELECT host, MAX(created) AS at FROM jobs WHERE kind = $1 GROUP BY host");
+    Ok(query.bind(kind).fetch_all(conn).await?)
+}
+
+/// See [`last_asked`].
+#[derive(Debug, Clone, FromRow)]
+pub struct LastAsked {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// Unix seconds.
+    pub at: i64,
+}
+
 /// The newest job of a host and kind that got its work done, in whole or in part: when it ended.
 pub async fn last_done(conn: &mut Conn) -> Result<Vec<LastDone>, StoreError> {
     Ok(sqlx::query_as(
@@ -195,7 +211,7 @@ pub async fn last_ended(conn: &mut Conn) -> Result<Vec<LastEnded>, StoreError> {
     Ok(sqlx::query_as(
         "SELECT host, kind, state FROM (SELECT host, kind, state, \
          ROW_NUMBER() OVER (PARTITION BY host, kind ORDER BY ended DESC, id DESC) AS place FROM jobs \
-         WHERE state IN ('succeeded', 'partial', 'failed') AND kind IN ('scan', 'backup') AND whole = 1) AS runs \
+         WHERE state IN ('succeeded', 'partial', 'failed') AND kind IN ('scan', 'backup', 'verify') AND whole = 1) AS runs \
          WHERE place = 1",
     )
     .fetch_all(conn)

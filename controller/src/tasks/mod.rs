@@ -59,6 +59,9 @@ async fn work(app: &App) {
     if let Err(error) = app.delete_due().await {
         tracing::warn!(%error, "no repository was deleted");
     }
+    if let Err(error) = app.try_due().await {
+        tracing::warn!(%error, "no PC was asked whether its backups come back");
+    }
     if let Err(error) = app.verify_due().await {
         tracing::warn!(%error, "verification did not run");
     }

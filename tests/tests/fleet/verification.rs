@@ -58,3 +58,32 @@ fn what_the_disk_spoils_is_found_named_and_healed_from_the_pc() {
     }
     assert!(staff.run(["repair", &host]).err.contains("nothing is known to be damaged"));
 }
+
+#[test]
+fn the_pc_itself_tries_whether_its_backups_come_back() {
+    let (_controller, staff, agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk().join("documents"));
+    fs::create_dir(&disk).unwrap();
+    staff.set_paths(&[&disk]);
+    for n in 0..20 {
+        fs::write(disk.join(format!("{n}.txt")), format!("report {n}")).unwrap();
+    }
+    staff.run(["backup", &host, "--watch"]).ok();
+    fs::write(disk.join("3.txt"), "changed since").unwrap();
+    staff.run(["verify", &host, "--on-pc"]).ok();
+    let job = staff.ended(&host, "verify");
+    assert_eq!((&job["state"], &job["tally"]["files"]), (&"succeeded".into(), &20.into()), "{job}");
+    assert!(job["message"].as_str().unwrap().contains("19 of them are still unchanged"), "{job}");
+    assert!(!agent.state().join("scratch").exists(), "what was restored to try it is gone");
+
+    // A file that has rotted on the disk, its size and time as they were.
+    let rotten = disk.join("7.txt");
+    let time = fs::metadata(&rotten).unwrap().modified().unwrap();
+    fs::write(&rotten, "repork 7").unwrap();
+    fs::File::options().write(true).open(&rotten).unwrap().set_modified(time).unwrap();
+    assert_eq!(staff.run(["verify", &host, "--on-pc"]).code, 3);
+    let job = staff.ended(&host, "verify");
+    assert_eq!(job["failures"][0]["path"], rotten.to_str().unwrap(), "{job}");
+    let shown = staff.json(&["hosts", "show", &host])["reasons"].to_string();
+    assert!(shown.contains("trial-failed"), "{shown}");
+}

@@ -1,9 +1,12 @@
 //! `verify` and `repair`: whether what a host has stored is sound, and what to do where it is not.
 
+use super::jobs;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
 use crate::show;
+use keepwatch_proto::wire::agent::VerifyJob;
+use keepwatch_proto::wire::agent::job_spec::Kind;
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
 
@@ -15,6 +18,10 @@ pub(crate) struct Verify {
     /// Only say what the last look showed
     #[arg(long)]
     last: bool,
+    /// Have the PC restore files of its newest snapshot, taken at random, to a scratch folder, and
+    /// compare; exits with 0: succeeded, 3: partial, 4: failed or cancelled
+    #[arg(long, conflicts_with = "last")]
+    on_pc: bool,
 }
 
 /// Set aside what is damaged of a host's backups, and have the PC send again what is still there
@@ -39,6 +46,12 @@ impl Row for FileView {
 
 impl Verify {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
+        if self.on_pc {
+            // How many is the controller's to say.
+            let spec = jobs::spec(Kind::Verify(VerifyJob::default()));
+            let request = wire::CreateJobRequest { host: self.host, spec, source_host: String::new() };
+            return jobs::start(context, request, true).await;
+        }
         let mut staff = context.staff().await?;
         let host = wire::HostName { host: self.host.clone() };
         let seen = match self.last {

@@ -110,6 +110,8 @@ none = none
 ## Why a PC is not simply protected, and what to do
 reason-replaced = Another PC has taken over from it
 advice-replaced = Its backups stay, and are listed with those of the PC that took over. Nothing needs to be done.
+reason-trial-failed = A trial restore did not bring everything back
+advice-trial-failed = The PC restored some files of its newest backup to try it. The newest “Trial restore” names what failed. Verify the backups: “keepwatch verify”.
 reason-revoked = Its access was revoked
 advice-revoked = It can no longer connect; its backups stay. To take it back, enrol it again with a new token.
 reason-never-connected = It has never connected
@@ -191,6 +193,7 @@ notice-acknowledged = The detection was acknowledged.
 kind-scan = Scan
 kind-backup = Backup
 kind-restore = Restore
+kind-verify = Trial restore
 job-queued = Waiting
 job-offered = Handed to the PC
 job-running = Running
@@ -221,6 +224,7 @@ phase-waiting-for-people = Waiting: the PC is busy
 phase-backing-up = Backing up
 phase-looking = Looking at what would be restored
 phase-restoring = Restoring
+phase-comparing = Comparing with the PC
 phase-working = Working
 
 ## Snapshots

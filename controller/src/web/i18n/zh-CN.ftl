@@ -74,6 +74,8 @@ none = 无
 ## 未受保护的原因及处理办法
 reason-replaced = 已由另一台电脑接替
 advice-replaced = 它的备份仍然保留，并列在接替电脑的备份中。无需处理。
+reason-trial-failed = 试恢复未能全部成功
+advice-trial-failed = 电脑从最新备份中恢复了部分文件以作检验，最近一次“试恢复”列出了失败的文件。请核验备份：“keepwatch verify”。
 reason-revoked = 已被吊销
 advice-revoked = 它无法再连接，已有备份保留。如需重新启用，请用新令牌再次接入。
 reason-never-connected = 从未连接过
@@ -155,6 +157,7 @@ notice-acknowledged = 检出已确认。
 kind-scan = 扫描
 kind-backup = 备份
 kind-restore = 恢复
+kind-verify = 试恢复
 job-queued = 等待中
 job-offered = 已下发
 job-running = 进行中
@@ -182,6 +185,7 @@ phase-waiting-for-people = 暂停：电脑正忙
 phase-backing-up = 正在备份
 phase-looking = 正在查看将恢复的内容
 phase-restoring = 正在恢复
+phase-comparing = 正在与电脑上的文件比对
 phase-working = 正在处理
 
 ## 快照
