@@ -4,6 +4,7 @@
 
 use crate::own_indexes::OwnIndexes;
 use crate::queue::Queue;
+use crate::restore::Gathered;
 use crate::stop::Stop;
 use crate::storage::{Objects, StorageError, name};
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub(crate) struct Guard {
     failure: Arc<Mutex<Option<StorageError>>>,
     /// Indexes and keys that cannot be read: rustic_core would read no other for them.
     hidden: Mutex<HashSet<Id>>,
+    /// What was read of packs before it is asked for.
+    pub(crate) gathered: Arc<Gathered>,
 }
 
 impl Guard {
@@ -30,6 +33,7 @@ impl Guard {
             stop,
             failure: Arc::default(),
             hidden: Mutex::default(),
+            gathered: Arc::default(),
         }
     }
 
@@ -44,7 +48,8 @@ impl Guard {
     pub(crate) fn below_own_indexes(&self, only: Option<Id>) -> Self {
         let objects = OwnIndexes::new(Arc::clone(&self.objects), only);
         let (failure, hidden) = (Arc::clone(&self.failure), Mutex::new(self.hidden().into_iter().collect()));
-        Self { objects: Arc::new(objects), packs: Queue::default(), stop: Arc::clone(&self.stop), failure, hidden }
+        let (stop, gathered) = (Arc::clone(&self.stop), Arc::clone(&self.gathered));
+        Self { objects: Arc::new(objects), packs: Queue::default(), stop, failure, hidden, gathered }
     }
 
     /// From now on these indexes or keys are not there.
@@ -99,6 +104,9 @@ impl ReadBackend for Guard {
     }
 
     fn read_partial(&self, kind: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
+        if let Some(content) = self.gathered.find(id, offset, length).filter(|_| kind == FileType::Pack) {
+            return Ok(content);
+        }
         self.told(self.objects.read(kind, id, Some((offset, length))))
     }
 

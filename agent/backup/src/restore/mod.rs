@@ -5,6 +5,7 @@
 
 mod conflict;
 mod foreign;
+mod gather;
 mod names;
 mod passes;
 mod place;
@@ -27,6 +28,7 @@ use std::thread;
 pub(crate) use {names::Names, place::file};
 
 pub use conflict::Conflict;
+pub(crate) use gather::Gathered;
 
 /// What is said of a file that is not handed out.
 pub(crate) const REFUSED: &str = "left out: it is infected";

@@ -3,6 +3,7 @@
 
 use super::conflict::Conflict;
 use super::foreign::{self, Tamed};
+use super::gather::{Gather, WINDOW};
 use super::names::{self, Names};
 use super::place::{self, Placed, Unplaced, Watch};
 use super::select::{Selection, Wanted};
@@ -13,7 +14,9 @@ use crate::platform::Dir;
 use crate::repository::Repository;
 use crate::storage::StorageError;
 use crate::tree::{self, Indexed};
+use rustic_core::BlobId;
 use rustic_core::repofile::Node;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -26,6 +29,8 @@ use std::thread;
 
 /// Files written at the same time: each waits for the network more than for the disk.
 const WRITERS: usize = 4;
+/// Small files that one writer gets at a time.
+const MOST_IN_GROUP: usize = 128;
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -198,32 +203,43 @@ impl<'a> Restorer<'a> {
 
     /// Folders and files. Files go to a few writers; little waits in between.
     fn files(&self, tree: &Node, top: &Path, levels: &mut Levels<'_>) {
-        let (sender, jobs) = sync_channel::<Job>(2 * WRITERS);
+        let (sender, jobs) = sync_channel::<Group>(WRITERS);
         let jobs = Mutex::new(jobs);
         thread::scope(|scope| {
             for _ in 0..WRITERS {
                 scope.spawn(|| self.write(&jobs));
             }
             // Dropped at the end, which ends the writers.
-            self.each(tree, top, 0, false, &mut Files { levels, jobs: sender, seen: HashSet::new() });
+            let mut files = Files { levels, groups: sender, group: Group::default(), seen: HashSet::new() };
+            self.each(tree, top, 0, false, &mut files);
+            files.hand_over();
         });
     }
 
-    fn write(&self, jobs: &Mutex<Receiver<Job>>) {
-        let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        while let Ok(job) = next() {
-            if self.repository.stop.wanted() {
-                // Drained, so that the sender never waits for nobody.
-                continue;
+    fn write(&self, groups: &Mutex<Receiver<Group>>) {
+        let next = || groups.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        while let Ok(group) = next() {
+            let will_be_read = |job: &&Job| {
+                matches!(place::foreseen(&job.dir, &job.node, self.options.conflict), Ok(Placed::Done { .. }))
+            };
+            let contents = group.jobs.iter().filter(will_be_read).flat_map(|job| job.node.content.iter().flatten());
+            let wanted = contents.map(|id| BlobId::from(**id)).collect();
+            let gather = RefCell::new(Gather::new(&self.repository.guard, &self.indexed, wanted));
+            // Drained where it is stopped, so that the sender never waits for nobody.
+            for job in group.jobs.iter().take_while(|_| !self.repository.stop.wanted()) {
+                self.write_one(job, &gather);
             }
-            let writing = Writing { restorer: self, path: &job.path };
-            let placed = place::file(&self.indexed, &job.dir, &job.node, self.options.conflict, &writing);
-            self.note_fatal();
-            if let (Ok(Placed::Done { name, .. }), Some(file)) = (&placed, names::file(&job.node)) {
-                self.names.placed(file, &job.path.with_file_name(name), &job.node);
-            }
-            self.placed(&job.path, &job.node, placed);
         }
+    }
+
+    fn write_one(&self, job: &Job, gather: &RefCell<Gather<'_>>) {
+        let writing = Writing { restorer: self, path: &job.path, gather: Some(gather) };
+        let placed = place::file(&self.indexed, &job.dir, &job.node, self.options.conflict, &writing);
+        self.note_fatal();
+        if let (Ok(Placed::Done { name, .. }), Some(file)) = (&placed, names::file(&job.node)) {
+            self.names.placed(file, &job.path.with_file_name(name), &job.node);
+        }
+        self.placed(&job.path, &job.node, placed);
     }
 
     /// Whether a file may come back, as far as is known before it is read.
@@ -284,16 +300,23 @@ impl<'a> Restorer<'a> {
 }
 
 /// A file on its way.
-struct Writing<'a> {
+struct Writing<'a, 'g> {
     restorer: &'a Restorer<'a>,
     path: &'a Path,
+    gather: Option<&'a RefCell<Gather<'g>>>,
 }
 
-impl Watch for Writing<'_> {
+impl Watch for Writing<'_, '_> {
     fn chunk(&self, bytes: u64) -> Result<(), String> {
         let repository = self.restorer.repository;
         repository.meter.bytes.fetch_add(bytes, Ordering::Relaxed);
         if repository.stop.wanted() { Err("stopped".to_owned()) } else { Ok(()) }
+    }
+
+    fn needs(&self, id: &BlobId) {
+        if let Some(gather) = self.gather {
+            gather.borrow_mut().needs(id);
+        }
     }
 
     /// From what has just been written: the system still has it in memory.
@@ -305,6 +328,13 @@ impl Watch for Writing<'_> {
         let at: PathBuf = std::iter::once(super::target_of(self.restorer.options).as_os_str()).chain(names).collect();
         Ok(inspector.read(self.path, &at.with_file_name(temporary), file)?.is_some())
     }
+}
+
+/// Files that are written one after the other, by one writer.
+#[derive(Default)]
+struct Group {
+    jobs: Vec<Job>,
+    bytes: u64,
 }
 
 /// A file to write.
@@ -443,9 +473,17 @@ impl<'a> Levels<'a> {
 /// Folders, files by their first name, and all else but links.
 struct Files<'l, 'a> {
     levels: &'l mut Levels<'a>,
-    jobs: SyncSender<Job>,
+    groups: SyncSender<Group>,
+    group: Group,
     /// Files whose first name was met.
     seen: HashSet<names::File>,
+}
+
+impl Files<'_, '_> {
+    fn hand_over(&mut self) {
+        // The writers outlive this pass.
+        let _ = self.groups.send(std::mem::take(&mut self.group));
+    }
 }
 
 impl Pass for Files<'_, '_> {
@@ -478,9 +516,11 @@ impl Pass for Files<'_, '_> {
             Ok(Some(_)) if node.is_symlink() => {}
             Ok(Some(_)) if further => {}
             Ok(Some(dir)) if node.is_file() => {
-                let job = Job { dir, node: node.clone(), path: path.to_owned() };
-                // The writers outlive this pass.
-                let _ = self.jobs.send(job);
+                self.group.jobs.push(Job { dir, node: node.clone(), path: path.to_owned() });
+                self.group.bytes = self.group.bytes.saturating_add(node.meta.size);
+                if self.group.bytes >= WINDOW || self.group.jobs.len() >= MOST_IN_GROUP {
+                    self.hand_over();
+                }
             }
             Ok(Some(dir)) => restorer.placed(path, node, place::special(&dir, node, conflict)),
         }
@@ -518,7 +558,7 @@ impl Pass for Links<'_, '_> {
             Ok(Some(dir)) => {
                 let outcome = match target {
                     Some(target) if further => {
-                        let writing = Writing { restorer, path };
+                        let writing = Writing { restorer, path, gather: None };
                         restorer.names.further(&restorer.indexed, &target, &dir, node, conflict, &writing)
                     }
                     _ => place::special(&dir, node, conflict),

@@ -61,6 +61,9 @@ pub(crate) trait Watch {
     /// One more piece of it is verified and written; whether to go on.
     fn chunk(&self, bytes: u64) -> Result<(), String>;
 
+    /// This piece of it is read next.
+    fn needs(&self, _id: &BlobId) {}
+
     /// It is whole, and bears this temporary name; whether it may get its own.
     fn admits(&self, _file: &File, _temporary: &OsStr) -> io::Result<bool> {
         Ok(true)
@@ -126,7 +129,9 @@ pub(crate) fn file(
     let mut file = dir.create(&unfinished.name)?;
     let mut length = 0;
     for id in node.content.iter().flatten() {
-        let content = tree::blob(repository, BlobId::from(**id), BlobType::Data)?;
+        let id = BlobId::from(**id);
+        watch.needs(&id);
+        let content = tree::blob(repository, id, BlobType::Data)?;
         write_sparse(&mut file, length, &content)?;
         length += content.len() as u64;
         watch.chunk(content.len() as u64)?;
