@@ -48,11 +48,16 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
 
 /// A host that the store knows.
 pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
+    enrol_with(app, name, String::new()).await
+}
+
+/// A host whose password is escrowed so.
+pub(crate) async fn enrol_with(app: &App, name: &str, escrow: String) -> HostId {
     let row = HostRow {
         id: HostId::new(&app.clock),
         group_name: crate::store::groups::ROOT.into(),
         certificate: String::new(),
-        escrow: String::new(),
+        escrow,
         facts: Json(Facts { name: name.into(), ..Facts::default() }),
         enrolled: app.now(),
         revoked: 0,

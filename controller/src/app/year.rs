@@ -7,7 +7,7 @@
 use super::App;
 use super::audit::{Actor, Role};
 use super::events::Report;
-use super::tests::{app, enrol};
+use super::tests::{app, enrol_with};
 use crate::plan::retention::Why;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, TimeDelta, Utc};
 use keepwatch_backup::{BackupOptions, Repository, Silent};
@@ -82,11 +82,8 @@ impl Year {
     async fn new(begins: DateTime<Utc>) -> Self {
         let (folder, mut app) = app().await;
         Arc::get_mut(&mut app).unwrap().clock = Clock::fixed(begins);
-        let host = enrol(&app, "pc").await;
         let sealed = app.escrow.seal(PASSWORD).unwrap();
-        let mut conn = app.store.read().await.unwrap();
-        sqlx::query("UPDATE hosts SET escrow = $1").bind(sealed).execute(&mut *conn).await.unwrap();
-        drop(conn);
+        let host = enrol_with(&app, "pc", sealed).await;
         let keep = format!(
             "keep: {{last: {LAST}, within_days: {WITHIN}, weekly: {WEEKLY}, monthly: {MONTHLY}, yearly: {YEARLY}}}"
         );
