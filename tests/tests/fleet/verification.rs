@@ -87,3 +87,31 @@ fn the_pc_itself_tries_whether_its_backups_come_back() {
     let shown = staff.json(&["hosts", "show", &host])["reasons"].to_string();
     assert!(shown.contains("trial-failed"), "{shown}");
 }
+
+#[test]
+fn a_snapshot_that_is_none_is_alerted_stops_nothing_for_ever_and_is_set_aside() {
+    let (_controller, staff, agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk());
+    fs::write(disk.join("letter.txt"), "dear all").unwrap();
+    staff.set_paths(&[&disk]);
+    staff.run(["backup", &host, "--watch"]).ok();
+    let kit = staff.json(&["recovery-kit", &host]);
+    let repository = PathBuf::from(kit["repository"].as_str().unwrap());
+    // As a PC that was taken over may store it.
+    let garbage = repository.join("snapshots").join("ab".repeat(32));
+    fs::write(&garbage, "garbage").unwrap();
+    let found = staff.run(["verify", &host]);
+    assert!(found.code == 3 && found.err.contains("1 snapshots or indexes cannot be read"), "{found:?}");
+    let shown = staff.json(&["hosts", "show", &host]);
+    assert!(shown["reasons"].to_string().contains("repository-damaged") && shown["state"] == "at-risk", "{shown}");
+    // What is good restores all the same.
+    let target = agent.restored().join("out");
+    staff.run(["restore", &host, "latest", "--target", target.to_str().unwrap(), "--watch"]).ok();
+    assert_same(&describe(&disk), &describe(&target.join(disk.strip_prefix("/").unwrap())));
+
+    let repaired = staff.run(["repair", &host]).ok();
+    assert!(repaired.err.contains("1 damaged objects are set aside"), "{repaired:?}");
+    assert!(!garbage.exists() && repository.join("damaged").join("ab".repeat(32)).exists());
+    keepwatch_tests::until("all is sound again", || staff.run(["verify", &host]).code == 0);
+    assert!(!staff.json(&["hosts", "show", &host])["reasons"].to_string().contains("repository-damaged"));
+}
