@@ -348,8 +348,8 @@ impl Jobs {
                 } else {
                     Storage::Service(self.repository(host))
                 };
-                let scan = self.scan_of_restore(job, &spec)?;
-                Order::Restore(Box::new(RestoreOrder { storage, password, spec, roots, new_folder, scan }))
+                let (scan, unscanned) = self.scan_of_restore(job, &spec)?;
+                Order::Restore(Box::new(RestoreOrder { storage, password, spec, roots, new_folder, scan, unscanned }))
             }
             JobSpec::Verify { files, bytes } => Order::Verify(Box::new(VerifyOrder {
                 storage: self.own_repository(),
@@ -379,14 +379,19 @@ impl Jobs {
     }
 
     /// How what is restored is scanned: not at all where that was done by the rules in use, or is
-    /// not wanted, or there are none.
-    fn scan_of_restore(&self, job: JobId, spec: &RestoreSpec) -> Result<Option<ScanOrder>, String> {
-        let bundle = self.bundle.borrow().clone();
-        let Some(bundle) = bundle.filter(|bundle| !spec.infected && spec.judged < bundle.bundle.version) else {
-            return Ok(None);
+    /// not wanted. Where it should be and cannot, why.
+    fn scan_of_restore(&self, job: JobId, spec: &RestoreSpec) -> Result<(Option<ScanOrder>, String), String> {
+        if spec.infected {
+            return Ok((None, String::new()));
+        }
+        let Some(bundle) = self.bundle.borrow().clone() else {
+            return Ok((None, "no signatures are here yet".into()));
         };
+        if spec.judged >= bundle.bundle.version {
+            return Ok((None, String::new()));
+        }
         let (nowhere, scan, folder) = (Places::default(), self.policy()?.scan, self.state.scans());
-        Ok(Some(scans::order(job, nowhere, vec![], scan.max_file_bytes, &scan, bundle, folder)))
+        Ok((Some(scans::order(job, nowhere, vec![], scan.max_file_bytes, &scan, bundle, folder)), String::new()))
     }
 
     fn repository(&self, host: HostId) -> Service {

@@ -123,7 +123,7 @@ fn verdict(
     });
     let files = infected.named.iter().zip(contents).filter_map(|((path, rules), content)| {
         // What was left out, or could not be saved, is not in it.
-        let (path, rules) = (paths::of_path(path), rules.iter().cloned().collect());
+        let (path, rules) = (paths::of_path(&keepwatch_backup::plain(path)), rules.iter().cloned().collect());
         content.map(|content| Infected { path, rules, content })
     });
     let files: Vec<Infected> = files.collect();

@@ -39,6 +39,11 @@ pub struct Infected {
 }
 
 impl Verdict {
+    /// Whether all files were inspected, and all that are infected are named.
+    pub fn is_whole(&self) -> bool {
+        self.unjudged == 0 && self.infected == self.files.len() as u64
+    }
+
     /// `infected`, `unjudged` (not all of it was inspected) or `clean`.
     pub fn word(&self) -> &'static str {
         match self {

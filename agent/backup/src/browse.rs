@@ -115,6 +115,11 @@ pub fn plain(path: &Path) -> PathBuf {
     tree::names(path).into_iter().flatten().fold(tree::top(), |path, name| path.join(name))
 }
 
+/// Where on this PC a path of a snapshot is.
+pub fn local(path: &Path) -> PathBuf {
+    crate::platform::local(path)
+}
+
 fn content_id(node: &Node) -> Option<String> {
     let ids = node.content.iter().flatten().map(|id| id.to_hex());
     let hash = || ids.fold(Sha256::new(), |hash, id| hash.chain_update(id.as_str())).finalize();

@@ -53,7 +53,7 @@ mod verify;
 
 pub use archive::{ArchiveFormat, ArchiveOptions, Archived, Extent};
 pub use backup::{BackupOptions, BackupReport, LookAhead};
-pub use browse::{Entry, EntryKind, plain};
+pub use browse::{Entry, EntryKind, local, plain};
 pub use counts::LeftOut;
 pub use error::{Error, Result};
 pub use frozen::sweep as sweep_frozen;

@@ -33,7 +33,7 @@ enum TargetError {
 /// Restores, from opening the repository to how it ended.
 pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> Ended {
     speaker.progress("opening", 0, 0, 0);
-    let RestoreOrder { storage, password, spec, roots, new_folder, scan } = order;
+    let RestoreOrder { storage, password, spec, roots, new_folder, scan, unscanned } = order;
     let target = match target(&spec, &roots, &new_folder) {
         Ok(target) => target,
         Err(error) => return Ended::failed(error.to_string()),
@@ -56,14 +56,14 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
         // In a dry run there is nothing to scan.
         match scan.filter(|_| !spec.dry_run).map(|scan| (load(&scan), scan)) {
             None => Ok(one_read::restore(&repository, &options, &watcher, known, None)?.0)
-                .map(|report| (report, String::new())),
+                .map(|report| (report, not_scanned(&unscanned))),
             Some((Ok(rules), scan)) => scanned(scan, &rules, speaker, |scan| {
                 one_read::restore(&repository, &options, &watcher, known, Some(scan))
             }),
             // Files must come back also where they cannot be scanned.
             Some((Err(why), _)) => {
                 let (report, _) = one_read::restore(&repository, &options, &watcher, known, None)?;
-                Ok((report, format!("it was not scanned: {why}")))
+                Ok((report, not_scanned(&why)))
             }
         }
     });
@@ -71,6 +71,10 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
         Ok((report, of_scan)) => ended(&report, of_scan, shown(target.as_deref()), spec.dry_run),
         Err(error) => Ended { target: shown(target.as_deref()), ..Ended::failed(error.to_string()) },
     }
+}
+
+fn not_scanned(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!("it was not scanned: {why}") }
 }
 
 /// Restores while what comes back is scanned, and puts into words what came of that.

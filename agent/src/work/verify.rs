@@ -12,6 +12,9 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+/// What a controller may ask for at most: it may have been taken over.
+const MOST_FILES: u32 = 1000;
+const MOST_BYTES: u64 = 1 << 30;
 /// Bytes that are compared at a time.
 const PIECE: usize = 256 << 10;
 
@@ -32,7 +35,7 @@ pub(super) fn run(order: &VerifyOrder, speaker: &Speaker<impl Write + Send>) -> 
 
 fn verify(order: &VerifyOrder, speaker: &Speaker<impl Write + Send>) -> Result<Ended, Error> {
     let repository = Repository::open(&order.storage, &order.password)?;
-    let wanted = repository.sample("latest", order.files as usize, order.bytes)?;
+    let wanted = repository.sample("latest", order.files.min(MOST_FILES) as usize, order.bytes.min(MOST_BYTES))?;
     if wanted.is_empty() {
         return Ok(Ended { outcome: JobState::Succeeded, ..Ended::failed("the newest snapshot holds no file to try") });
     }
@@ -73,11 +76,12 @@ fn verify(order: &VerifyOrder, speaker: &Speaker<impl Write + Send>) -> Result<E
 /// Whether a file that is still as it was saved has the content that was restored; `None` where it
 /// has changed since, or is gone.
 fn compare(file: &Sampled, restored: &Path) -> Option<io::Result<bool>> {
-    let now = fs::symlink_metadata(&file.path).ok().filter(|now| now.is_file())?;
+    let local = keepwatch_backup::local(&file.path);
+    let now = fs::symlink_metadata(&local).ok().filter(|now| now.is_file())?;
     let modified = now.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let unchanged = now.len() == file.size && i128::try_from(modified.as_nanos()).ok() == file.modified;
     (unchanged && restored.exists()).then(|| {
-        let (mut one, mut other) = (File::open(&file.path)?, File::open(restored)?);
+        let (mut one, mut other) = (File::open(&local)?, File::open(restored)?);
         let (mut a, mut b) = (Vec::new(), Vec::new());
         loop {
             a.clear();

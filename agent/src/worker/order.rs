@@ -175,6 +175,8 @@ pub(crate) struct RestoreOrder {
     pub(crate) new_folder: String,
     /// How what is restored is scanned on its way; none where it is not.
     pub(crate) scan: Option<ScanOrder>,
+    /// Why it is not, though it should be.
+    pub(crate) unscanned: String,
 }
 
 /// Try whether backups come back.

@@ -12,6 +12,7 @@ use crate::store::{self};
 use keepwatch_backup::{EntryKind, Pattern};
 use keepwatch_proto::ids::HostId;
 use keepwatch_proto::paths;
+use keepwatch_proto::verdict::Verdict;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +26,7 @@ const AT_ONCE: usize = 20;
 pub struct Catalogs {
     folder: PathBuf,
     at_work: Mutex<HashMap<HostId, Arc<tokio::sync::Mutex<()>>>>,
-    /// The newest snapshot that each is known to have.
+    /// The newest snapshot with which each was brought up to date.
     newest: Mutex<HashMap<HostId, String>>,
 }
 
@@ -40,7 +41,9 @@ impl Catalogs {
     }
 
     /// The host's snapshots are gone, and their names must be.
-    pub(super) fn remove(&self, host: HostId) {
+    pub(super) async fn remove(&self, host: HostId) {
+        let turn = self.turn(host);
+        let _turn = turn.lock().await;
         match std::fs::remove_file(self.file(host)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 tracing::warn!(%host, %error, "a catalog cannot be removed; delete the file by hand");
@@ -151,7 +154,7 @@ impl App {
                     rows.iter().filter(|row| ids.contains(&row.id.as_str())).copied().collect();
                 having.sort_by_key(|row| row.received);
                 if let (Some(first), Some(last)) = (having.first(), having.last()) {
-                    versions.push(file_version(version, &path, first, last, &having));
+                    versions.push(file_version(version, &path, first, last, &having, &rows));
                 }
             }
         }
@@ -189,30 +192,31 @@ impl App {
                 load(file.clone(), password).await?.ok_or_else(gone)?
             }
         };
-        if let Some(newest) = ids.last() {
-            self.catalogs.newest.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.id, newest.clone());
-        }
         Ok(catalog)
     }
 
-    /// Brings catalogs up to date, so that a search need not wait for that.
+    /// Brings catalogs up to date, so that a search need not wait for that. One that fails is looked
+    /// at again once there is a new snapshot, or somebody searches.
     pub async fn catalog_due(&self) -> Result<(), AppError> {
         let mut conn = self.store.read().await?;
-        let hosts = store::hosts::list(&mut conn).await?;
-        let mut done = 0;
-        for host in &hosts {
+        let mut due = Vec::new();
+        for host in store::hosts::list(&mut conn).await? {
             let rows = store::snapshots::list(&mut conn, host.id).await?;
-            let known = self.catalogs.newest.lock().unwrap_or_else(PoisonError::into_inner).get(&host.id).cloned();
-            if rows.first().map(|row| &row.id) == known.as_ref() || rows.is_empty() {
-                continue;
+            let Some(newest) = rows.first().map(|row| row.id.clone()) else { continue };
+            let mut known = self.catalogs.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.get(&host.id) != Some(&newest) {
+                known.insert(host.id, newest);
+                due.push((host, rows));
             }
-            let rows: Vec<&SnapshotRow> = rows.iter().collect();
-            if let Err(error) = self.catalog(host, &rows).await {
-                tracing::warn!(host = %host.id, %error, "a catalog was not brought up to date");
-            }
-            done += 1;
-            if done >= AT_ONCE {
+            if due.len() >= AT_ONCE {
                 break;
+            }
+        }
+        // Reading repositories may take long, and the embedded database has one connection.
+        drop(conn);
+        for (host, rows) in &due {
+            if let Err(error) = self.catalog(host, &rows.iter().collect::<Vec<_>>()).await {
+                tracing::warn!(host = %host.id, %error, "a catalog was not brought up to date");
             }
         }
         Ok(())
@@ -230,6 +234,7 @@ fn file_version(
     first: &SnapshotRow,
     last: &SnapshotRow,
     having: &[&SnapshotRow],
+    all: &[&SnapshotRow],
 ) -> FileVersion {
     FileVersion {
         version: version.clone(),
@@ -237,30 +242,31 @@ fn file_version(
         last: last.received,
         snapshot: last.id.clone(),
         snapshots: having.len() as u64,
-        verdict: verdict(version, path, having),
+        verdict: verdict(version, path, having, all),
     }
 }
 
-/// Infected where any scan says so. Clean where the latest that looked at all says nothing of it.
-fn verdict(version: &catalog::Version, path: &str, having: &[&SnapshotRow]) -> FileVerdict {
-    let judged = || having.iter().filter_map(|row| row.verdict.0.as_ref());
-    let said = judged().flat_map(|verdict| &verdict.files);
-    let rules: Vec<String> = said
-        .filter(|file| file.path == path && version.has_content(&file.content))
-        .flat_map(|file| file.rules.iter().cloned())
+/// Infected where any scan says so of this content, in whichever snapshot. Clean where the latest
+/// that looked at it looked at all, and says nothing of it.
+fn verdict(version: &catalog::Version, path: &str, having: &[&SnapshotRow], all: &[&SnapshotRow]) -> FileVerdict {
+    let said = all.iter().filter_map(|row| Some((row, row.verdict.0.as_ref()?)));
+    let mut rules: Vec<String> = said
+        .flat_map(|(row, verdict)| verdict.files.iter().map(move |file| (row, file)))
+        // Where it could not be told which content it was, whatever has the name there is meant.
+        .filter(|(row, file)| match file.content.is_empty() {
+            true => file.path == path && having.iter().any(|one| one.id == row.id),
+            false => version.has_content(&file.content),
+        })
+        .flat_map(|(_, file)| file.rules.iter().cloned())
         .collect();
     if !rules.is_empty() {
-        let mut rules = rules;
         rules.sort();
         rules.dedup();
         return FileVerdict::Infected(rules);
     }
-    // All infected are named, and all files were inspected.
-    let whole = |verdict: &keepwatch_proto::verdict::Verdict| {
-        verdict.unjudged == 0 && verdict.infected == verdict.files.len() as u64
-    };
+    let latest = having.iter().rev().find_map(|row| row.verdict.0.as_ref());
     match version.kind {
-        EntryKind::File if judged().any(whole) => FileVerdict::Clean,
+        EntryKind::File if latest.is_some_and(Verdict::is_whole) => FileVerdict::Clean,
         _ => FileVerdict::Unjudged,
     }
 }

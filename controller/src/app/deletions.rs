@@ -144,7 +144,7 @@ impl App {
             self.record(&mut tx, &itself(), &deed).await?;
         }
         store::commit(tx).await?;
-        self.catalogs.remove(host.id);
+        self.catalogs.remove(host.id).await;
         let removed = self.repositories.remove_all(host.id).await;
         let mut tx = self.store.begin().await?;
         store::retention::give_back(&mut tx, host.id, &holder).await?;

@@ -19,6 +19,9 @@ const PIECE: usize = 256 << 10;
 /// Pieces that wait for whoever asked for them.
 const IN_FLIGHT: usize = 8;
 
+/// What is said where more may be infected than is known.
+const NOT_ALL_SCANNED: &str = "not all of this snapshot was scanned: scan what comes before you open it";
+
 /// A file or folder on its way.
 pub struct Download {
     /// The name to keep it under.
@@ -112,6 +115,7 @@ impl App {
         self.record(&mut conn, actor, &Deed { action, object: &object, detail: path }).await?;
         drop(conn);
         let path = paths::to_path(path);
+        let doubt = if infected || verdict.is_whole() && verdict.bundle > 0 { "" } else { NOT_ALL_SCANNED };
         let known = if infected { vec![] } else { verdict.files };
         let without: HashMap<PathBuf, String> =
             known.into_iter().map(|file| (plain(&paths::to_path(&file.path)), file.rules.join(", "))).collect();
@@ -130,7 +134,9 @@ impl App {
         let own = wanted.path.file_name().map(|n| paths::of_path(n.as_ref()));
         // A whole snapshot has no name of its own.
         let own = own.unwrap_or_else(|| format!("snapshot-{}", &wanted.snapshot[..8]));
-        let (size, format, note) = (wanted.size, wanted.format, wanted.note.clone());
+        let said = [wanted.note.as_str(), doubt];
+        let note = said.iter().copied().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+        let (size, format) = (wanted.size, wanted.format);
         let (name, content) = match format {
             None => (own, flow_of(IN_FLIGHT, move |out| file(&wanted, out))),
             Some(format) => {

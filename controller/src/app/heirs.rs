@@ -14,8 +14,8 @@ impl App {
     pub async fn replace_host(&self, actor: &Actor, old: &str, new: &str) -> Result<(), AppError> {
         self.demand(actor, Role::Administrator, "host replace").await?;
         let (old, new) = (self.host(actor, old).await?.row, self.host(actor, new).await?.row);
-        let mut tx = self.store.begin().await?;
         may_inherit(&old, &new)?;
+        let mut tx = self.store.begin().await?;
         if !store::hosts::replace(&mut tx, old.id, new.id).await? {
             return Err(AppError::Conflict("somebody else has just replaced it; look at both hosts again".into()));
         }
@@ -37,8 +37,10 @@ impl App {
         let mut line = vec![host.clone()];
         let mut at = 0;
         while let Some(heir) = line.get(at) {
-            // Nobody is in it twice: who has an heir can be none's heir any more.
-            line.extend(store::hosts::replaced_by(conn, heir.id).await?);
+            let before = store::hosts::replaced_by(conn, heir.id).await?;
+            // Nobody is in it twice: two who were replaced by each other at once are no circle.
+            let new = before.into_iter().filter(|row| line.iter().all(|known| known.id != row.id));
+            line.extend(new.collect::<Vec<_>>());
             at += 1;
         }
         Ok(line)
@@ -52,7 +54,10 @@ fn may_inherit(old: &HostRow, new: &HostRow) -> Result<(), AppError> {
         return Err(AppError::Invalid("a PC cannot replace itself; enrol the new one first, and name both".into()));
     }
     if !old.replaced_by.is_empty() {
-        return conflict(format!("'{old_name}' was replaced already, by the host {}", old.replaced_by));
+        return conflict(format!(
+            "'{old_name}' was replaced already, by the host {}: name that as the old one",
+            old.replaced_by
+        ));
     }
     if new.revoked != 0 {
         return conflict(format!("'{new_name}' was revoked; enrol the new PC first with a token, and name that"));

@@ -9,6 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
 use keepwatch_proto::job::{Grant, JobSpec, RestoreSpec};
 
+/// Bytes of the paths of infected files that go along with a restore.
+const MOST_NAMED: usize = 256 << 10;
 /// How long a host may read another's repository for one restore.
 pub(super) const GRANT: TimeDelta = TimeDelta::hours(24);
 
@@ -36,10 +38,17 @@ impl App {
         spec.snapshot = snapshot.id;
         let verdict = snapshot.verdict.0.unwrap_or_default();
         // Some that are infected may not be named: then all are looked at once more.
-        let whole = verdict.unjudged == 0 && verdict.infected == verdict.files.len() as u64;
+        let named: usize = verdict.files.iter().map(|file| file.path.len()).sum();
+        let whole = verdict.is_whole() && named <= MOST_NAMED;
         // Another PC's word for it is not enough.
         spec.judged = if whole && source.id == host.id { verdict.bundle } else { 0 };
-        spec.known = verdict.files.into_iter().map(|file| file.path).collect();
+        let mut room = MOST_NAMED;
+        let fits = |path: &String| {
+            let fits = path.len() <= room;
+            room -= if fits { path.len() } else { 0 };
+            fits
+        };
+        spec.known = verdict.files.into_iter().map(|file| file.path).filter(fits).collect();
         spec.grant = String::new();
         let source = if source.id == host.id { String::new() } else { source.id.to_string() };
         self.queue(actor, &host, JobSpec::Restore(spec), |job| job.source_host = source).await

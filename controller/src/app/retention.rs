@@ -79,6 +79,8 @@ impl App {
         drop(conn);
         let last = |host: &HostRow| ran.get(&host.id.to_string()).copied().unwrap_or(0);
         let mut hosts: Vec<HostRow> = hosts.into_iter().filter(|host| last(host) <= due).collect();
+        // What a replaced PC has stored its heir relies on, and nothing newer comes.
+        hosts.retain(|host| host.replaced_by.is_empty());
         // Who has waited the longest first: one that takes long does not keep the same ones waiting.
         hosts.sort_by_key(last);
         for host in &hosts {

@@ -59,13 +59,16 @@ impl App {
         }
         let all = self.inherited(host).await?.1;
         let clean = all.iter().find(|row| row.verdict.0.as_ref().is_some_and(|verdict| verdict.word() == "clean"));
-        let id = match self.versions(actor, &host.id.to_string(), path).await {
-            Ok(versions) if !path.is_empty() => {
-                let clean = versions.into_iter().filter(|version| version.verdict == FileVerdict::Clean);
-                clean.max_by_key(|version| version.last).map(|version| version.snapshot)
-            }
-            _ => clean.map(|row| row.id.clone()),
+        let whole = clean.map(|row| row.id.clone());
+        let versions = match path.trim_end_matches(['/', '\\']) {
+            "" => vec![],
+            path => self.versions(actor, &host.id.to_string(), path).await?,
         };
+        // A folder is as clean as all that is in it.
+        let file = versions.iter().any(|version| version.version.kind == keepwatch_backup::EntryKind::File);
+        let clean = versions.into_iter().filter(|version| version.verdict == FileVerdict::Clean);
+        let of_file = clean.max_by_key(|version| version.last).map(|version| version.snapshot);
+        let id = if file { of_file } else { whole };
         let none = "no snapshot of it is known to be clean; 'keepwatch snapshots' and 'keepwatch versions' say what is";
         self.snapshot(host, &id.ok_or_else(|| AppError::NotFound(none.into()))?).await
     }

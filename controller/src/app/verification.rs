@@ -61,7 +61,7 @@ impl App {
         let mut tx = self.store.begin().await?;
         let hosts = store::hosts::list(&mut tx).await?;
         let last = store::jobs::last_asked(&mut tx, TRIAL.kind()).await?;
-        let (now, mut left) = (self.now(), 1 + hosts.len() / 500);
+        let (now, mut left, mut asked) = (self.now(), 1 + hosts.len() / 500, Vec::new());
         for host in hosts.iter().filter(|host| host.revoked == 0 && self.hub.is_connected(host.id)) {
             let id = host.id.to_string();
             let since = last.iter().find(|asked| asked.host == host.id).map_or(host.enrolled + spread(&id), |l| l.at);
@@ -73,9 +73,11 @@ impl App {
             let job = JobRow::new(JobId::new(&self.clock), host.id, TRIAL, ITSELF, now);
             store::jobs::insert(&mut tx, &job).await?;
             store::hosts::bump(&mut tx, host.id).await?;
-            self.hub.poke(host.id);
+            asked.push(host.id);
         }
-        Ok(store::commit(tx).await?)
+        store::commit(tx).await?;
+        asked.into_iter().for_each(|host| self.hub.poke(host));
+        Ok(())
     }
 
     /// Sets aside what is damaged of a host's repository or cannot be read, and has the PC send again

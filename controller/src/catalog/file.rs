@@ -11,7 +11,7 @@ use std::path::Path;
 /// The password is random and long: to make guessing slow gains nothing.
 const WORK_FACTOR: u8 = 2;
 /// What one takes in memory at most, in bytes.
-const LARGEST: u64 = 2 << 30;
+const LARGEST: u64 = 1 << 30;
 
 /// Reads one. `None` where there is none that can be used: it is made anew.
 pub fn load(path: &Path, password: &str) -> Option<Catalog> {

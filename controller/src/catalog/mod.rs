@@ -13,8 +13,10 @@ use std::collections::{HashMap, HashSet};
 
 /// Names that one catalog holds; a crafted snapshot can have more than memory.
 const MOST_ITEMS: usize = 5_000_000;
-/// And their bytes.
+/// About what one may take, in bytes: names, versions, and which snapshots have each.
 const MOST_BYTES: usize = 512 << 20;
+/// What a version takes besides.
+const OF_VERSION: usize = 128;
 
 /// The names in a host's snapshots.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -115,21 +117,22 @@ impl Catalog {
         ids.iter().all(|id| read.contains(id.as_str()))
     }
 
-    /// Forgets all snapshots but these.
+    /// Forgets all snapshots but these. What could not be read is tried again.
     pub fn keep(&mut self, ids: &[String]) {
         let wanted: HashSet<&str> = ids.iter().map(String::as_str).collect();
+        let stays = |read: &Read| read.why_not.is_empty() && wanted.contains(read.id.as_str());
         let mut place = 0;
         let places: Vec<Option<u32>> = self
             .snapshots
             .iter()
             .map(|read| {
-                wanted.contains(read.id.as_str()).then(|| {
+                stays(read).then(|| {
                     place += 1;
                     place - 1
                 })
             })
             .collect();
-        self.snapshots.retain(|read| wanted.contains(read.id.as_str()));
+        self.snapshots.retain(stays);
         for item in &mut self.items {
             for version in &mut item.versions {
                 let before = std::mem::take(&mut version.runs);
@@ -190,7 +193,10 @@ impl Adding {
     pub fn to(mut catalog: Catalog) -> Self {
         let places: HashMap<String, usize> =
             catalog.items.iter_mut().map(|item| std::mem::take(&mut item.path)).zip(0..).collect();
-        let bytes = places.keys().map(String::len).sum();
+        let names: usize = places.keys().map(String::len).sum();
+        let versions = catalog.items.iter().flat_map(|item| &item.versions);
+        let bytes =
+            names + versions.map(|version| OF_VERSION + version.target.len() + 8 * version.runs.len()).sum::<usize>();
         Self { catalog, places, bytes }
     }
 
@@ -203,11 +209,14 @@ impl Adding {
     pub fn add(&mut self, entry: &Entry) -> bool {
         let place = u32::try_from(self.catalog.snapshots.len()).unwrap_or(u32::MAX).saturating_sub(1);
         let path = paths::of_path(&entry.path);
+        if self.bytes > MOST_BYTES {
+            return false;
+        }
         let at = match self.places.get(&path) {
             Some(at) => *at,
             None => {
                 self.bytes += path.len();
-                if self.catalog.items.len() >= MOST_ITEMS || self.bytes > MOST_BYTES {
+                if self.catalog.items.len() >= MOST_ITEMS {
                     return false;
                 }
                 self.catalog.items.push(Item { path: String::new(), versions: vec![] });
@@ -222,8 +231,12 @@ impl Adding {
             return true;
         }
         match versions.iter_mut().find(|version| version.is_same(&new)) {
-            Some(version) => version.seen_in(place),
+            Some(version) => {
+                self.bytes += 8;
+                version.seen_in(place);
+            }
             None => {
+                self.bytes += OF_VERSION + new.target.len();
                 versions.push(Version { runs: vec![(place, 1)], ..new });
             }
         }

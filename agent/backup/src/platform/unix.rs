@@ -66,6 +66,11 @@ pub(crate) fn device(data: &fs::Metadata) -> u64 {
     data.dev()
 }
 
+/// Where a path of a snapshot is.
+pub(crate) fn local(path: &Path) -> PathBuf {
+    path.to_owned()
+}
+
 /// Has the disk begin with the first bytes of a file.
 pub(crate) fn read_ahead(file: &File, bytes: u64) {
     #[cfg(target_os = "linux")]

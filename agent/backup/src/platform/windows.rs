@@ -98,6 +98,14 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Where a path of a snapshot is: its first folder is the drive's letter.
+pub(crate) fn local(path: &Path) -> PathBuf {
+    let mut names = crate::tree::names(path).into_iter().flatten();
+    let mut drive = names.next().map(OsStr::to_owned).unwrap_or_default();
+    drive.push(":\\");
+    names.fold(PathBuf::from(drive), |path, name| path.join(name))
+}
+
 /// Windows reads ahead by itself.
 pub(crate) fn read_ahead(_: &File, _: u64) {}
 

@@ -15,10 +15,13 @@ pub(super) const WINDOW: u64 = 4 << 20;
 /// What lies between two that are wanted is read with them, if it is no more.
 const GAP: u32 = 64 << 10;
 
+/// For whom, from where on, and what.
+type Kept = (u64, u32, Bytes);
+
 /// Pieces of packs that were gathered, and for whom.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    pieces: Mutex<HashMap<Id, Vec<(u64, u32, Bytes)>>>,
+    pieces: Mutex<HashMap<Id, Vec<Kept>>>,
     next: AtomicU64,
 }
 
