@@ -137,7 +137,8 @@ keepwatch detections
 say "6/7  Backing up, and restoring into a new folder"
 keepwatch backup "$host" --watch
 keepwatch snapshots "$host"
-keepwatch restore "$host" latest --watch
+# Without --infected the planted file, which is infected, would be left out.
+keepwatch restore "$host" latest --infected --watch
 restored=$(keepwatch jobs list --host "$host" --limit 1 --output json | sed -n 's/.*"target": *"\([^"]*\)".*/\1/p' | head -n 1)
 diff -r --no-dereference "$folder" "$restored$folder" && diff -r "$home/planted" "$restored$home/planted" ||
     die "The restored files differ from the original ones."

@@ -1,7 +1,7 @@
 //! A year of one PC, by the app's clock: weekly backups into a real repository, retention and
 //! verification each week, a month and a week in which the PC is away, a week of false dates, backups
 //! that lack something, one that is only said to be there. It ends with the snapshots that the rules
-//! name: worked out here once more, in another way.
+//! name: worked out here once more, in another way. Then the PC dies, and another takes its place.
 #![allow(clippy::unwrap_used)]
 
 use super::App;
@@ -133,6 +133,16 @@ impl Year {
         self.app.ingest(self.host, report).await.unwrap();
     }
 
+    /// Another PC takes its place, with a repository of its own. What the first one leaves.
+    async fn is_replaced(&mut self) -> BTreeSet<String> {
+        let left = self.stored();
+        let heir = enrol_with(&self.app, "heir", self.app.escrow.seal(PASSWORD).unwrap()).await;
+        self.app.replace_host(&administrator(), "pc", "heir").await.unwrap();
+        self.repository = Repository::init(&self.app.repositories.storage(heir), PASSWORD).unwrap();
+        (self.host, self.boot, self.seq, self.model) = (heir, BootId::new(&self.app.clock), 0, Vec::new());
+        left
+    }
+
     /// The controller does what is due, and what is left is what the model says.
     async fn keep_house(&mut self) {
         self.app.retain_due().await.unwrap();
@@ -152,7 +162,7 @@ impl Year {
 
     /// Those that are listed, but for what is only said to be there.
     async fn listed(&self) -> BTreeSet<String> {
-        let view = self.app.retention(&administrator(), "pc").await.unwrap();
+        let view = self.app.retention(&administrator(), &self.host.to_string()).await.unwrap();
         assert_eq!(!view.row.frozen.is_empty(), self.frozen, "{}: {}", self.app.clock.now(), view.row.frozen);
         view.fates.into_iter().filter(|(_, why)| *why != [Why::Absent]).map(|(s, _)| s.id).collect()
     }
@@ -219,4 +229,19 @@ async fn a_year_of_weeks_ends_with_exactly_the_snapshots_that_the_rules_name() {
         repository.read_file(&known.id, &year.disk().join("disk/diary"), &mut diary).unwrap();
         assert_eq!(String::from_utf8(diary).unwrap(), known.received.to_string());
     }
+
+    let left = year.is_replaced().await;
+    for week in 53..70 {
+        let day = begins + TimeDelta::weeks(week);
+        year.is(day);
+        year.back_up(TimeDelta::zero(), true).await;
+        year.is(day + TimeDelta::days(3));
+        year.keep_house().await;
+    }
+    assert!(year.model.len() < 17, "the heir's own go by the rules");
+    let there = repository.snapshots().unwrap().into_iter().map(|s| s.id).collect::<BTreeSet<_>>();
+    assert_eq!(there, left, "what it took over stays");
+    let all: BTreeSet<String> =
+        year.app.snapshots(&administrator(), "heir").await.unwrap().into_iter().map(|s| s.id).collect();
+    assert!(all.is_superset(&left) && year.model.iter().all(|known| all.contains(&known.id)));
 }

@@ -201,7 +201,7 @@ mod tests {
             ("reason", Reason::ALL.map(Reason::word).into()),
             ("advice", Reason::ALL.map(Reason::word).into()),
             ("job", JobState::ALL.map(JobState::word).into()),
-            ("kind", vec!["scan", "backup", "restore"]),
+            ("kind", vec!["scan", "backup", "restore", "verify"]),
             ("severity", Severity::ALL.map(Severity::word).into()),
             ("role", vec!["viewer", "operator", "administrator"]),
             ("system", pages::host::SYSTEMS.into()),

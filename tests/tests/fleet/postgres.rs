@@ -29,7 +29,7 @@ fn the_main_job_runs_on_postgresql() {
     staff.run(["scan", &host, "--watch"]).ok();
     staff.run(["scan", &host, "--watch"]).ok();
     staff.run(["backup", &host, "--watch"]).ok();
-    staff.run(["restore", &host, "latest", "--watch"]).ok();
+    staff.run(["restore", &host, "latest", "--infected", "--watch"]).ok();
     assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 1);
     let id = staff.json(&["detections"])[0]["id"].as_str().unwrap().to_owned();
     staff.run(["detections", "acknowledge", &id, "--reason", "a drill"]).ok();

@@ -130,6 +130,47 @@ fn taken(path: &Path) -> u64 {
     path.metadata().unwrap().blocks() * 512
 }
 
+/// Over what is there, under each choice of what to do with it.
+fn in_place(disk: &Path, saved: &BTreeMap<PathBuf, String>, restore: impl Fn(&str) -> i32) {
+    let (other, link, kept) = ("many/00007 文件.txt", "link", "many/00007 文件 (restored).txt");
+    let spoil = || {
+        for lost in ["sparse", "attributes", "fifo", "dangling"] {
+            fs::remove_file(disk.join(lost)).unwrap();
+        }
+        fs::remove_dir_all(disk.join("level 0/level 1")).unwrap();
+        fs::write(disk.join(other), "written since").unwrap();
+        fs::remove_file(disk.join(link)).unwrap();
+        fs::write(disk.join(link), "no link any more").unwrap();
+    };
+    for (conflict, code, comes_back) in [
+        ("refuse", 3, false),
+        ("skip", 0, false),
+        ("keep-both", 0, false),
+        ("overwrite-older", 0, false),
+        ("overwrite", 0, true),
+    ] {
+        spoil();
+        assert_eq!(restore(conflict), code, "{conflict}");
+        let now = facts(disk);
+        // Folders that were there keep their times, and something was done in them.
+        for (path, was) in saved.iter().filter(|(path, _)| comes_back || !disk.join(path).is_dir()) {
+            if comes_back || (path != Path::new(other) && path != Path::new(link)) {
+                assert_eq!(now.get(path), Some(was), "{conflict}: {path:?}");
+            }
+        }
+        if !comes_back {
+            assert_eq!(fs::read_to_string(disk.join(other)).unwrap(), "written since", "{conflict}");
+        }
+        assert_eq!(disk.join(kept).exists(), conflict == "keep-both", "{conflict}");
+        if conflict == "keep-both" {
+            assert_eq!(fs::read_to_string(disk.join(kept)).unwrap(), "7");
+            fs::remove_file(disk.join(kept)).unwrap();
+            let _ = fs::remove_file(disk.join("link (restored)"));
+        }
+    }
+    same("restored in place", saved, &facts(disk));
+}
+
 #[test]
 fn all_of_it_comes_back_by_us_and_by_stock_restic() {
     let folder = tempfile::tempdir().unwrap();
@@ -191,6 +232,10 @@ fn all_of_it_comes_back_by_us_and_by_stock_restic() {
         }
         fs::remove_dir_all(target).unwrap();
     }
+
+    in_place(&disk, &changed, |conflict| {
+        run(&["restore", second.out.trim(), "--target", "/", "--conflict", conflict], &[]).code
+    });
 
     let restic = |words: &[&str]| {
         let at = ["--repo", names[0], "--password-file", names[1], "--no-cache"];
