@@ -222,6 +222,7 @@ async fn a_year_of_weeks_ends_with_exactly_the_snapshots_that_the_rules_name() {
         let old = snapshot.received < (now - TimeDelta::weeks(5)).timestamp();
         assert!(!old || snapshot.verified >= snapshot.received && snapshot.verified <= now.timestamp(), "{snapshot:?}");
     }
+    drop(conn);
     // Each of them restores, to the word.
     let repository = Repository::open(&year.app.repositories.storage(host), PASSWORD).unwrap();
     for known in &year.model {
