@@ -79,12 +79,16 @@ fn a_job_called_off_ends_and_leaves_no_snapshot() {
     let (_controller, staff, agent) = fleet();
     let host = agent.host();
     plant_much(&agent.disk());
-    staff.set_paths(&[&agent.disk()]);
+    // It cannot end before it is called off.
+    let paths = serde_json::to_string(&[&agent.disk()]).unwrap();
+    let slowly = "bandwidth: [{from: '00:00', to: '00:00', kib_per_second: 64}]";
+    staff.set_policy(&format!("scan: {{schedule: ''}}\nbackup: {{schedule: '', paths: {paths}, {slowly}}}\n"));
     staff.run(["backup", &host]).ok();
     until_running(&staff, &host);
     let id = staff.json(&["jobs", "list", "--host", &host])[0]["id"].as_str().unwrap().to_owned();
     staff.run(["jobs", "cancel", &id]).ok();
     assert_eq!(staff.ended(&host, "backup")["state"], "cancelled");
     assert_eq!(staff.json(&["snapshots", &host]).as_array().unwrap().len(), 0);
+    staff.set_paths(&[&agent.disk()]);
     staff.run(["backup", &host, "--watch"]).ok();
 }

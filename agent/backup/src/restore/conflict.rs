@@ -90,13 +90,15 @@ fn decide(found: Option<Found>, node: &Node, conflict: Conflict) -> Result<Decis
     }
 }
 
-/// Whether a file is there that has the size and the time of the snapshot's one.
+/// Whether a file is there that has the size and the time of the snapshot's one, or a link or device
+/// that has its time.
 fn is_same(found: &Found, node: &Node) -> bool {
     match found {
         Found::Other { file: Some(size), modified } => {
             node.is_file() && *size == node.meta.size && modified.is_some() && *modified == node.meta.mtime
         }
-        _ => false,
+        Found::Other { file: None, modified } => !node.is_file() && modified.is_some() && *modified == node.meta.mtime,
+        Found::Folder => false,
     }
 }
 
