@@ -14,9 +14,14 @@ use anyhow::Context;
 use keepwatch_proto::clock::Clock;
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// Whoever asks for the status tries the lock, too, and has it for a moment.
+const LOCK_TRIES: u32 = 20;
+const LOCK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs until it is told to stop, by the token or by the system.
 pub(crate) fn run(state: &StateDir, stop: CancellationToken) -> anyhow::Result<()> {
@@ -25,12 +30,23 @@ pub(crate) fn run(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
     runtime.block_on(assemble(state, stop))
 }
 
+/// Has no other agent run on the same state.
+async fn lock(state: &StateDir) -> anyhow::Result<File> {
+    let lock = File::create(state.lock()).with_context(|| format!("{} cannot be used", state.lock().display()))?;
+    for _ in 0..LOCK_TRIES {
+        if lock.try_lock().is_ok() {
+            return Ok(lock);
+        }
+        tokio::time::sleep(LOCK_AGAIN).await;
+    }
+    anyhow::bail!("another agent runs on {}; stop it first", state.root().display())
+}
+
 async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<()> {
     let identity = Arc::new(Identity::load(state)?);
     let config = Config::load(state)?;
     let address = Address::parse(&config.controller)?;
-    let lock = File::create(state.lock()).with_context(|| format!("{} cannot be used", state.lock().display()))?;
-    lock.try_lock().ok().with_context(|| format!("another agent runs on {}; stop it first", state.root().display()))?;
+    let _held = lock(state).await?;
 
     let clock = Clock::from_environment();
     let ledger = Arc::new(Ledger::open(&state.ledger(), identity.host, identity.enrolled, clock.clone())?);
@@ -110,4 +126,23 @@ async fn watch_over(mut rooms: JoinSet<anyhow::Result<()>>, stop: CancellationTo
         stop.cancel();
     }
     outcome
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_holds_the_lock_for_a_moment_does_not_keep_the_agent_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(Some(folder.path().into()));
+        let probe = lock(&state).await.unwrap();
+        // The first try meets the probe; then that is gone.
+        let (held, ()) = tokio::join!(lock(&state), async { drop(probe) });
+        let held = held.unwrap();
+        let other = File::open(state.lock()).unwrap();
+        assert!(other.try_lock().is_err());
+        drop(held);
+    }
 }
