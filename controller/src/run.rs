@@ -172,6 +172,7 @@ async fn assemble(
         agent_door,
         kits_kept: Default::default(),
         deletion_wait: chrono::TimeDelta::days(config.deletion_wait_days.get().into()),
+        put_off: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

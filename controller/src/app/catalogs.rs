@@ -152,7 +152,8 @@ impl App {
             for (version, ids) in catalog.versions(&path) {
                 let mut having: Vec<&SnapshotRow> =
                     rows.iter().filter(|row| ids.contains(&row.id.as_str())).copied().collect();
-                having.sort_by_key(|row| row.received);
+                // The list has the newest first, also of those that came in one second.
+                having.reverse();
                 if let (Some(first), Some(last)) = (having.first(), having.last()) {
                     versions.push(file_version(version, &path, first, last, &having, &rows));
                 }

@@ -212,8 +212,10 @@ async fn of(conn: &mut Conn, host: &HostRow) -> Result<DeletionRow, AppError> {
 mod tests {
     use super::super::tests::{administrator, app, enrol};
     use super::*;
+    use crate::app::events::Report;
     use crate::plan::health::Reason;
     use keepwatch_proto::clock::Clock;
+    use keepwatch_proto::ids::BootId;
     use std::sync::Arc;
 
     fn by(user: &str) -> Actor {
@@ -304,6 +306,24 @@ mod tests {
         app.ask_deletion(&by("admin"), "pc", "scrapped").await.unwrap();
         app.remove_user(&by("second"), "admin").await.unwrap();
         refused(app.approve_deletion(&by("second"), "pc").await, "no administrator any more");
+    }
+
+    #[tokio::test]
+    async fn a_pc_that_claims_to_be_ahead_puts_deletions_off_once_and_not_for_ever() {
+        let (_folder, mut app, place) = stage().await;
+        let other = enrol(&app, "other").await;
+        app.revoke_host(&administrator(), "pc").await.unwrap();
+        app.ask_deletion(&by("admin"), "pc", "scrapped").await.unwrap();
+        app.approve_deletion(&by("second"), "pc").await.unwrap();
+        let boot = BootId::new(&app.clock);
+        for generation in [1000, 2000, 3000] {
+            wait(&mut app, 5);
+            let report = Report { boot, generation, bundle: 0, facts: None, events: vec![], progress: vec![] };
+            app.ingest(other, report).await.unwrap();
+            app.delete_due().await.unwrap();
+            // From the first claim on the waiting time is whole again, once.
+            assert_eq!(place.exists(), generation < 3000, "{generation}");
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, DetectionId, HostId, JobId};
 use keepwatch_proto::job::{Ended, JobState, Progress};
+use std::sync::atomic::Ordering;
 
 /// A host's report.
 pub struct Report {
@@ -37,7 +38,7 @@ impl App {
         if let Some(facts) = &report.facts {
             store::hosts::set_facts(&mut tx, host, facts).await?;
         }
-        self.catch_up(&mut tx, host, report.generation).await?;
+        let restored = self.catch_up(&mut tx, host, report.generation).await?;
         let committed = store::events::committed(&mut tx, host, report.boot).await?;
         let mut last = committed;
         let mut ended = Vec::new();
@@ -52,6 +53,9 @@ impl App {
             store::events::advance(&mut tx, host, report.boot, last).await?;
         }
         store::commit(tx).await?;
+        if restored {
+            self.put_off.store(true, Ordering::Relaxed);
+        }
         ended.iter().for_each(|job| self.hub.forget_progress(*job));
         if last > committed {
             self.hub.tell(Change::Host(host));
@@ -61,19 +65,23 @@ impl App {
     }
 
     /// A host may have applied a newer generation than we know of, when our database was
-    /// restored from an older copy. It takes only newer ones, so ours must be.
-    async fn catch_up(&self, conn: &mut Conn, host: HostId, reported: u64) -> Result<(), AppError> {
-        let Some(row) = store::hosts::get(conn, host).await? else { return Ok(()) };
+    /// restored from an older copy. It takes only newer ones, so ours must be. Says whether that was so.
+    async fn catch_up(&self, conn: &mut Conn, host: HostId, reported: u64) -> Result<bool, AppError> {
+        let Some(row) = store::hosts::get(conn, host).await? else { return Ok(false) };
         let reported = i64::try_from(reported).unwrap_or(0);
         if reported > row.generation && reported < FARTHEST {
             tracing::warn!(%host, reported, ours = row.generation, "a host is ahead of this database; was it restored?");
             store::hosts::set_generation(conn, host, reported + 1).await?;
             // What was called off since the copy was made is in it again: whoever called it off has
-            // as long again to see that.
-            store::deletions::postpone(conn, (self.clock.now() + self.deletion_wait).timestamp()).await?;
+            // as long again to see that. Once for each start: a PC can say so as often as it likes.
+            if !self.put_off.load(Ordering::Relaxed) {
+                let until = self.clock.now() + self.deletion_wait;
+                store::deletions::postpone(conn, until.timestamp()).await?;
+            }
             self.hub.poke(host);
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn take(&self, conn: &mut Conn, host: HostId, event: &Event) -> Result<(), AppError> {

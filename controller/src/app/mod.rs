@@ -46,6 +46,7 @@ use keepwatch_proto::ids::HostId;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What the use cases work with.
 pub struct App {
@@ -79,6 +80,8 @@ pub struct App {
     pub kits_kept: tokio::sync::Mutex<HashMap<HostId, [u8; 32]>>,
     /// From the approval of a repository's deletion to the deletion.
     pub deletion_wait: chrono::TimeDelta,
+    /// Whether deletions were put off since the start, since the database seems to be an older copy.
+    pub put_off: AtomicBool,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

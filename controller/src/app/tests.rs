@@ -41,6 +41,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         agent_door: "https://localhost:7443".into(),
         kits_kept: Default::default(),
         deletion_wait: chrono::TimeDelta::days(7),
+        put_off: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

@@ -31,7 +31,7 @@ pub use conflict::Conflict;
 pub(crate) use gather::Gathered;
 
 /// What is said of a file that is not handed out.
-pub(crate) const REFUSED: &str = "left out: it is infected";
+pub(crate) const REFUSED: &str = "it is infected, so it is left out";
 
 /// Folders nest as deep as a snapshot says, within bounds; each level takes some stack.
 const STACK: usize = 64 << 20;

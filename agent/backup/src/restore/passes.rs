@@ -1,6 +1,9 @@
 //! The passes of a restore over a snapshot's folders: one to measure, one for folders and
 //! files, one for links and the folders' own mode and time.
 
+mod levels;
+mod measure;
+
 use super::conflict::Conflict;
 use super::foreign::{self, Tamed};
 use super::gather::{Gather, WINDOW};
@@ -14,11 +17,13 @@ use crate::platform::Dir;
 use crate::repository::Repository;
 use crate::storage::StorageError;
 use crate::tree::{self, Indexed};
+use levels::Levels;
+use measure::{Measure, Measured};
 use rustic_core::BlobId;
 use rustic_core::repofile::Node;
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
@@ -342,132 +347,6 @@ struct Job {
     dir: Arc<Dir>,
     node: Node,
     path: PathBuf,
-}
-
-/// What there is to restore.
-#[derive(Default)]
-struct Measured {
-    bytes: u64,
-    /// What they take on the disk: less, where there are holes.
-    room: u64,
-    /// The chosen paths that are there.
-    found: HashSet<PathBuf>,
-    /// Whether anything is.
-    any: bool,
-    /// Whether something is needed that no index names.
-    unnamed: bool,
-    /// What of the snapshot cannot be read or must not be used, and why.
-    broken: Vec<(PathBuf, String)>,
-    /// Why there is no end to it.
-    endless: Option<String>,
-    alike: tree::Alike,
-}
-
-/// Adds up sizes, notes what of the snapshot is broken, and looks for each chosen path.
-struct Measure<'m, 'a> {
-    restorer: &'m Restorer<'a>,
-    measured: &'m mut Measured,
-}
-
-impl Measure<'_, '_> {
-    fn note(&mut self, path: &Path, node: &Node) {
-        self.measured.any = true;
-        self.measured.unnamed |= !tree::is_named(&self.restorer.indexed, node);
-        if self.restorer.selection.paths().iter().any(|wanted| wanted == path) {
-            self.measured.found.insert(path.to_owned());
-        }
-    }
-}
-
-impl Pass for Measure<'_, '_> {
-    fn enter(&mut self, path: &Path, node: &Node, whole: bool) -> bool {
-        if whole {
-            self.note(path, node);
-        } else {
-            self.measured.unnamed |= !tree::is_named(&self.restorer.indexed, node);
-        }
-        if let Err(why) = self.measured.alike.met(node) {
-            self.measured.endless.get_or_insert(why);
-        }
-        self.measured.endless.is_none()
-    }
-    fn entry(&mut self, path: &Path, node: &Node) {
-        self.note(path, node);
-        let size = tree::stored(&self.restorer.indexed, node);
-        self.measured.bytes = self.measured.bytes.saturating_add(size);
-        self.measured.room = self.measured.room.saturating_add(without_holes(node, size));
-    }
-    fn left_out(&mut self, path: &Path) {
-        self.measured.found.insert(path.to_owned());
-    }
-    fn leave(&mut self, _: &Path, _: &Node, _: bool) {}
-    fn broken(&mut self, path: &Path, reason: &str) {
-        self.measured.broken.push((path.to_owned(), reason.to_owned()));
-    }
-}
-
-/// About what a file takes on the disk: a hole is the same blob again and again.
-fn without_holes(node: &Node, size: u64) -> u64 {
-    let blobs = node.content.as_deref().unwrap_or_default();
-    let again = blobs.windows(2).filter(|two| two[0] == two[1]).count() as u64;
-    let size = u128::from(size) * u128::from(blobs.len() as u64 - again) / (blobs.len().max(1) as u128);
-    u64::try_from(size).unwrap_or(u64::MAX)
-}
-
-/// The folders from the target down to where a pass is, opened or made when something in
-/// them is wanted.
-struct Levels<'a> {
-    restorer: &'a Restorer<'a>,
-    target: Option<Arc<Dir>>,
-    stack: Vec<Level>,
-    /// Folders that this restore made, by their path: only their mode and time are ours to set.
-    made: HashSet<PathBuf>,
-}
-
-struct Level {
-    name: OsString,
-    path: PathBuf,
-    dir: Option<Result<Arc<Dir>, String>>,
-}
-
-impl<'a> Levels<'a> {
-    fn new(restorer: &'a Restorer<'a>, target: Option<Dir>) -> Self {
-        Self { restorer, target: target.map(Arc::new), stack: Vec::new(), made: HashSet::new() }
-    }
-
-    fn enter(&mut self, path: &Path, node: &Node) {
-        self.stack.push(Level { name: node.name().into_owned(), path: path.to_owned(), dir: None });
-    }
-
-    /// The innermost folder. None when, in a dry run, it is not there yet.
-    fn here(&mut self) -> Result<Option<Arc<Dir>>, String> {
-        let Some(mut dir) = self.target.clone() else { return Ok(None) };
-        for level in &mut self.stack {
-            if level.dir.is_none() {
-                let opened = if self.restorer.options.dry_run {
-                    match dir.look(&level.name) {
-                        Ok(None) => return Ok(None),
-                        _ => dir.open(&level.name).map(|dir| (dir, false)),
-                    }
-                } else {
-                    dir.make(&level.name)
-                };
-                level.dir = Some(opened.map_err(|e| e.to_string()).map(|(dir, made)| {
-                    if made {
-                        self.made.insert(level.path.clone());
-                        self.restorer.tally.folders.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Arc::new(dir)
-                }));
-            }
-            match &level.dir {
-                Some(Ok(opened)) => dir = Arc::clone(opened),
-                Some(Err(why)) => return Err(format!("its folder {} cannot be used: {why}", level.path.display())),
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(dir))
-    }
 }
 
 /// Folders, files by their first name, and all else but links.
