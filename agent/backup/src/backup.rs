@@ -5,6 +5,7 @@ use crate::counts::{Counts, LeftOut};
 use crate::error::{Error, Result};
 use crate::frozen::Frozen;
 use crate::globs;
+use crate::index::Indexed;
 use crate::inspector::Inspector;
 use crate::observer::{Failure, Failures, Observer, watch};
 use crate::platform;
@@ -84,49 +85,92 @@ pub struct BackupReport {
     pub missing_packs: u64,
 }
 
+/// How an attempt at a backup went.
+enum Attempt {
+    /// There is a snapshot.
+    Saved(Box<BackupReport>),
+    /// There is none: of the snapshots that it compared with only these are still whole.
+    Lost(Vec<Snapshot>),
+}
+
 impl Repository {
     /// Saves the paths as a new snapshot. Files that cannot be read are in the report; the
     /// rest is saved. Cancelled or with storage failing, it makes no snapshot, and what was
     /// stored by then is used by the next run.
     pub fn backup(&self, options: &BackupOptions, observer: &dyn Observer) -> Result<BackupReport> {
+        self.begin();
+        let (indexed, missing_packs) = self.index_for_backup()?;
+        let labels = absolute(&options.paths);
+        let mut parents = parents(self.snapshots()?, &labels, options);
+        loop {
+            match self.against(&parents, &indexed, missing_packs, options, observer)? {
+                Attempt::Saved(report) => return Ok(*report),
+                Attempt::Lost(whole) => parents = whole,
+            }
+            self.begin();
+        }
+    }
+
+    /// Saves the paths, comparing with these snapshots. What has not changed is taken over by its id, and
+    /// whether it is still there is looked up beside the walk; before that is known there is no snapshot.
+    fn against(
+        &self,
+        parents: &[Snapshot],
+        indexed: &Indexed,
+        missing_packs: u64,
+        options: &BackupOptions,
+        observer: &dyn Observer,
+    ) -> Result<Attempt> {
         let excludes = globs::set(&options.excludes)?;
         let snapshot = snapshot_file(options)?;
-        self.begin();
         let (sender, failures) = mpsc::channel();
         let (meter, stop) = (Arc::clone(&self.meter), Arc::clone(&self.stop));
         let share = Share::percent(options.cpu_percent);
         let counts = Arc::<Counts>::default();
         let inspector = options.inspector.clone();
-        let mut shared =
-            Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read: false, share, inspector };
-        let (labels, roots) = roots(&options.paths, &shared);
+        let all_is_read = parents.is_empty();
+        let shared =
+            Shared { meter, stop, failures: sender, counts: Arc::clone(&counts), all_is_read, share, inspector };
+        let roots = roots(&options.paths, &shared);
         if roots.is_empty() {
             return Err(Error::NothingToBackUp(list(&options.paths)));
         }
-        let (indexed, missing_packs) = self.index_for_backup()?;
-        let mut parents = parents(self.snapshots()?, &labels, options);
-        self.only_whole(&mut parents, &indexed, missing_packs)?;
-        let how = self.how(&parents);
-        shared.all_is_read = parents.is_empty();
+        let (how, labels) = (self.how(parents), absolute(&options.paths));
         let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
         let own = self.own_folder();
         let frozen = Arc::new(if options.freeze { Frozen::of(&roots) } else { Frozen::default() });
         let shared = Arc::new(shared);
         let source = Source { roots, excludes, max_file_bytes, one_file_system, own, frozen, shared };
-        let (outcome, failures) = thread::scope(|scope| {
+        let (all_whole, answer) = mpsc::channel();
+        self.guard.no_snapshot_before(answer);
+        let (outcome, whole, failures) = thread::scope(|scope| {
             let worker = scope.spawn(move || {
                 let outcome = indexed.archive(&how, &source, snapshot, &labels);
                 // The watch below lasts until the source is gone.
                 drop(source);
                 outcome
             });
+            let look = scope.spawn(move || {
+                let whole = self.only_whole(parents, indexed, missing_packs);
+                match &whole {
+                    Ok(whole) if whole.len() == parents.len() => drop(all_whole.send(())),
+                    _ => self.stop.ask(),
+                }
+                whole
+            });
             let failures = watch(&failures, observer, &self.stop, &self.meter);
-            (worker.join(), failures)
+            (worker.join(), look.join(), failures)
         });
         self.forget_index();
+        match whole.map_err(|panic| crashed(&*panic))? {
+            Ok(whole) if whole.len() < parents.len() => return Ok(Attempt::Lost(whole)),
+            // Why, the backup itself has been told.
+            Ok(_) | Err(Error::Cancelled) => {}
+            Err(error) => return Err(error),
+        }
         let saved = outcome.map_err(|panic| crashed(&*panic))?;
         let saved = saved.map_err(|e| failure(&self.guard, &self.storage, &e))?;
-        Ok(BackupReport { missing_packs, ..report(&saved, &counts, failures) })
+        Ok(Attempt::Saved(Box::new(BackupReport { missing_packs, ..report(&saved, &counts, failures) })))
     }
 
     fn how(&self, parents: &[Snapshot]) -> rustic_core::BackupOptions {
@@ -148,14 +192,18 @@ impl Repository {
     }
 }
 
-/// All paths as the snapshot names them, so that the next run finds this one even when a
-/// path is missing then; and those that can be walked: sorted, none within another.
-fn roots(paths: &[PathBuf], shared: &Shared) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let (mut labels, mut found) = (Vec::new(), Vec::new());
+/// All paths as the snapshot names them, so that the next run finds this one even when a path is
+/// missing then. A snapshot's own list of paths is text; the tree has the bytes.
+fn absolute(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let absolute = |path: &PathBuf| platform::absolute(path).unwrap_or_else(|_| path.clone());
+    paths.iter().map(|path| PathBuf::from(absolute(path).to_string_lossy().into_owned())).collect()
+}
+
+/// Those paths that can be walked: sorted, none within another.
+fn roots(paths: &[PathBuf], shared: &Shared) -> Vec<PathBuf> {
+    let mut found = Vec::new();
     for path in paths {
         let absolute = platform::absolute(path).unwrap_or_else(|_| path.clone());
-        // A snapshot's own list of paths is text; the tree has the bytes.
-        labels.push(PathBuf::from(absolute.to_string_lossy().into_owned()));
         match fs::metadata(&absolute) {
             Ok(_) => found.push(absolute),
             Err(e) if e.kind() == io::ErrorKind::NotFound => shared.failed(&absolute, "it does not exist"),
@@ -169,7 +217,7 @@ fn roots(paths: &[PathBuf], shared: &Shared) -> (Vec<PathBuf>, Vec<PathBuf>) {
             roots.push(path);
         }
     }
-    (labels, roots)
+    roots
 }
 
 /// The snapshots to compare with, newest first: for each path the newest that has it, of this
@@ -221,7 +269,7 @@ impl LookAhead {
             share: Share::default(),
             inspector: None,
         };
-        let (_, roots) = roots(&options.paths, &shared);
+        let roots = roots(&options.paths, &shared);
         let excludes = globs::set(&options.excludes).unwrap_or_default();
         let (max_file_bytes, one_file_system) = (options.max_file_bytes, options.one_file_system);
         let (own, frozen, shared) = (None, Arc::default(), Arc::new(shared));

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 use serde::Deserialize;
 use std::collections::HashSet;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The storage as rustic_core sees it.
@@ -21,6 +22,8 @@ pub(crate) struct Guard {
     failure: Arc<Mutex<Option<StorageError>>>,
     /// Indexes and keys that cannot be read: rustic_core would read no other for them.
     hidden: Mutex<HashSet<Id>>,
+    /// Whose word a snapshot waits for.
+    answer: Mutex<Option<Receiver<()>>>,
     /// What was read of packs before it is asked for.
     pub(crate) gathered: Arc<Gathered>,
 }
@@ -33,6 +36,7 @@ impl Guard {
             stop,
             failure: Arc::default(),
             hidden: Mutex::default(),
+            answer: Mutex::default(),
             gathered: Arc::default(),
         }
     }
@@ -49,7 +53,18 @@ impl Guard {
         let objects = OwnIndexes::new(Arc::clone(&self.objects), only);
         let (failure, hidden) = (Arc::clone(&self.failure), Mutex::new(self.hidden().into_iter().collect()));
         let (stop, gathered) = (Arc::clone(&self.stop), Arc::clone(&self.gathered));
-        Self { objects: Arc::new(objects), packs: Queue::default(), stop, failure, hidden, gathered }
+        let (packs, answer) = (Queue::default(), Mutex::default());
+        Self { objects: Arc::new(objects), packs, stop, failure, hidden, answer, gathered }
+    }
+
+    /// The next snapshot waits until it is said that it may be; where nobody is left to say it, it may not.
+    pub(crate) fn no_snapshot_before(&self, answer: Receiver<()>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    fn may_be_snapshot(&self) -> bool {
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        answer.is_none_or(|answer| answer.recv().is_ok()) && !self.stop.wanted()
     }
 
     /// From now on these indexes or keys are not there.
@@ -121,7 +136,7 @@ impl WriteBackend for Guard {
     }
 
     fn write_bytes(&self, kind: FileType, id: &Id, _: bool, content: BytesList) -> RusticResult<()> {
-        if kind == FileType::Snapshot && self.stop.wanted() {
+        if kind == FileType::Snapshot && !self.may_be_snapshot() {
             return self.told(Err(StorageError::Cancelled));
         }
         let stop = Arc::clone(&self.stop);

@@ -3,7 +3,7 @@
 //! one names.
 
 use crate::error::{Error, Result};
-use crate::repository::{Repository, Snapshot};
+use crate::repository::{Repository, Snapshot, contained};
 use crate::storage::Storage;
 use rustic_core::repofile::IndexFile;
 use rustic_core::{FileType, Id, IndexedIdsStatus, ReadBackend, RepairIndexOptions};
@@ -40,24 +40,26 @@ impl Repository {
         Ok((indexed, missing))
     }
 
-    /// Leaves of the snapshots to compare with only those whose folders are all there. What has not
-    /// changed since is taken over by its id, and of folders nobody would look whether they still are.
-    pub(crate) fn only_whole(&self, parents: &mut Vec<Snapshot>, indexed: &Indexed, missing: u64) -> Result<()> {
+    /// Those of the snapshots to compare with whose folders are all there. What has not changed since
+    /// is taken over by its id, and of folders nobody else would look whether they still are. Goes on
+    /// beside a backup, and leaves a failure of the storage for it to tell.
+    pub(crate) fn only_whole(&self, parents: &[Snapshot], indexed: &Indexed, missing: u64) -> Result<Vec<Snapshot>> {
         // Elsewhere nothing is set aside but by the backup itself, and each look is a way to the other end.
         if missing == 0 && !matches!(self.storage, Storage::Folder(_) | Storage::Service(_)) {
-            return Ok(());
+            return Ok(parents.to_vec());
         }
         let (mut whole, mut seen) = (Vec::new(), HashSet::new());
-        for parent in parents.drain(..) {
+        for parent in parents {
             let mut left = vec![self.resolve(&parent.id)?.tree];
             let mut is_whole = true;
             while let Some(id) = left.pop().filter(|_| is_whole && !self.stop.wanted()) {
                 if !seen.insert(id) {
                     continue;
                 }
-                match self.run(|| indexed.get_tree(&id)) {
+                let read = contained(|| indexed.get_tree(&id).map_err(|e| e.display_log()));
+                match read.map_err(|e| e.to_string()).flatten() {
                     Ok(tree) => left.extend(tree.nodes.into_iter().filter_map(|node| node.subtree)),
-                    Err(Error::Storage(error)) if error.is_of_all() => return Err(error.into()),
+                    Err(_) if self.guard.is_out_of_reach() => return Err(Error::Cancelled),
                     Err(error) => {
                         tracing::warn!(snapshot = parent.id, %error, "a folder is lost; all is read and sent anew that is");
                         is_whole = false;
@@ -65,14 +67,13 @@ impl Repository {
                 }
             }
             if is_whole {
-                whole.push(parent);
+                whole.push(parent.clone());
             } else {
                 // What it has in common with the others may be what is lost.
                 seen.clear();
             }
         }
-        *parents = whole;
-        Ok(())
+        Ok(whole)
     }
 
     /// Does what reads all indexes, and once more without those that cannot be read. A disk spoils

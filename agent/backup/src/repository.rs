@@ -293,7 +293,7 @@ fn closed(guard: &Arc<Guard>, meter: &Arc<Meter>, cache: Option<&Path>) -> Rusti
 }
 
 /// rustic_core unwraps here and there. A crash costs the operation, not the caller.
-fn contained<T>(work: impl FnOnce() -> T) -> Result<T> {
+pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| crashed(&*panic))
 }
 

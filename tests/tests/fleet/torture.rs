@@ -1,6 +1,7 @@
 //! A tree that trips careless programs: saved, and brought back by us and by stock restic,
 //! compared by what the system says of each entry and by nothing of ours.
 
+use crate::scan::fleet;
 use keepwatch_tests::{standalone, until};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use std::collections::BTreeMap;
@@ -259,4 +260,23 @@ fn all_of_it_comes_back_by_us_and_by_stock_restic() {
     own_restic(&["backup", disk.to_str().unwrap()]);
     own_restic(&["restore", "latest", "--target", own_target.to_str().unwrap()]);
     same("restored by restic", &facts(&own_target.join(disk.strip_prefix("/").unwrap())), &from_ours);
+}
+
+#[test]
+fn all_of_it_comes_back_in_place_by_the_agents_of_a_fleet() {
+    let (_controller, staff, agent) = fleet();
+    let host = agent.host();
+    // Where this PC allows restores, so that something below it can go back to its place.
+    let desk = agent.restored().join("desk");
+    fs::create_dir(&desk).unwrap();
+    plant(&desk);
+    let saved = facts(&desk);
+    // A canary would be one file more.
+    staff.set_policy(&format!("backup: {{canaries: false, paths: ['{}']}}", desk.display()));
+    staff.run(["backup", &host, "--watch"]).ok();
+    in_place(&desk, &saved, |conflict| {
+        let path = desk.to_str().unwrap();
+        let job = ["restore", &host, "latest", "--path", path, "--in-place", "--watch", "--conflict", conflict];
+        staff.run(job).code
+    });
 }

@@ -61,6 +61,20 @@ fn what_the_repository_has_lost_is_sent_again_and_said() {
 }
 
 #[test]
+fn a_folder_that_the_repository_has_lost_is_sent_again_whatever_has_not_changed() {
+    let (stage, added) = saved();
+    let mut packs = files(&stage.path("repository/data"));
+    packs.sort_by_key(|pack| fs::metadata(pack).unwrap().size());
+    // What tells folders is small; it is there and cannot be read.
+    let mut content = fs::read(&packs[0]).unwrap();
+    content[..20].fill(0);
+    fs::write(&packs[0], content).unwrap();
+    let report = stage.backup();
+    assert_eq!((report.failed, report.missing_packs, report.files_unchanged), (0, 0, 0));
+    assert!(report.bytes_added < added / 2, "{report:?}");
+}
+
+#[test]
 fn an_index_that_cannot_be_read_hides_no_snapshot_and_the_next_backup_names_what_it_named() {
     let (stage, _) = saved();
     let folder = stage.path("repository/index");
