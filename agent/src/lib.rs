@@ -21,6 +21,7 @@ mod places;
 mod platform;
 mod run;
 mod signatures;
+pub mod simulated;
 mod standalone;
 mod status;
 mod work;
@@ -111,7 +112,8 @@ enum Output {
     Json,
 }
 
-fn main() -> ExitCode {
+/// The agent's command line: what `keepwatch-agent` does.
+pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // One crypto provider for everything that speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -173,6 +173,7 @@ async fn assemble(
         kits_kept: Default::default(),
         deletion_wait: chrono::TimeDelta::days(config.deletion_wait_days.get().into()),
         put_off: Default::default(),
+        intake: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

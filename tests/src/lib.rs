@@ -4,12 +4,14 @@
 
 mod agent;
 mod controller;
+mod crowd;
 mod process;
 mod staff;
 pub mod tree;
 
 pub use agent::{Agent, standalone};
 pub use controller::Controller;
+pub use crowd::Crowd;
 pub use process::{binary, until, until_some};
 pub use staff::{Ran, Staff};
 

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub fn binary(name: &str) -> PathBuf {
     let mut folder = std::env::current_exe().expect("a test knows its own binary");
     folder.pop();
-    if folder.ends_with("deps") {
+    if folder.ends_with("deps") || folder.ends_with("examples") {
         folder.pop();
     }
     let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);

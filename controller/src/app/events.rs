@@ -1,6 +1,6 @@
-//! What hosts report. A report is taken in within one transaction and acknowledged after
-//! its commit; events that were committed before are dropped by (host, boot, seq).
+//! What hosts report: what each event means. A report is acknowledged after its commit; events that were committed before are dropped by (host, boot, seq).
 
+use super::intake::Taken;
 use super::{App, AppError};
 use crate::hub::Change;
 use crate::store::jobs::{JobRow, MEDIUM, SCHEDULE};
@@ -31,37 +31,41 @@ pub struct Report {
 const FARTHEST: i64 = 1 << 53;
 
 impl App {
-    /// Takes a report in. Returns up to which sequence the host's events are committed.
-    pub async fn ingest(&self, host: HostId, report: Report) -> Result<u64, AppError> {
-        let mut tx = self.store.begin().await?;
-        store::hosts::seen(&mut tx, host, self.now(), report.bundle).await?;
+    /// Takes a report in, within a transaction. Nothing outside it has changed by then.
+    pub(super) async fn take_report(&self, conn: &mut Conn, host: HostId, report: &Report) -> Result<Taken, AppError> {
+        store::hosts::seen(conn, host, self.now(), report.bundle).await?;
         if let Some(facts) = &report.facts {
-            store::hosts::set_facts(&mut tx, host, facts).await?;
+            store::hosts::set_facts(conn, host, facts).await?;
         }
-        let restored = self.catch_up(&mut tx, host, report.generation).await?;
-        let committed = store::events::committed(&mut tx, host, report.boot).await?;
+        let restored = self.catch_up(conn, host, report.generation).await?;
+        let committed = store::events::committed(conn, host, report.boot).await?;
         let mut last = committed;
         let mut ended = Vec::new();
         for event in report.events.iter().filter(|e| e.seq > committed) {
             if let EventKind::Ended { job, .. } = event.kind {
                 ended.push(job);
             }
-            self.take(&mut tx, host, event).await?;
+            self.take(conn, host, event).await?;
             last = last.max(event.seq);
         }
         if last > committed {
-            store::events::advance(&mut tx, host, report.boot, last).await?;
+            store::events::advance(conn, host, report.boot, last).await?;
         }
-        store::commit(tx).await?;
+        Ok(Taken { last, news: last > committed, ended, restored })
+    }
+
+    /// Tells whom it concerns what was taken in and is committed.
+    pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken) {
+        let Taken { news, ended, restored, .. } = taken;
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
+            self.hub.poke(host);
         }
         ended.iter().for_each(|job| self.hub.forget_progress(*job));
-        if last > committed {
+        if news {
             self.hub.tell(Change::Host(host));
         }
         report.progress.into_iter().filter(|p| !ended.contains(&p.job)).for_each(|p| self.hub.set_progress(host, p));
-        Ok(last)
     }
 
     /// A host may have applied a newer generation than we know of, when our database was
@@ -78,7 +82,6 @@ impl App {
                 let until = self.clock.now() + self.deletion_wait;
                 store::deletions::postpone(conn, until.timestamp()).await?;
             }
-            self.hub.poke(host);
             return Ok(true);
         }
         Ok(false)

@@ -15,6 +15,7 @@ pub mod found;
 pub mod groups;
 pub mod heirs;
 pub mod hosts;
+pub mod intake;
 pub mod jobs;
 pub mod policies;
 pub mod recovery_key;
@@ -82,6 +83,8 @@ pub struct App {
     pub deletion_wait: chrono::TimeDelta,
     /// Whether deletions were put off since the start, since the database seems to be an older copy.
     pub put_off: AtomicBool,
+    /// Reports on their way into the database.
+    pub intake: intake::Intake,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }
@@ -113,6 +116,9 @@ pub enum AppError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It was begun, and was not kept.
+    #[error("the database could not keep it; it is sent again")]
+    Interrupted,
     /// A host's repository.
     #[error("the repository cannot be read: {0}")]
     Repository(String),

@@ -42,6 +42,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         kits_kept: Default::default(),
         deletion_wait: chrono::TimeDelta::days(7),
         put_off: Default::default(),
+        intake: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

@@ -119,6 +119,7 @@ pub fn status(error: &AppError) -> Status {
         AppError::Forbidden(_) => Code::PermissionDenied,
         AppError::Unauthenticated => Code::Unauthenticated,
         AppError::TooMany => Code::ResourceExhausted,
+        AppError::Interrupted => Code::Unavailable,
         AppError::Keys(crate::keys::KeyError::Request(_) | crate::keys::KeyError::Escrow(_)) => Code::InvalidArgument,
         AppError::Keys(_) | AppError::Store(_) | AppError::Repository(_) => {
             tracing::error!(%error, "a request failed");

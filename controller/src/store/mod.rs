@@ -28,10 +28,15 @@ use std::path::{Path, PathBuf};
 /// What one function works on: a connection, or the inside of a transaction.
 pub type Conn = AnyConnection;
 
+/// Connections to a SQLite database that only read.
+const READERS: u32 = 4;
+
 /// The database.
 #[derive(Clone)]
 pub struct Store {
     pool: AnyPool,
+    /// To read from: on SQLite beside the one that writes, so that nobody waits for a commit to look.
+    readers: AnyPool,
 }
 
 /// What can go wrong with it.
@@ -62,8 +67,16 @@ impl Store {
             Err(error) => return Err(StoreError::Unreachable(without_password(url), error)),
         }
         // SQLite has one writer; one connection makes waiting for it a queue, not an error.
+        let pool = Self::connections(url, if sqlite { 1 } else { 16 }).await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        let readers = if sqlite { Self::connections(url, READERS).await? } else { pool.clone() };
+        Ok(Self { pool, readers })
+    }
+
+    async fn connections(url: &str, at_most: u32) -> Result<AnyPool, StoreError> {
+        let sqlite = url.starts_with("sqlite:");
         let pool = AnyPoolOptions::new()
-            .max_connections(if sqlite { 1 } else { 16 })
+            .max_connections(at_most)
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if sqlite {
@@ -80,8 +93,7 @@ impl Store {
             })
             .connect(url)
             .await?;
-        sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool })
+        Ok(pool)
     }
 
     /// The URL of the embedded database in a data folder. One that is missing is not made
@@ -108,12 +120,13 @@ impl Store {
 
     /// Ends all connections.
     pub async fn close(&self) {
+        self.readers.close().await;
         self.pool.close().await;
     }
 
     /// A connection to read from.
     pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
-        Ok(self.pool.acquire().await?)
+        Ok(self.readers.acquire().await?)
     }
 
     /// A transaction; dropped without a commit it never was.
@@ -122,8 +135,13 @@ impl Store {
     }
 }
 
+/// A transaction within another: dropped without a commit it never was, and the other goes on.
+pub async fn within(conn: &mut Conn) -> Result<Transaction<'_, Any>, StoreError> {
+    Ok(conn.begin().await?)
+}
+
 /// Makes a transaction's work last.
-pub async fn commit(transaction: Transaction<'static, Any>) -> Result<(), StoreError> {
+pub async fn commit(transaction: Transaction<'_, Any>) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 

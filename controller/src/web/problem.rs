@@ -88,6 +88,7 @@ impl From<AppError> for Problem {
             AppError::Forbidden(_) => StatusCode::FORBIDDEN,
             AppError::Unauthenticated => StatusCode::UNAUTHORIZED,
             AppError::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            AppError::Interrupted => StatusCode::SERVICE_UNAVAILABLE,
             AppError::Keys(_) | AppError::Store(_) | AppError::Repository(_) => {
                 tracing::error!(%error, "a page failed");
                 StatusCode::INTERNAL_SERVER_ERROR
