@@ -4,6 +4,7 @@
 
 mod account;
 mod deaths;
+mod queue;
 mod scans;
 
 use crate::canaries::Canaries;
@@ -21,10 +22,11 @@ use deaths::Deaths;
 use keepwatch_backup::{Service, Storage};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::{HostId, JobId};
-use keepwatch_proto::job::{Ended, JobSpec, Progress, RestoreSpec};
+use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, RestoreSpec, Want};
 use keepwatch_proto::paths;
 use keepwatch_proto::policy::{Policy, WhenInfected};
 use keepwatch_proto::schedule::Schedule;
+use queue::{Leave, Queue};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,12 +41,18 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Step {
     /// Begin a job that staff asked for.
     Begin(JobId, JobSpec),
-    /// Begin what the policy's schedule asks for.
-    BeginScheduled(JobSpec),
+    /// Begin what the policy's schedule asks for; the job that waited for leave, where one did.
+    BeginScheduled(Option<JobId>, JobSpec),
     /// Begin the scan of a removable medium that has appeared.
     BeginMedium(JobSpec),
+    /// Ask for leave to begin; a new job, where the policy's schedule asks for it.
+    Ask(Option<JobId>, JobSpec),
+    /// What waits for leave is not to be done any more.
+    GiveUp,
     /// Staff called off what has not begun.
-    Drop(JobId, &'static str),
+    Drop(JobId, JobSpec),
+    /// What staff asked for was not begun in time.
+    Expire(JobId, JobSpec),
     /// Staff called off what runs.
     Stop(JobId),
     /// Staff want a scan or backup that runs to wait, or to go on.
@@ -62,40 +70,77 @@ fn lane(kind: &str) -> Lane {
     if kind == "restore" { Lane::Restores } else { Lane::Rest }
 }
 
-/// What to do next. `medium` is the root of a removable medium that waits.
-pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
+/// What to do next. `medium` is the root of a removable medium that waits; `heard`: when the
+/// controller was last known to have the request for leave.
+pub(crate) fn plan(
+    standing: &Standing,
+    medium: Option<&Path>,
+    heard: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Vec<Step> {
     let Some(desired) = &standing.desired else { return vec![] };
     let mut steps = Vec::new();
     let mut busy: BTreeSet<Lane> = standing.running.values().map(|kind| lane(kind)).collect();
+    let mut queue = Queue::new(standing, heard, now);
+    let backup_due = desired.policy.backup_schedule().is_some_and(|s| due(&s, standing.backup, now).is_some());
+    if queue.is_stale(desired, backup_due) {
+        (queue.first, steps) = (None, vec![Step::GiveUp]);
+    }
     for job in &desired.jobs {
         let (known, running) = (standing.known.contains(&job.id), standing.running.contains_key(&job.id));
+        let late = job.deadline.is_some_and(|deadline| now > deadline) && !queue.holds(job.id);
         if job.cancel {
             match (known, running) {
-                (false, _) => steps.push(Step::Drop(job.id, job.spec.kind())),
+                (false, _) => steps.push(Step::Drop(job.id, job.spec.clone())),
                 (true, true) => steps.push(Step::Stop(job.id)),
                 (true, false) => {}
             }
         } else if running && !matches!(job.spec, JobSpec::Restore(_) | JobSpec::Verify { .. }) {
             steps.push(Step::Hold(job.id, job.pause));
-        } else if !known && !job.pause && busy.insert(lane(job.spec.kind())) {
-            steps.push(Step::Begin(job.id, job.spec.clone()));
+        } else if known || job.known_only {
+        } else if late {
+            steps.push(Step::Expire(job.id, job.spec.clone()));
+        } else if !job.pause && !busy.contains(&lane(job.spec.kind())) {
+            match queue.leave(Some(job.id), &job.spec) {
+                Leave::Given => {
+                    busy.insert(lane(job.spec.kind()));
+                    steps.push(Step::Begin(job.id, job.spec.clone()));
+                }
+                Leave::Wanted => steps.push(Step::Ask(Some(job.id), job.spec.clone())),
+                Leave::Awaited => {}
+            }
         }
     }
     if !busy.contains(&Lane::Rest) {
         // Somebody has just put it in, and is about to open what is on it.
         let medium = medium.map(|at| Step::BeginMedium(scan_of(&desired.policy, vec![paths::of_path(at)])));
-        steps.extend(medium.or_else(|| scheduled(&desired.policy, standing, now).map(Step::BeginScheduled)));
+        steps.extend(medium.or_else(|| by_schedule(&desired.policy, standing, &mut queue, now)));
     }
     steps
+}
+
+/// What the policy's schedule has done next. While a backup waits, a scan need not.
+fn by_schedule(policy: &Policy, standing: &Standing, queue: &mut Queue<'_>, now: DateTime<Utc>) -> Option<Step> {
+    let spec = scheduled(policy, standing, true, now)?;
+    let waiting = queue.first.filter(|wait| wait.want.scheduled).map(|wait| wait.want.job);
+    match queue.leave(waiting, &spec) {
+        Leave::Given => {
+            // Only what waited has an id by now.
+            let job = waiting.filter(|_| matches!(spec, JobSpec::Backup { .. }));
+            Some(Step::BeginScheduled(job, spec))
+        }
+        Leave::Wanted => Some(Step::Ask(None, spec)),
+        Leave::Awaited => scheduled(policy, standing, false, now).map(|scan| Step::BeginScheduled(None, scan)),
+    }
 }
 
 fn scan_of(policy: &Policy, paths: Vec<String>) -> JobSpec {
     JobSpec::Scan { paths, excludes: policy.scan.excludes.clone(), max_file_bytes: policy.scan.max_file_bytes }
 }
 
-/// What the policy asks for now; of several, what has been due longest.
-fn scheduled(policy: &Policy, standing: &Standing, now: DateTime<Utc>) -> Option<JobSpec> {
-    let backup = (policy.backup_schedule(), standing.backup);
+/// What the policy asks for now, with or without backups; of several, what has been due longest.
+fn scheduled(policy: &Policy, standing: &Standing, backups: bool, now: DateTime<Utc>) -> Option<JobSpec> {
+    let backup = (policy.backup_schedule().filter(|_| backups), standing.backup);
     let scan = (policy.scan_schedule(), standing.scan);
     let due = [backup, scan].map(|(schedule, turn)| due(&schedule?, turn, now));
     match due {
@@ -119,6 +164,8 @@ fn due(schedule: &Schedule, turn: Turn, now: DateTime<Utc>) -> Option<DateTime<U
 
 /// A time that lies this far ahead was written under a wrong clock.
 const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
+/// Whoever looks every minute and finds that so much time has passed was asleep.
+const ASLEEP: TimeDelta = TimeDelta::minutes(5);
 /// Removable media are looked for no more often than this.
 const LOOK_FOR_MEDIA: Duration = Duration::from_secs(30);
 
@@ -137,6 +184,8 @@ pub(crate) struct Jobs {
     pub(crate) state: StateDir,
     pub(crate) bundle: watch::Receiver<Option<InUse>>,
     pub(crate) progress: mpsc::Sender<Progress>,
+    /// Whether the controller is there.
+    pub(crate) connected: watch::Receiver<bool>,
     pub(crate) clock: Clock,
     /// Scans that go on where the agent was stopped.
     pub(crate) taken_up: Vec<(JobId, JobSpec)>,
@@ -175,14 +224,24 @@ impl Jobs {
         let held = |id: JobId| desired.iter().flat_map(|d| &d.jobs).any(|job| job.id == id && job.pause);
         taken_up.into_iter().for_each(|(job, spec)| running.begin(&jobs, job, spec, held(job)));
         let (mut media, mut looked) = (Media::new(present_media().await), Instant::now());
+        jobs.ledger.wait_anew()?;
+        let (mut heard, mut awake) = (None, jobs.clock.now());
         loop {
             changes.borrow_and_update();
+            let now = jobs.clock.now();
+            if now - std::mem::replace(&mut awake, now) > ASLEEP {
+                jobs.ledger.wait_anew()?;
+                heard = None;
+            }
             let standing = jobs.ledger.standing()?;
+            if *jobs.connected.borrow() && queue::is_answered(&standing) {
+                heard = Some(now);
+            }
             if looked.elapsed() >= LOOK_FOR_MEDIA {
                 media.look(present_media().await, jobs.wants_media(&standing));
                 looked = Instant::now();
             }
-            for step in plan(&standing, media.next().as_deref(), jobs.clock.now()) {
+            for step in plan(&standing, media.next().as_deref(), heard, now) {
                 jobs.take(step, &mut running, &mut media)?;
             }
             // Schedules are looked at again after this: a PC sleeps, and its clock is set.
@@ -202,12 +261,25 @@ impl Jobs {
     fn take(self: &Arc<Self>, step: Step, running: &mut Running, media: &mut Media) -> Result<(), LedgerError> {
         let (job, spec, cause) = match step {
             Step::Begin(job, spec) => (job, spec, Cause::Asked),
-            Step::BeginScheduled(spec) => (JobId::new(&self.clock), spec, Cause::Schedule),
+            Step::BeginScheduled(job, spec) => (job.unwrap_or_else(|| JobId::new(&self.clock)), spec, Cause::Schedule),
             Step::BeginMedium(spec) => {
                 media.begun();
                 (JobId::new(&self.clock), spec, Cause::Medium)
             }
-            Step::Drop(job, kind) => return self.ledger.drop_unbegun(job, kind),
+            Step::Ask(asked, spec) => {
+                let (job, scheduled) = (asked.unwrap_or_else(|| JobId::new(&self.clock)), asked.is_none());
+                tracing::info!(%job, kind = spec.kind(), "asks for leave");
+                return self.ledger.wait(Want { job, spec, scheduled });
+            }
+            Step::GiveUp => return self.ledger.give_up_waiting(),
+            Step::Drop(job, spec) => {
+                let why = Ended::failed("it was called off before it began");
+                return self.ledger.drop_unbegun(job, &spec, Ended { outcome: JobState::Cancelled, ..why });
+            }
+            Step::Expire(job, spec) => {
+                let why = Ended::failed("it was not begun in time; ask for it again if it is still wanted");
+                return self.ledger.drop_unbegun(job, &spec, Ended { outcome: JobState::Expired, ..why });
+            }
             Step::Stop(job) => {
                 if let Some(reins) = running.reins.get(&job) {
                     reins.stop.cancel();
@@ -221,6 +293,11 @@ impl Jobs {
                 return Ok(());
             }
         };
+        let waited = self.ledger.standing()?.wait.is_some_and(|wait| wait.want.job == job);
+        let slots = self.ledger.desired()?.map(|desired| desired.slots).unwrap_or_default();
+        if waited && !slots.iter().any(|slot| slot.job == job && slot.granted) {
+            tracing::warn!(%job, "goes ahead without leave: the controller was silent for too long");
+        }
         if self.ledger.start(job, &spec, cause)? {
             running.begin(self, job, spec, false);
         }
@@ -243,7 +320,9 @@ impl Jobs {
         let ended = match self.order(job, spec) {
             Ok(order) => {
                 let frozen = order.frozen();
-                let ended = self.oversee(job, order, &mut wishes).await?;
+                let mut log = Vec::new();
+                let mut ended = self.oversee(job, order, &mut wishes, &mut log).await?;
+                ended.log = log;
                 // One that was killed had no time to.
                 let swept = tokio::task::spawn_blocking(move || keepwatch_backup::sweep_frozen(&frozen)).await;
                 swept.unwrap_or_else(|error| tracing::warn!(%error, "frozen states may be left behind"));
@@ -257,7 +336,13 @@ impl Jobs {
     }
 
     /// Follows a child from its start to its end; where a scanner dies, the next one.
-    async fn oversee(&self, job: JobId, mut order: Order, wishes: &mut Wishes) -> Result<Ended, LedgerError> {
+    async fn oversee(
+        &self,
+        job: JobId,
+        mut order: Order,
+        wishes: &mut Wishes,
+        log: &mut Vec<String>,
+    ) -> Result<Ended, LedgerError> {
         let folder = self.state.scans();
         let mut account = Account::new(job, &self.ledger, &self.progress)?;
         let (mut deaths, is_scan) = (Deaths::default(), matches!(order, Order::Scan(_)));
@@ -274,7 +359,10 @@ impl Jobs {
                 Ok(mut worker) => {
                     let (said, leash, kill) = worker.parts();
                     account.hear_out(said, wishes, leash, kill).await?;
-                    worker.how_it_ended().await
+                    let (how, said) = worker.how_it_ended().await;
+                    // Of several children the last one's: the others died, and that is told.
+                    *log = said;
+                    how
                 }
                 Err(error) => return Ok(account.close(error.to_string(), &count(deaths))),
             };

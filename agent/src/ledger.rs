@@ -6,14 +6,14 @@
 mod book;
 
 use crate::ledger::book::Book;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use keepwatch_proto::canary::Canary;
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::ids::{BootId, HostId, JobId};
-use keepwatch_proto::job::{Ended, JobSpec, JobState};
+use keepwatch_proto::job::{Ended, FailureKind, JobSpec, JobState, KnownJobs, Wait, Want};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,9 +31,6 @@ pub(crate) struct Turn {
     pub(crate) failures: usize,
 }
 
-/// After a scheduled job failed, how long until it is tried again. Afterwards its next
-/// regular time has to do.
-const RETRY_MINUTES: [i64; 3] = [15, 60, 240];
 /// A scan goes on after so many interruptions: it may be what stops the PC.
 const MOST_TAKEN_UP: u32 = 20;
 /// Ended jobs that are remembered though nobody offers them any more.
@@ -48,6 +45,8 @@ pub(crate) struct Standing {
     pub(crate) known: BTreeSet<JobId>,
     /// Kinds of the jobs that run.
     pub(crate) running: BTreeMap<JobId, String>,
+    /// What waits for leave.
+    pub(crate) wait: Option<Wait>,
     /// The schedule of scans.
     pub(crate) scan: Turn,
     /// The schedule of backups.
@@ -61,7 +60,7 @@ struct Record {
     scheduled: bool,
     began: DateTime<Utc>,
     ended: Option<JobState>,
-    /// Of a job that can go on after an interruption.
+    /// What it does, until it ends.
     #[serde(default)]
     spec: Option<JobSpec>,
     /// How often it went on.
@@ -187,7 +186,7 @@ impl Ledger {
             book.put("desired", desired)?;
             for (job, reason) in unreadable {
                 if book.record(*job)?.is_none() {
-                    book.end(*job, "unknown", false, Ended::failed(reason.as_str()))?;
+                    book.end(*job, "unknown", false, Ended::failed(reason.as_str()).by(FailureKind::Refused))?;
                 }
             }
             let offered = desired.jobs.iter().map(|job| job.id).chain(unreadable.iter().map(|(id, _)| *id));
@@ -203,6 +202,9 @@ impl Ledger {
                 return Ok(false);
             }
             book.begin(job, spec, cause)?;
+            if book.wait()?.is_some_and(|wait| wait.want.job == job) {
+                book.put_wait(None)?;
+            }
             let (scheduled, medium) = (cause != Cause::Asked, cause == Cause::Medium);
             book.tell(EventKind::Started { job, spec: spec.clone(), scheduled, medium })?;
             Ok(true)
@@ -223,7 +225,8 @@ impl Ledger {
         let Some(Record { ended: None, kind, scheduled, began, .. }) = book.record(job)? else { return Ok(()) };
         if scheduled {
             let before: Turn = book.turn(&kind)?;
-            book.put(&turn_key(&kind), &before.after(ended.outcome, began, self.clock.now()))?;
+            let after = before.after(&ended, began, self.clock.now(), book.retries()?);
+            book.put(&turn_key(&kind), &after)?;
         }
         book.end(job, &kind, scheduled, ended)
     }
@@ -238,13 +241,78 @@ impl Ledger {
         })
     }
 
-    /// A job that was called off before it was begun.
-    pub(crate) fn drop_unbegun(&self, job: JobId, kind: &str) -> Result<(), LedgerError> {
-        let cancelled = Ended { outcome: JobState::Cancelled, ..Ended::failed("it was called off before it began") };
-        self.write(|book| match book.record(job)? {
-            None => book.end(job, kind, false, cancelled),
-            Some(_) => Ok(()),
+    /// A job that will not be begun: it was called off, or its time is over.
+    pub(crate) fn drop_unbegun(&self, job: JobId, spec: &JobSpec, ended: Ended) -> Result<(), LedgerError> {
+        let now = self.clock.now();
+        self.write(|book| {
+            if book.record(job)?.is_some() {
+                return Ok(());
+            }
+            let waited = book.wait()?.filter(|wait| wait.want.job == job);
+            let scheduled = waited.as_ref().is_some_and(|wait| wait.want.scheduled);
+            if waited.is_some() {
+                book.put_wait(None)?;
+            }
+            if scheduled {
+                // Whoever called it off means this run, and not the next one at once.
+                let turn = Turn { since: now, not_before: None, failures: 0 };
+                book.put(&turn_key(spec.kind()), &turn)?;
+            }
+            book.end(job, spec.kind(), scheduled, Ended { spec: Some(spec.clone()), ..ended })
         })
+    }
+
+    /// From now on this waits for leave. Whatever waited before does not.
+    pub(crate) fn wait(&self, want: Want) -> Result<(), LedgerError> {
+        let wait = Wait { want, since: self.clock.now() };
+        self.write(|book| book.put_wait(Some(&wait)))
+    }
+
+    /// What waits begins to wait now: the PC was off or asleep, and nobody could have answered. Its
+    /// place in the queue is the controller's to keep.
+    pub(crate) fn wait_anew(&self) -> Result<(), LedgerError> {
+        if self.standing()?.wait.is_none() {
+            return Ok(());
+        }
+        let since = self.clock.now();
+        self.write(|book| match book.wait()? {
+            Some(wait) => book.put_wait(Some(&Wait { since, ..wait })),
+            None => Ok(()),
+        })
+    }
+
+    /// Nothing waits any more.
+    pub(crate) fn give_up_waiting(&self) -> Result<(), LedgerError> {
+        self.write(|book| book.put_wait(None))
+    }
+
+    /// What the host would begin at once if it had leave: nothing, while other work keeps it from that.
+    pub(crate) fn wanted(&self) -> Result<Option<Want>, LedgerError> {
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        let wait = book::read_wait(&txn.open_table(book::META).map_err(redb::Error::from)?)?;
+        match wait {
+            Some(wait) if self.standing()?.running.values().all(|kind| kind == "restore") => Ok(Some(wait.want)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What is known of jobs: all that run, and those that are offered and have ended.
+    pub(crate) fn known_jobs(&self) -> Result<KnownJobs, LedgerError> {
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        let desired = book::read_desired(&txn.open_table(book::META).map_err(redb::Error::from)?)?;
+        let offered: BTreeSet<JobId> = desired.iter().flat_map(|d| &d.jobs).map(|job| job.id).collect();
+        let jobs = txn.open_table(book::JOBS).map_err(redb::Error::from)?;
+        let mut known = KnownJobs::default();
+        for entry in jobs.iter().map_err(redb::Error::from)? {
+            let (job, record) = entry.map_err(redb::Error::from)?;
+            let (job, record) = (book::job_id(job.value())?, serde_json::from_slice::<Record>(record.value())?);
+            match record.ended {
+                None => known.running.push(job),
+                Some(how) if offered.contains(&job) => known.ended.push((job, how)),
+                Some(_) => {}
+            }
+        }
+        Ok(known)
     }
 
     /// At start: whatever was running has no child any more. Scans go on, and are given
@@ -256,14 +324,17 @@ impl Ledger {
             let mut taken_up = Vec::new();
             for job in running.keys() {
                 match book.record(*job)? {
-                    Some(Record { spec: Some(spec), taken_up: times, .. }) if times < MOST_TAKEN_UP => {
+                    // Nothing that a scan has done is lost with it; half a backup or restore is worth nothing.
+                    Some(Record { spec: Some(spec @ JobSpec::Scan { .. }), taken_up: times, .. })
+                        if times < MOST_TAKEN_UP =>
+                    {
                         book.taken_up(*job)?;
                         taken_up.push((*job, spec));
                     }
                     Some(Record { so_far: Some(ended), .. }) => self.end_in(book, *job, ended)?,
                     Some(r) => {
                         let why = "interrupted: the agent was stopped while it ran";
-                        book.end(*job, &r.kind, r.scheduled, Ended::failed(why))?;
+                        book.end(*job, &r.kind, r.scheduled, Ended::failed(why).by(FailureKind::Interrupted))?;
                     }
                     None => {}
                 }
@@ -373,8 +444,8 @@ impl Ledger {
             }
         }
         let turn = |kind: &str| book::read::<Turn>(&meta, &turn_key(kind)).map(|t| t.unwrap_or_default());
-        let desired = book::read_desired(&meta)?;
-        Ok(Standing { desired, known, running, scan: turn("scan")?, backup: turn("backup")? })
+        let (desired, wait) = (book::read_desired(&meta)?, book::read_wait(&meta)?);
+        Ok(Standing { desired, known, running, wait, scan: turn("scan")?, backup: turn("backup")? })
     }
 }
 
@@ -394,14 +465,14 @@ impl Default for Turn {
 }
 
 impl Turn {
-    /// What a schedule remembers once its job has ended.
-    fn after(self, outcome: JobState, began: DateTime<Utc>, now: DateTime<Utc>) -> Self {
-        match RETRY_MINUTES.get(self.failures) {
-            Some(minutes) if outcome == JobState::Failed => Self {
-                since: self.since,
-                not_before: Some(now + TimeDelta::minutes(*minutes)),
-                failures: self.failures + 1,
-            },
+    /// What a schedule remembers once its job has ended, where it may be tried again `most` times.
+    /// Afterwards its next regular time has to do.
+    fn after(self, ended: &Ended, began: DateTime<Utc>, now: DateTime<Utc>, most: usize) -> Self {
+        let failed = ended.outcome == JobState::Failed;
+        match ended.failure.retry_after(self.failures, most) {
+            Some(wait) if failed => {
+                Self { since: self.since, not_before: Some(now + wait), failures: self.failures + 1 }
+            }
             _ => Self { since: began, not_before: None, failures: 0 },
         }
     }

@@ -74,6 +74,10 @@ struct Told {
     /// The newest event on its way, and since when. Nothing follows it before it is
     /// acknowledged: that bounds what is in flight.
     underway: Option<(u64, Instant)>,
+    /// The job that leave was asked for.
+    wants: Option<JobId>,
+    /// Whether it is time to say which jobs the ledger knows.
+    known_due: bool,
 }
 
 impl Link {
@@ -135,7 +139,7 @@ impl Link {
         // What was said to nobody is stale.
         while self.progress.try_recv().is_ok() {}
 
-        let mut told = Told { generation: 0, bundle: None, underway: None };
+        let mut told = Told { generation: 0, bundle: None, underway: None, wants: None, known_due: true };
         let first = self.report(&mut told)?;
         send(&reports, wire::Report { facts: Some(facts(&self.state, system).into()), ..first }).await?;
         let held = tokio::time::timeout(PATIENCE, client.hold(ReceiverStream::new(outgoing)));
@@ -154,13 +158,16 @@ impl Link {
                 _ = changes.changed() => {}
                 changed = self.bundle.changed() => if changed.is_err() { return Err(LinkError::Closed) },
                 Some(progress) = self.progress.recv() => say.progress.push(progress.into()),
-                _ = facts_due.tick() => say.facts = Some(facts(&self.state, system).into()),
+                _ = facts_due.tick() => {
+                    say.facts = Some(facts(&self.state, system).into());
+                    told.known_due = true;
+                }
                 _ = overdue(told.underway) => return Err(LinkError::Stuck),
             }
             if let Some(news) = self.news(&mut told)? {
                 send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..news }).await?;
             } else if say.facts.is_some() || !say.progress.is_empty() {
-                send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..self.standing(&told) })
+                send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..self.standing(&mut told)? })
                     .await?;
             }
         }
@@ -192,30 +199,40 @@ impl Link {
 
     /// A report, if there is anything that was not told yet.
     fn news(&self, told: &mut Told) -> Result<Option<wire::Report>, LinkError> {
-        let changed = self.ledger.generation()? != told.generation || self.bundle_in_use() != told.bundle;
+        let wants = self.ledger.wanted()?.map(|want| want.job);
+        let changed =
+            self.ledger.generation()? != told.generation || self.bundle_in_use() != told.bundle || wants != told.wants;
         let report = self.report(told)?;
-        Ok((changed || !report.events.is_empty()).then_some(report))
+        Ok((changed || !report.events.is_empty() || report.known.is_some()).then_some(report))
     }
 
     fn report(&self, told: &mut Told) -> Result<wire::Report, LinkError> {
         told.generation = self.ledger.generation()?;
         told.bundle = self.bundle_in_use();
-        let mut report = self.standing(told);
+        // Read before the outbox: what begins in between has an event in there.
+        let known = if told.known_due { Some(self.ledger.known_jobs()?) } else { None };
+        let mut report = self.standing(told)?;
         if told.underway.is_none() {
             let events = self.ledger.outbox(0, EVENTS, EVENT_BYTES)?;
             told.underway = events.last().map(|event| (event.seq, Instant::now()));
             report.events = events.into_iter().map(Into::into).collect();
         }
+        if told.underway.is_none() && known.is_some() {
+            (report.known, told.known_due) = (known.map(Into::into), false);
+        }
         Ok(report)
     }
 
-    fn standing(&self, told: &Told) -> wire::Report {
-        wire::Report {
+    fn standing(&self, told: &mut Told) -> Result<wire::Report, LinkError> {
+        let want = self.ledger.wanted()?;
+        told.wants = want.as_ref().map(|want| want.job);
+        Ok(wire::Report {
             boot: self.ledger.boot().to_string(),
             generation: told.generation,
             bundle: told.bundle.clone().map(Into::into),
+            wants: want.into_iter().map(Into::into).collect(),
             ..Default::default()
-        }
+        })
     }
 
     fn bundle_in_use(&self) -> Option<Bundle> {

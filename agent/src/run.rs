@@ -78,6 +78,7 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
         state: state.clone(),
         bundle: bundle.clone(),
         progress,
+        connected: connected_heard.clone(),
         clock,
         taken_up,
     };

@@ -210,7 +210,7 @@ impl Signatures {
         match judged {
             Some(judgement) => judgement,
             // It was tried and took its judge down with it: not to be tried again and again.
-            None => Judgement::Bad(format!("the process that tried it died: {}", worker.how_it_ended().await)),
+            None => Judgement::Bad(format!("the process that tried it died: {}", worker.how_it_ended().await.0)),
         }
     }
 }

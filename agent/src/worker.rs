@@ -14,6 +14,7 @@ use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES};
 use keepwatch_proto::paths::harmless;
 use keepwatch_proto::verdict::NAMED_INFECTED;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
@@ -32,6 +33,9 @@ const LONGEST_PATH: usize = 16 << 10;
 const ALL_FAILURES: usize = 256 << 10;
 /// Bytes of all infected files that a verdict names.
 const ALL_INFECTED: usize = 128 << 10;
+/// Of what a child says besides, the last lines that go along with its job's end, and the longest.
+const LOG_LINES: usize = 100;
+const LONGEST_LOG_LINE: usize = 500;
 /// Most metadata of one rule.
 const MOST_METADATA: usize = 64;
 
@@ -81,7 +85,7 @@ pub(crate) struct Worker {
     child: Child,
     leash: Leash,
     said: mpsc::Receiver<Said>,
-    complaints: JoinHandle<String>,
+    complaints: JoinHandle<VecDeque<String>>,
 }
 
 /// What leads to a child while it works. It ends when this closes, also when this process
@@ -127,27 +131,38 @@ impl Worker {
     pub(crate) fn parts(&mut self) -> (&mut mpsc::Receiver<Said>, &mut Leash, impl Future<Output = ()>) {
         let child = &mut self.child;
         let end = async {
-            let _ = child.kill().await;
+            end(child).await;
         };
         (&mut self.said, &mut self.leash, end)
     }
 
-    /// How it ended, in words, with its last complaint.
-    pub(crate) async fn how_it_ended(mut self) -> String {
+    /// How it ended, in words, with its last complaint; and the last lines that it said besides.
+    pub(crate) async fn how_it_ended(mut self) -> (String, Vec<String>) {
         // It has closed its stdout; one that lingers is of no more use.
         let patience = std::time::Duration::from_secs(10);
         let how = match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(status) => status.map(platform::how_it_ended).unwrap_or_else(|e| e.to_string()),
             Err(_) => {
-                let _ = self.child.kill().await;
+                end(&mut self.child).await;
                 "it did not end by itself".into()
             }
         };
-        match self.complaints.await {
-            Ok(last) if !last.is_empty() => format!("{how}: {last}"),
-            _ => how,
-        }
+        // What the child has started may hold the pipe open for as long as it likes.
+        let log = match tokio::time::timeout(patience, self.complaints).await {
+            Ok(log) => log.unwrap_or_default(),
+            Err(_) => VecDeque::new(),
+        };
+        let how = log.back().map(|last| format!("{how}: {last}")).unwrap_or(how);
+        (how, log.into())
     }
+}
+
+/// Kills a child and all that it has started: a command of the PC's, a program that reaches a storage.
+async fn end(child: &mut Child) {
+    if let Some(worker) = child.id() {
+        platform::end_family(worker).await;
+    }
+    let _ = child.kill().await;
 }
 
 /// Reads what a child says until it says no more. What is no message is logged and passed
@@ -166,14 +181,17 @@ async fn listen(stdout: impl AsyncRead + Unpin, sender: mpsc::Sender<Said>) {
     }
 }
 
-/// Passes a child's log on, and gives back its last line.
-async fn pass_on(stderr: impl AsyncRead + Unpin) -> String {
-    let (mut lines, mut last) = (BufReader::new(stderr), String::new());
+/// Passes a child's log on, and gives back its last lines.
+async fn pass_on(stderr: impl AsyncRead + Unpin) -> VecDeque<String> {
+    let (mut lines, mut last) = (BufReader::new(stderr), VecDeque::new());
     while let Some(line) = next_line(&mut lines).await {
         // It may name files, and a name with a line end in it must not pass for our own word.
         let text = harmless(String::from_utf8_lossy(&line).trim()).into_owned();
         eprintln!("worker: {text}");
-        last = shortened(text, LONGEST_TEXT);
+        if last.len() == LOG_LINES {
+            last.pop_front();
+        }
+        last.push_back(shortened(text, LONGEST_LOG_LINE));
     }
     last
 }
@@ -336,8 +354,11 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_complaint_is_the_reason() {
-        assert_eq!(pass_on(&b"starting\nthread panicked: out of luck\n"[..]).await, "thread panicked: out of luck");
-        assert_eq!(pass_on(&b""[..]).await, "");
-        assert_eq!(pass_on(&b"bad name: \x1b[2J\r\n"[..]).await, "bad name: \\u{1b}[2J");
+        assert_eq!(pass_on(&b"starting\nout of luck\n"[..]).await, ["starting", "out of luck"]);
+        assert!(pass_on(&b""[..]).await.is_empty());
+        assert_eq!(pass_on(&b"bad name: \x1b[2J\r\n"[..]).await, ["bad name: \\u{1b}[2J"]);
+        let much: Vec<u8> = (0..1000).flat_map(|n| format!("{n}{}\n", "x".repeat(2000)).into_bytes()).collect();
+        let kept = pass_on(&much[..]).await;
+        assert!(kept.len() == LOG_LINES && kept[0].starts_with("900x") && kept.iter().all(|line| line.len() < 600));
     }
 }

@@ -55,6 +55,27 @@ pub struct Config {
     /// Days from the approval of a repository's deletion to the deletion.
     #[serde(default = "deletion_wait_days")]
     pub deletion_wait_days: NonZeroU16,
+    /// How many PCs may back up at once.
+    #[serde(default)]
+    pub slots: Slots,
+}
+
+/// How many PCs may back up at once. A group's policy may allow fewer of its own.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Slots {
+    /// In all; 0: as many as like to.
+    pub whole: u32,
+    /// Into one storage; 0: as many as like to.
+    pub storage: u32,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        // What one disk array takes in before it is slower for all; a quarter of an hour each, a
+        // thousand PCs are through in half a working day.
+        Self { whole: 50, storage: 0 }
+    }
 }
 
 fn deletion_wait_days() -> NonZeroU16 {
@@ -79,6 +100,7 @@ impl Config {
             database: None,
             repositories: None,
             deletion_wait_days: deletion_wait_days(),
+            slots: Slots::default(),
         }
     }
 }
@@ -215,6 +237,10 @@ mod tests {
         toml::from_str::<Config>(sample).unwrap();
         assert!(toml::from_str::<Config>("names = []\nport = 1").is_err());
         assert_eq!(toml::from_str::<Config>("names = []").unwrap().deletion_wait_days.get(), 7);
+        let few = toml::from_str::<Config>("names = []\nslots = {whole = 3}").unwrap().slots;
+        assert_eq!(few, Slots { whole: 3, storage: 0 });
+        assert!(toml::from_str::<Config>("names = []\nslots = {all = 3}").is_err());
+        assert!(toml::from_str::<Config>("names = []\nslots = {whole = -1}").is_err());
         assert!(
             toml::from_str::<Config>("names = []\ndeletion_wait_days = 0").is_err(),
             "there is always a waiting time"

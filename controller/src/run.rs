@@ -4,6 +4,7 @@ pub mod recovery;
 
 use crate::app::App;
 use crate::app::catalogs::Catalogs;
+use crate::app::slots::Desk;
 use crate::app::users::{Attempts, VERIFYING};
 use crate::config::{Config, DataFolder, repositories_folder};
 use crate::door::{self, Admission, Caller};
@@ -174,6 +175,7 @@ async fn assemble(
         deletion_wait: chrono::TimeDelta::days(config.deletion_wait_days.get().into()),
         put_off: Default::default(),
         intake: Default::default(),
+        slots: Desk::new(config.slots.whole, config.slots.storage),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

@@ -2,7 +2,7 @@
 //! generation replaces it.
 
 use crate::bundle::Bundle;
-use crate::job::{Grant, Job};
+use crate::job::{Grant, Job, Slot};
 use crate::policy::Policy;
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct Desired {
     pub jobs: Vec<Job>,
     /// What the jobs need from other hosts' repositories.
     pub grants: Vec<Grant>,
+    /// Answers to what the host wants to begin.
+    #[serde(default)]
+    pub slots: Vec<Slot>,
 }
 
 impl From<Desired> for wire::Desired {
@@ -34,6 +37,7 @@ impl From<Desired> for wire::Desired {
             jobs: d.jobs.into_iter().map(Into::into).collect(),
             grants: d.grants.into_iter().map(Into::into).collect(),
             acknowledged: None,
+            slots: d.slots.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -51,6 +55,7 @@ impl TryFrom<wire::Desired> for Desired {
             agent_version: d.agent_version,
             jobs: d.jobs.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             grants: d.grants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            slots: d.slots.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
 }

@@ -77,6 +77,14 @@ impl From<Event> for wire::Event {
                 failures: ended.failures.into_iter().map(Into::into).collect(),
                 snapshot: ended.snapshot.map(Into::into),
                 target: ended.target,
+                failure_kind: if ended.outcome == JobState::Failed {
+                    ended.failure.word().into()
+                } else {
+                    String::new()
+                },
+                spec: ended.spec.map(Into::into),
+                scheduled: ended.scheduled,
+                log: ended.log,
             }),
             EventKind::Refused { version, reason } => Kind::Refused(wire::BundleRefused { version, reason }),
             EventKind::Applied { version } => Kind::Applied(wire::BundleApplied { version }),
@@ -100,8 +108,9 @@ impl TryFrom<wire::Event> for Event {
             Kind::Detection(d) => EventKind::Detection(d.try_into()?),
             Kind::Ended(e) => {
                 let outcome: JobState = e.outcome.parse()?;
-                if !outcome.is_end() {
-                    return Err(WireError::bad("event.ended.outcome", "is no end"));
+                // That nothing is heard of it no host can say.
+                if !outcome.is_end() || outcome == JobState::Lost {
+                    return Err(WireError::bad("event.ended.outcome", "is no end of a job's"));
                 }
                 EventKind::Ended {
                     job: e.job.parse()?,
@@ -112,6 +121,10 @@ impl TryFrom<wire::Event> for Event {
                         failures: e.failures.into_iter().map(Into::into).collect(),
                         snapshot: e.snapshot.map(TryInto::try_into).transpose()?,
                         target: e.target,
+                        failure: e.failure_kind.parse()?,
+                        spec: e.spec.map(TryInto::try_into).transpose()?,
+                        scheduled: e.scheduled,
+                        log: e.log,
                     },
                 }
             }
@@ -121,5 +134,35 @@ impl TryFrom<wire::Event> for Event {
         };
         let at = DateTime::from_timestamp_millis(event.at).ok_or(WireError::bad("event.at", "is no time"))?;
         Ok(Self { seq: event.seq, at, kind })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::job::FailureKind;
+
+    #[test]
+    fn a_host_says_how_a_job_ended_and_not_that_it_was_lost() {
+        let job = JobId::new(&Clock::system()).to_string();
+        for (outcome, taken) in
+            [("succeeded", true), ("expired", true), ("lost", false), ("running", false), ("", false)]
+        {
+            let ended = wire::JobEnded { job: job.clone(), outcome: outcome.into(), ..Default::default() };
+            let event = wire::Event { seq: 1, at: 1, kind: Some(wire::event::Kind::Ended(ended)) };
+            assert_eq!(Event::try_from(event).is_ok(), taken, "{outcome}");
+        }
+    }
+
+    #[test]
+    fn an_end_says_what_the_job_did_and_why_it_failed() {
+        let spec = Some(JobSpec::Backup { paths: vec!["/a".into()], excludes: vec![] });
+        let log = vec!["opened".into(), "gave up".into()];
+        let ended = Ended { spec, scheduled: true, log, ..Ended::failed("no").by(FailureKind::NoRoom) };
+        let kind = EventKind::Ended { job: JobId::new(&Clock::system()), ended };
+        let event = Event { seq: 7, at: DateTime::UNIX_EPOCH, kind };
+        assert_eq!(Event::try_from(wire::Event::from(event.clone())).unwrap(), event);
     }
 }

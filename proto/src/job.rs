@@ -1,8 +1,16 @@
 //! One unit of work on one host: what is asked, the states it goes through, how it ended.
 
+mod failure;
+mod known;
+mod machine;
 mod restore;
+mod slot;
 
+pub use failure::FailureKind;
+pub use known::KnownJobs;
+pub use machine::JobState;
 pub use restore::{Conflict, RestoreSpec};
+pub use slot::{LONGEST_WAIT, Slot, Wait, Want};
 
 use crate::ids::{HostId, JobId};
 use crate::verdict::Verdict;
@@ -10,7 +18,6 @@ use crate::{WireError, wire::agent as wire};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::str::FromStr;
 
 /// A job as the controller wants it done. The id is made by whoever asks first, so that a
 /// job offered twice is done once.
@@ -24,6 +31,13 @@ pub struct Job {
     pub cancel: bool,
     /// Staff want it to wait; scans and backups.
     pub pause: bool,
+    /// The host began it by itself: it is named so that staff can call it off, and never begun
+    /// because of that.
+    #[serde(default)]
+    pub known_only: bool,
+    /// It is not begun after this.
+    #[serde(default)]
+    pub deadline: Option<DateTime<Utc>>,
 }
 
 /// What to do. Typed and closed: there is no "run this command".
@@ -86,76 +100,6 @@ impl fmt::Debug for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No secret in a log.
         f.debug_struct("Grant").field("id", &self.id).field("host", &self.host).finish_non_exhaustive()
-    }
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    /// Asked for, not yet handed to the host.
-    Queued,
-    /// Handed to the host.
-    Offered,
-    /// The host works on it.
-    Running,
-    /// Done, all of it.
-    Succeeded,
-    /// Done, but something that should have been was not; the failures name it.
-    Partial,
-    /// Not done.
-    Failed,
-    /// Staff called it off.
-    Cancelled,
-}
-
-impl JobState {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Queued, Self::Offered, Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Cancelled];
-
-    /// Whether nothing more will happen.
-    pub fn is_end(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled)
-    }
-
-    /// Whether a job may go from here to there. An end is final.
-    pub fn may_become(self, next: Self) -> bool {
-        match (self, next) {
-            _ if self.is_end() => false,
-            (_, Self::Queued) => false,
-            (Self::Running, Self::Offered) => false,
-            _ => self != next,
-        }
-    }
-
-    /// The word for it, as stored and shown.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Offered => "offered",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Partial => "partial",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
-
-impl FromStr for JobState {
-    type Err = WireError;
-    fn from_str(text: &str) -> Result<Self, WireError> {
-        Self::ALL
-            .into_iter()
-            .find(|s| s.word() == text)
-            .ok_or_else(|| WireError::bad("state", format!("is no job state: '{}'", text.escape_debug())))
     }
 }
 
@@ -226,6 +170,19 @@ pub struct Ended {
     pub snapshot: Option<Snapshot>,
     /// Where a restore wrote.
     pub target: String,
+    /// Why it failed, where it did.
+    #[serde(default)]
+    pub failure: FailureKind,
+    /// What it did, for a controller that has never heard of the job or has forgotten it. Told by
+    /// the ledger.
+    #[serde(default)]
+    pub spec: Option<JobSpec>,
+    /// The policy's schedule had it done, and not staff. Told by the ledger.
+    #[serde(default)]
+    pub scheduled: bool,
+    /// What the process that did it said, the last lines of it.
+    #[serde(default)]
+    pub log: Vec<String>,
 }
 
 impl Ended {
@@ -238,7 +195,16 @@ impl Ended {
             failures: vec![],
             snapshot: None,
             target: String::new(),
+            failure: FailureKind::Other,
+            spec: None,
+            scheduled: false,
+            log: vec![],
         }
+    }
+
+    /// The same, for this kind of reason.
+    pub fn by(self, failure: FailureKind) -> Self {
+        Self { failure, ..self }
     }
 }
 
@@ -285,9 +251,24 @@ impl TryFrom<wire::JobSpec> for JobSpec {
     }
 }
 
+/// A time in Unix seconds, of which 0 is none.
+fn moment(seconds: i64, field: &'static str) -> Result<Option<DateTime<Utc>>, WireError> {
+    match seconds {
+        0 => Ok(None),
+        _ => DateTime::from_timestamp(seconds, 0).map(Some).ok_or(WireError::bad(field, "is no time")),
+    }
+}
+
 impl From<Job> for wire::Job {
     fn from(job: Job) -> Self {
-        Self { id: job.id.to_string(), spec: Some(job.spec.into()), cancel: job.cancel, pause: job.pause }
+        Self {
+            id: job.id.to_string(),
+            spec: Some(job.spec.into()),
+            cancel: job.cancel,
+            pause: job.pause,
+            known_only: job.known_only,
+            deadline: job.deadline.map_or(0, |at| at.timestamp()),
+        }
     }
 }
 
@@ -299,6 +280,8 @@ impl TryFrom<wire::Job> for Job {
             spec: job.spec.ok_or(WireError::missing("job.spec"))?.try_into()?,
             cancel: job.cancel,
             pause: job.pause,
+            known_only: job.known_only,
+            deadline: moment(job.deadline, "job.deadline")?,
         })
     }
 }
@@ -388,22 +371,6 @@ impl TryFrom<wire::Progress> for Progress {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_end_is_final_and_every_state_can_end() {
-        for from in JobState::ALL {
-            assert_eq!(from.word().parse(), Ok(from));
-            for to in JobState::ALL {
-                if from.is_end() || from == to {
-                    assert!(!from.may_become(to), "{from} -> {to}");
-                } else if to.is_end() {
-                    assert!(from.may_become(to), "{from} -> {to}");
-                }
-            }
-        }
-        assert!(!JobState::Running.may_become(JobState::Queued));
-        assert!(!JobState::Running.may_become(JobState::Offered));
-    }
 
     #[test]
     fn a_snapshot_id_is_only_hexadecimal() {

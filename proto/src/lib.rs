@@ -14,6 +14,7 @@ pub mod paths;
 pub mod pin;
 pub mod policy;
 pub mod schedule;
+pub mod selection;
 pub mod token;
 pub mod verdict;
 

@@ -5,11 +5,13 @@ mod backup;
 mod bandwidth;
 mod keep;
 mod scan;
+mod work;
 
 pub use backup::{BackupPolicy, WhenInfected};
 pub use bandwidth::{Bandwidth, bytes_per_second};
 pub use keep::Keep;
 pub use scan::{Allowed, ScanPolicy};
+pub use work::WorkPolicy;
 
 use crate::schedule::{Schedule, ScheduleError};
 use crate::{WireError, wire::agent as wire};
@@ -47,11 +49,18 @@ pub struct Policy {
     pub scan: ScanPolicy,
     /// Backups.
     pub backup: BackupPolicy,
+    /// How work is taken on.
+    pub work: WorkPolicy,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { time_zone: "Asia/Shanghai".into(), scan: ScanPolicy::default(), backup: BackupPolicy::default() }
+        Self {
+            time_zone: "Asia/Shanghai".into(),
+            scan: ScanPolicy::default(),
+            backup: BackupPolicy::default(),
+            work: WorkPolicy::default(),
+        }
     }
 }
 
@@ -114,6 +123,7 @@ impl Policy {
         }
         bandwidth::check(&self.backup.bandwidth)?;
         self.backup.check()?;
+        self.work.check()?;
         self.scan.check()
     }
 
@@ -134,8 +144,8 @@ impl Policy {
 
 impl From<Policy> for wire::Policy {
     fn from(policy: Policy) -> Self {
-        let Policy { time_zone, scan, backup } = policy;
-        Self { time_zone, scan: Some(scan.into()), backup: Some(backup.into()) }
+        let Policy { time_zone, scan, backup, work } = policy;
+        Self { time_zone, scan: Some(scan.into()), backup: Some(backup.into()), work: Some(work.into()) }
     }
 }
 
@@ -144,7 +154,11 @@ impl TryFrom<wire::Policy> for Policy {
     fn try_from(policy: wire::Policy) -> Result<Self, WireError> {
         let scan = policy.scan.ok_or(WireError::missing("policy.scan"))?;
         let backup = policy.backup.ok_or(WireError::missing("policy.backup"))?;
-        let policy = Self { time_zone: policy.time_zone, scan: scan.try_into()?, backup: backup.try_into()? };
+        // A controller that does not know of slots grants none: nobody is to wait for that.
+        let unasked = WorkPolicy { slot_grace_minutes: 0, ..WorkPolicy::default() };
+        let work = policy.work.map(TryInto::try_into).transpose()?.unwrap_or(unasked);
+        let (scan, backup) = (scan.try_into()?, backup.try_into()?);
+        let policy = Self { time_zone: policy.time_zone, scan, backup, work };
         policy.check().map_err(|e| WireError::bad("policy", e.to_string()))?;
         Ok(policy)
     }

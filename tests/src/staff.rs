@@ -89,11 +89,11 @@ impl Staff {
         self.run([OsStr::new("policies"), "apply".as_ref(), "all".as_ref(), "-f".as_ref(), file.as_os_str()]).ok();
     }
 
-    /// A policy that does nothing by itself, for these paths.
+    /// A policy that does nothing by itself, for these paths; what fails is not tried again.
     pub fn set_paths(&self, paths: &[&Path]) {
         let paths = serde_json::to_string(paths).expect("paths");
         self.set_policy(&format!(
-            "scan: {{schedule: '', paths: {paths}}}\nbackup: {{schedule: '', paths: {paths}, excludes: []}}\n"
+            "scan: {{schedule: '', paths: {paths}}}\nbackup: {{schedule: '', paths: {paths}, excludes: []}}\nwork: {{retries: 0}}\n"
         ));
     }
 
@@ -102,11 +102,11 @@ impl Staff {
         self.run([OsStr::new("signatures"), "import".as_ref(), rules.as_os_str()])
     }
 
-    /// The newest job of this kind, once it has ended.
+    /// The newest job of this kind, once it has ended; not one that follows on it because it failed.
     pub fn ended(&self, host: &str, kind: &str) -> Value {
         until_some(&format!("a {kind} ends"), || {
             let jobs = self.json(&["jobs", "list", "--host", host]);
-            let newest = jobs.as_array()?.iter().find(|j| j["kind"] == kind)?.clone();
+            let newest = jobs.as_array()?.iter().find(|j| j["kind"] == kind && j["retry_of"].is_null())?.clone();
             newest["ended"].is_string().then_some(newest)
         })
     }

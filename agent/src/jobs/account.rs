@@ -7,7 +7,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::worker::{Leash, Named, Said};
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::ids::JobId;
-use keepwatch_proto::job::{Ended, JobState, Progress};
+use keepwatch_proto::job::{Ended, FailureKind, JobState, Progress};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use tokio::io::AsyncWrite;
@@ -169,7 +169,7 @@ impl<'a> Account<'a> {
                 let mut ended = if self.called_off {
                     Ended { outcome: JobState::Cancelled, ..Ended::failed("it was called off while it ran") }
                 } else {
-                    Ended::failed(why)
+                    Ended::failed(why).by(FailureKind::Crashed)
                 };
                 let (files, bytes) = self.last.map_or((0, 0), |progress| (progress.files, progress.bytes));
                 (ended.tally.files, ended.tally.bytes) = (files.max(deaths.files), bytes.max(deaths.bytes));

@@ -3,7 +3,7 @@
 
 use super::*;
 use keepwatch_proto::desired::Desired;
-use keepwatch_proto::job::Job;
+use keepwatch_proto::job::{Job, Slot};
 use std::collections::BTreeMap;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -24,24 +24,40 @@ fn backup() -> JobSpec {
 
 /// Both schedules followed up to the 20th at noon (a Friday); scans at 9, backups on Wednesdays at 10.
 fn standing() -> Standing {
-    let policy = "{time_zone: UTC, scan: {schedule: '0 9 * * *'}, backup: {schedule: '0 10 * * wed'}}";
+    let policy = "{time_zone: UTC, scan: {schedule: '0 9 * * *'}, backup: {schedule: '0 10 * * wed'}, work: {slot_grace_minutes: 0}}";
     let policy = Policy::from_yaml(policy).unwrap();
-    let desired =
-        Desired { generation: 1, policy, bundle: None, agent_version: String::new(), jobs: vec![], grants: vec![] };
+    let desired = Desired {
+        generation: 1,
+        policy,
+        bundle: None,
+        agent_version: String::new(),
+        jobs: vec![],
+        grants: vec![],
+        slots: vec![],
+    };
     let turn = Turn { since: at("20T12:00"), ..Turn::default() };
-    Standing { desired: Some(desired), known: BTreeSet::new(), running: BTreeMap::new(), scan: turn, backup: turn }
+    let (known, running) = (BTreeSet::new(), BTreeMap::new());
+    Standing { desired: Some(desired), known, running, wait: None, scan: turn, backup: turn }
 }
 
 fn job(number: u32, spec: JobSpec, cancel: bool) -> Job {
-    Job { id: id(number), spec, cancel, pause: false }
+    Job { id: id(number), spec, cancel, pause: false, known_only: false, deadline: None }
+}
+
+/// Nothing is heard of the controller.
+fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
+    super::plan(standing, medium, None, now)
 }
 
 fn kinds(steps: &[Step]) -> Vec<String> {
     let kind = |step: &Step| match step {
         Step::Begin(_, spec) => spec.kind().to_owned(),
-        Step::BeginScheduled(spec) => format!("scheduled {}", spec.kind()),
+        Step::BeginScheduled(_, spec) => format!("scheduled {}", spec.kind()),
         Step::BeginMedium(spec) => format!("medium {}", spec.kind()),
+        Step::Ask(job, spec) => format!("ask {}{}", if job.is_some() { "" } else { "scheduled " }, spec.kind()),
+        Step::GiveUp => "give up".into(),
         Step::Drop(..) => "drop".into(),
+        Step::Expire(..) => "expire".into(),
         Step::Stop(_) => "stop".into(),
         Step::Hold(_, held) => format!("hold {held}"),
     };
@@ -115,7 +131,7 @@ fn what_is_called_off_is_dropped_stopped_or_long_over() {
         vec![job(1, backup(), true), job(2, restore(), true), job(3, backup(), true)];
     called_off.known = BTreeSet::from([id(2), id(3)]);
     called_off.running = BTreeMap::from([(id(2), "restore".into())]);
-    assert_eq!(plan(&called_off, None, at("20T13:00")), vec![Step::Drop(id(1), "backup"), Step::Stop(id(2))]);
+    assert_eq!(plan(&called_off, None, at("20T13:00")), vec![Step::Drop(id(1), backup()), Step::Stop(id(2))]);
 }
 
 #[test]
@@ -135,4 +151,108 @@ fn a_medium_waits_for_what_runs_and_goes_before_the_schedule() {
     assert_eq!(kinds(&plan(&busy, medium, now)), ["restore", "medium scan"]);
     busy.running = BTreeMap::from([(id(7), "scan".into())]);
     assert_eq!(kinds(&plan(&busy, medium, now)), ["restore"]);
+}
+
+/// The same, where leave is asked for; this waits for it since noon.
+fn asks(wait: Option<(u32, bool)>) -> Standing {
+    let mut standing = standing();
+    standing.desired.as_mut().unwrap().policy.work.slot_grace_minutes = 30;
+    let want = |(number, scheduled)| Want { job: id(number), spec: backup(), scheduled };
+    standing.wait = wait.map(|wait| keepwatch_proto::job::Wait { want: want(wait), since: at("25T12:00") });
+    standing
+}
+
+#[test]
+fn a_backup_asks_for_leave_and_goes_ahead_where_nobody_answers() {
+    let now = at("25T12:00");
+    let mut standing = asks(None);
+    standing.scan.since = now;
+    assert_eq!(kinds(&plan(&standing, None, now)), ["ask scheduled backup"]);
+    standing = asks(Some((7, true)));
+    standing.scan.since = now;
+    assert_eq!(plan(&standing, None, at("25T12:29")), vec![]);
+    let policy = standing.desired.as_ref().unwrap().policy.clone();
+    let begins = Step::BeginScheduled(
+        Some(id(7)),
+        JobSpec::Backup { paths: policy.backup.paths, excludes: policy.backup.excludes },
+    );
+    assert_eq!(plan(&standing, None, at("25T12:30")), vec![begins.clone()]);
+    // The controller is there and has others to serve; then it is silent again.
+    let heard = |now| super::plan(&standing, None, Some(at("25T14:00")), now);
+    assert_eq!(heard(at("25T14:29")), vec![]);
+    assert_eq!(heard(at("25T14:30")), vec![begins.clone()]);
+    standing.desired.as_mut().unwrap().slots = vec![Slot { job: id(7), granted: true }];
+    assert_eq!(plan(&standing, None, at("25T12:01")), vec![begins]);
+}
+
+#[test]
+fn what_waits_for_leave_keeps_nothing_else_waiting() {
+    let now = at("26T09:30");
+    let plan = |standing: &Standing| super::plan(standing, None, Some(now), now);
+    let mut standing = asks(Some((7, true)));
+    // The scan of the morning after, which stands behind the backup otherwise.
+    standing.scan.since = at("25T12:00");
+    assert_eq!(kinds(&plan(&standing)), ["scheduled scan"]);
+    let scan = scan_of(&Policy::default(), vec!["/asked".into()]);
+    standing.desired.as_mut().unwrap().jobs =
+        vec![job(1, backup(), false), job(2, restore(), false), job(3, scan.clone(), false)];
+    // Of backups one asks at a time.
+    assert_eq!(plan(&standing), vec![Step::Begin(id(2), restore()), Step::Begin(id(3), scan)]);
+    standing.wait = None;
+    assert_eq!(kinds(&plan(&standing)), ["ask backup", "restore", "scan"]);
+}
+
+#[test]
+fn what_waits_is_given_up_when_nobody_wants_it_and_dropped_when_it_is_called_off() {
+    let now = at("25T12:01");
+    let mut unasked = asks(Some((1, false)));
+    (unasked.scan.since, unasked.backup.since) = (now, now);
+    assert_eq!(plan(&unasked, None, now), vec![Step::GiveUp]);
+    unasked.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
+    assert_eq!(plan(&unasked, None, now), vec![]);
+    unasked.desired.as_mut().unwrap().jobs[0].pause = true;
+    assert_eq!(plan(&unasked, None, now), vec![Step::GiveUp]);
+    // What the schedule asks for waits on: given up it would be due again at once.
+    let mut paused = asks(Some((7, true)));
+    paused.scan.since = at("25T14:00");
+    let jobs = vec![Job { known_only: true, pause: true, ..job(7, backup(), false) }];
+    paused.desired.as_mut().unwrap().jobs = jobs;
+    assert_eq!(plan(&paused, None, at("25T14:00")), vec![]);
+    // By the schedule it is done.
+    let mut done = asks(Some((7, true)));
+    (done.scan.since, done.backup.since) = (now, now);
+    assert_eq!(plan(&done, None, now), vec![Step::GiveUp]);
+    let mut called_off = asks(Some((7, true)));
+    called_off.scan.since = now;
+    called_off.desired.as_mut().unwrap().jobs = vec![Job { known_only: true, ..job(7, backup(), true) }];
+    assert_eq!(plan(&called_off, None, now), vec![Step::Drop(id(7), backup())]);
+    // Nobody asks any more: it begins at once.
+    let mut never = asks(Some((7, true)));
+    never.scan.since = now;
+    never.desired.as_mut().unwrap().policy.work.slot_grace_minutes = 0;
+    assert_eq!(kinds(&plan(&never, None, now)), ["give up", "scheduled backup"]);
+}
+
+#[test]
+fn what_the_host_began_itself_is_called_off_and_never_begun_because_it_is_named() {
+    let now = at("20T13:00");
+    let known = |cancel| Job { known_only: true, ..job(1, backup(), cancel) };
+    let mut runs = standing();
+    runs.desired.as_mut().unwrap().jobs = vec![known(false)];
+    assert_eq!(plan(&runs, None, now), vec![]);
+    (runs.known, runs.running) = (BTreeSet::from([id(1)]), BTreeMap::from([(id(1), "backup".into())]));
+    assert_eq!(plan(&runs, None, now), vec![Step::Hold(id(1), false)]);
+    runs.desired.as_mut().unwrap().jobs = vec![known(true)];
+    assert_eq!(plan(&runs, None, now), vec![Step::Stop(id(1))]);
+}
+
+#[test]
+fn what_was_not_begun_in_time_expires_and_what_was_goes_on() {
+    let now = at("20T13:00");
+    let mut late = standing();
+    late.desired.as_mut().unwrap().jobs = vec![Job { deadline: Some(at("20T12:59")), ..job(1, backup(), false) }];
+    assert_eq!(plan(&late, None, now), vec![Step::Expire(id(1), backup())]);
+    assert_eq!(kinds(&plan(&late, None, at("20T12:59"))), ["backup"]);
+    (late.known, late.running) = (BTreeSet::from([id(1)]), BTreeMap::from([(id(1), "backup".into())]));
+    assert_eq!(plan(&late, None, now), vec![Step::Hold(id(1), false)]);
 }

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::ids::JobId;
-use keepwatch_proto::job::{Ended, JobSpec};
+use keepwatch_proto::job::{Ended, JobSpec, Wait};
+use keepwatch_proto::policy::Policy;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +14,8 @@ use std::collections::BTreeSet;
 
 /// Single values by name, as JSON.
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
+/// In [`META`]: the [`Wait`], if there is one.
+const WAIT: &str = "wait";
 /// Events that the controller has not committed yet, by their sequence.
 pub(super) const OUTBOX: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("outbox");
 /// What is remembered of jobs, by id; ids sort by time.
@@ -46,6 +49,17 @@ pub(super) fn read_desired(
             Ok(None)
         }
         outcome => outcome,
+    }
+}
+
+/// What waits for leave. One that this version cannot read is asked for anew.
+pub(super) fn read_wait(meta: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Option<Wait>, LedgerError> {
+    match read::<Option<Wait>>(meta, WAIT) {
+        Err(LedgerError::Content(error)) => {
+            tracing::warn!("what waits in the ledger cannot be read: {error}");
+            Ok(None)
+        }
+        outcome => Ok(outcome?.flatten()),
     }
 }
 
@@ -89,10 +103,24 @@ impl<'txn> Book<'txn> {
         Ok(())
     }
 
+    /// What waits for leave.
+    pub(super) fn wait(&self) -> Result<Option<Wait>, LedgerError> {
+        read_wait(&self.meta)
+    }
+
+    /// From now on this does, or nothing.
+    pub(super) fn put_wait(&mut self, wait: Option<&Wait>) -> Result<(), LedgerError> {
+        self.put(WAIT, &wait)
+    }
+
+    /// How often the policy has what failed tried again.
+    pub(super) fn retries(&self) -> Result<usize, LedgerError> {
+        let policy = read_desired(&self.meta)?.map_or_else(Policy::default, |desired| desired.policy);
+        Ok(usize::try_from(policy.work.retries).unwrap_or(usize::MAX))
+    }
+
     /// From now on the job runs.
     pub(super) fn begin(&mut self, job: JobId, spec: &JobSpec, cause: Cause) -> Result<(), LedgerError> {
-        // Nothing that a scan has done is lost with it; half a backup or restore is worth nothing.
-        let goes_on = matches!(spec, JobSpec::Scan { .. }).then(|| spec.clone());
         let scheduled = cause == Cause::Schedule;
         let began = self.now;
         let record = Record {
@@ -100,7 +128,7 @@ impl<'txn> Book<'txn> {
             scheduled,
             began,
             ended: None,
-            spec: goes_on,
+            spec: Some(spec.clone()),
             taken_up: 0,
             so_far: None,
         };
@@ -117,12 +145,14 @@ impl<'txn> Book<'txn> {
 
     /// The job has ended, and the controller is to hear of it.
     pub(super) fn end(&mut self, job: JobId, kind: &str, scheduled: bool, ended: Ended) -> Result<(), LedgerError> {
-        let began = self.record(job)?.map_or(self.now, |record| record.began);
+        let before = self.record(job)?;
+        let began = before.as_ref().map_or(self.now, |record| record.began);
         let outcome = Some(ended.outcome);
+        let spec = before.and_then(|record| record.spec).or(ended.spec.clone());
         let record =
             Record { kind: kind.into(), scheduled, began, ended: outcome, spec: None, taken_up: 0, so_far: None };
         self.put_record(job, &record)?;
-        self.tell(EventKind::Ended { job, ended })
+        self.tell(EventKind::Ended { job, ended: Ended { spec, scheduled, ..ended } })
     }
 
     /// Puts an event into the outbox. The count goes on when the outbox is empty again.

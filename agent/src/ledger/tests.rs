@@ -2,6 +2,7 @@
 //! What the ledger promises, across restarts and cuts at every point.
 
 use super::*;
+use chrono::TimeDelta;
 use keepwatch_proto::job::Job;
 use keepwatch_proto::policy::Policy;
 use tempfile::TempDir;
@@ -50,6 +51,10 @@ fn success() -> Ended {
     Ended { outcome: JobState::Succeeded, ..Ended::failed("") }
 }
 
+fn cancelled() -> Ended {
+    Ended { outcome: JobState::Cancelled, ..Ended::failed("called off") }
+}
+
 fn detection(job: JobId) -> Detection {
     Detection {
         job,
@@ -65,9 +70,17 @@ fn detection(job: JobId) -> Detection {
 }
 
 fn desired(generation: u64, jobs: &[JobId]) -> Desired {
-    let job = |id: &JobId| Job { id: *id, spec: scan(), cancel: false, pause: false };
-    let jobs = jobs.iter().map(job).collect();
-    Desired { generation, policy: Policy::default(), bundle: None, agent_version: String::new(), jobs, grants: vec![] }
+    let job =
+        |id: &JobId| Job { id: *id, spec: scan(), cancel: false, pause: false, known_only: false, deadline: None };
+    Desired {
+        generation,
+        policy: Policy::default(),
+        bundle: None,
+        agent_version: String::new(),
+        jobs: jobs.iter().map(job).collect(),
+        grants: vec![],
+        slots: vec![],
+    }
 }
 
 /// How many events tell of a job's start and of its end.
@@ -112,7 +125,7 @@ fn a_job_is_begun_once_and_ends_once() {
     assert!(!ledger.start(job, &scan(), Cause::Asked).unwrap());
     ledger.end(job, success()).unwrap();
     ledger.end(job, Ended::failed("again")).unwrap();
-    ledger.drop_unbegun(job, "scan").unwrap();
+    ledger.drop_unbegun(job, &scan(), cancelled()).unwrap();
     assert!(!ledger.start(job, &scan(), Cause::Asked).unwrap());
     assert_eq!(told(&ledger, job), (1, 1));
 }
@@ -128,7 +141,7 @@ fn a_cut_at_any_point_leaves_every_job_told_once() {
         &|| ledger.found(vec![detection(first), detection(first)]).unwrap(),
         &|| assert!(ledger.start(second, &backup(), Cause::Asked).unwrap()),
         &|| ledger.end(first, success()).unwrap(),
-        &|| ledger.drop_unbegun(second, "scan").unwrap(),
+        &|| ledger.drop_unbegun(second, &scan(), cancelled()).unwrap(),
         &|| ledger.end(second, success()).unwrap(),
     ];
     for (number, step) in steps.iter().enumerate() {
@@ -196,11 +209,20 @@ fn an_interrupted_schedule_is_still_due_and_a_failed_one_is_tried_again_later() 
         ledger.standing().unwrap().backup
     };
     assert_eq!(run(None), before);
-    for minutes in RETRY_MINUTES {
+    for minutes in [15, 60, 240] {
         let turn = run(Some(Ended::failed("no way")));
         assert_eq!((turn.since, turn.not_before), (before.since, Some(at(8) + TimeDelta::minutes(minutes))));
     }
-    assert_eq!(run(Some(Ended::failed("no way"))), Turn { since: at(8), not_before: None, failures: 0 });
+    let given_up = Turn { since: at(8), not_before: None, failures: 0 };
+    assert_eq!(run(Some(Ended::failed("no way"))), given_up);
+    // What people have to mend is not tried at all before its next time.
+    assert_eq!(run(Some(Ended::failed("damaged").by(FailureKind::Damaged))), given_up);
+    let mut policy = desired(1, &[]);
+    policy.policy.work.retries = 1;
+    ledger.apply(&policy, &[]).unwrap();
+    let soon = run(Some(Ended::failed("no line").by(FailureKind::Unreachable)));
+    assert_eq!(soon.not_before, Some(at(8) + TimeDelta::minutes(5)));
+    assert_eq!(run(Some(Ended::failed("no line").by(FailureKind::Unreachable))), given_up);
     assert_eq!(ledger.standing().unwrap().scan, before);
 }
 
@@ -332,4 +354,69 @@ fn another_hosts_ledger_and_a_damaged_one_are_put_aside() {
     std::fs::write(desk.path(), vec![7; 9000]).unwrap();
     assert_ne!(desk.open().boot(), boot);
     assert!(desk.folder.path().join("ledger.redb.damaged").exists());
+}
+
+fn want(job: JobId, scheduled: bool) -> Want {
+    Want { job, spec: backup(), scheduled }
+}
+
+#[test]
+fn what_waits_is_wanted_while_nothing_keeps_it_and_not_once_it_began() {
+    let desk = Desk::new();
+    let (job, scan_job, restore) = (JobId::new(&desk.clock), JobId::new(&desk.clock), JobId::new(&desk.clock));
+    desk.open().wait(want(job, true)).unwrap();
+    let ledger = desk.open();
+    assert_eq!(ledger.wanted().unwrap(), Some(want(job, true)));
+    let bring_back = JobSpec::Restore(keepwatch_proto::job::RestoreSpec::default());
+    ledger.start(restore, &bring_back, Cause::Asked).unwrap();
+    assert!(ledger.wanted().unwrap().is_some());
+    ledger.start(scan_job, &scan(), Cause::Asked).unwrap();
+    assert_eq!(ledger.wanted().unwrap(), None);
+    ledger.end(scan_job, success()).unwrap();
+    assert!(ledger.wanted().unwrap().is_some());
+    ledger.start(job, &backup(), Cause::Schedule).unwrap();
+    ledger.end(job, success()).unwrap();
+    assert_eq!((ledger.wanted().unwrap(), ledger.standing().unwrap().wait), (None, None));
+}
+
+#[test]
+fn a_scheduled_one_that_is_called_off_while_it_waits_is_not_due_again_at_once() {
+    let desk = Desk::new();
+    let (job, ledger) = (JobId::new(&desk.clock), desk.open());
+    ledger.wait(want(job, true)).unwrap();
+    let before = ledger.standing().unwrap().scan;
+    ledger.drop_unbegun(job, &backup(), cancelled()).unwrap();
+    let standing = ledger.standing().unwrap();
+    assert_eq!((standing.wait, standing.backup.since, standing.scan), (None, at(8), before));
+    let [Event { kind: EventKind::Ended { ended, .. }, .. }] = &ledger.outbox(0, 9, usize::MAX).unwrap()[..] else {
+        panic!()
+    };
+    assert_eq!((ended.outcome, ended.scheduled, &ended.spec), (JobState::Cancelled, true, &Some(backup())));
+}
+
+#[test]
+fn a_pc_that_was_off_waits_anew() {
+    let mut desk = Desk::new();
+    let job = JobId::new(&desk.clock);
+    desk.open().wait_anew().unwrap();
+    desk.open().wait(want(job, true)).unwrap();
+    desk.clock = Clock::fixed(at(20));
+    let ledger = desk.open();
+    ledger.wait_anew().unwrap();
+    assert_eq!(ledger.standing().unwrap().wait, Some(Wait { want: want(job, true), since: at(20) }));
+}
+
+#[test]
+fn it_knows_what_runs_and_how_what_is_offered_has_ended() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let [first, second, third] = [(); 3].map(|()| JobId::new(&desk.clock));
+    ledger.apply(&desired(1, &[first, second]), &[]).unwrap();
+    for job in [first, third] {
+        ledger.start(job, &backup(), Cause::Asked).unwrap();
+        ledger.end(job, success()).unwrap();
+    }
+    ledger.start(second, &backup(), Cause::Asked).unwrap();
+    let expected = KnownJobs { running: vec![second], ended: vec![(first, JobState::Succeeded)] };
+    assert_eq!(ledger.known_jobs().unwrap(), expected);
 }

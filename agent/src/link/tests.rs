@@ -4,7 +4,7 @@
 use super::*;
 use crate::identity::tests::{certificates, identity};
 use keepwatch_proto::clock::Clock;
-use keepwatch_proto::job::JobSpec;
+use keepwatch_proto::job::{JobSpec, Want};
 use keepwatch_proto::policy::Policy;
 use keepwatch_proto::wire::agent::link_server::{Link as LinkService, LinkServer};
 use std::net::SocketAddr;
@@ -141,6 +141,8 @@ async fn what_is_lost_is_said_again_and_what_is_committed_is_not() {
     let again = stream.hear().await;
     assert_eq!((seqs(&again), again.generation, again.facts.is_some()), (vec![1, 2], 5, true));
     stream.acknowledge(&again).await;
+    // Now that nothing is on its way, it says which jobs it knows.
+    assert!(again.known.is_none() && stream.hear().await.known.is_some());
     scene.ledger.bundle_refused(3, "no").unwrap();
     let next = stream.hear().await;
     assert_eq!(seqs(&next), [3]);
@@ -186,6 +188,24 @@ async fn a_new_bundle_in_use_is_told_without_an_event() {
     scene.stop.cancel();
 }
 
+#[tokio::test]
+async fn what_waits_for_leave_is_said_for_as_long_as_it_does() {
+    let mut scene = Scene::new().await;
+    let mut stream = scene.stream().await;
+    assert!(stream.hear().await.wants.is_empty());
+    let spec = JobSpec::Backup { paths: vec!["/a".into()], excludes: vec![] };
+    let want = Want { job: JobId::new(&Clock::system()), spec, scheduled: true };
+    scene.ledger.wait(want.clone()).unwrap();
+    assert_eq!(stream.hear().await.wants, vec![want.clone().into()]);
+    // A new stream knows nothing of it.
+    drop(stream);
+    let mut stream = scene.stream().await;
+    assert_eq!(stream.hear().await.wants, vec![want.into()]);
+    scene.ledger.give_up_waiting().unwrap();
+    assert!(stream.hear().await.wants.is_empty());
+    scene.stop.cancel();
+}
+
 #[test]
 fn waits_grow_to_a_limit_and_are_spread() {
     let longest = Duration::from_secs(300);
@@ -204,6 +224,8 @@ fn an_unknown_job_spoils_nothing_else() {
         spec: JobSpec::Backup { paths: vec![], excludes: vec![] },
         cancel: false,
         pause: false,
+        known_only: false,
+        deadline: None,
     };
     let unknown = JobId::new(&clock);
     let message = wire::Desired {

@@ -136,8 +136,18 @@ pub(crate) fn disk(path: &Path) -> io::Result<Disk> {
     Ok(Disk { total: blocks.saturating_mul(unit), free: free.saturating_mul(unit) })
 }
 
-/// What has to be set before a worker is spawned: nothing here, it lowers itself.
-pub(crate) fn prepare_worker(_command: &mut tokio::process::Command) {}
+/// What has to be set before a worker is spawned. It lowers itself; with all that it starts it is
+/// a process group of its own, so that [`end_family`] reaches them all.
+pub(crate) fn prepare_worker(command: &mut tokio::process::Command) {
+    command.process_group(0);
+}
+
+/// Ends a worker that has not been waited for yet, with all that it has started.
+pub(crate) async fn end_family(worker: u32) {
+    let Ok(group) = i32::try_from(worker) else { return };
+    // Until it is waited for, nobody else has its number. One that is gone needs no signal.
+    let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(group), nix::sys::signal::Signal::SIGKILL);
+}
 
 /// Puts this process behind everything that people do, lets it die with its parent, and
 /// keeps its memory (keys) out of core dumps. Failing any of it is no reason not to work.
@@ -216,6 +226,21 @@ mod tests {
             wang:x:1000:1000::/home/wang:/bin/bash\nli:x:1001:1001::/data/li:/bin/bash\n\
             odd:x:1002:1002::/:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\nbroken\n";
         assert_eq!(homes(list), vec![PathBuf::from("/home/wang"), PathBuf::from("/data/li")]);
+    }
+
+    #[tokio::test]
+    async fn a_worker_ends_with_what_it_has_started() {
+        use tokio::io::{AsyncBufReadExt, BufReader};
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", "sleep 1000 & echo begun; wait"]).stdout(std::process::Stdio::piped()).kill_on_drop(true);
+        prepare_worker(&mut command);
+        let mut worker = command.spawn().unwrap();
+        let mut said = BufReader::new(worker.stdout.take().unwrap()).lines();
+        said.next_line().await.unwrap().unwrap();
+        end_family(worker.id().unwrap()).await;
+        assert_eq!(worker.wait().await.unwrap().signal(), Some(9));
+        // The other one holds the pipe, too: it closes when that is gone.
+        assert_eq!(said.next_line().await.unwrap(), None);
     }
 
     #[test]

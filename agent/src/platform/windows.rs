@@ -145,6 +145,15 @@ pub(crate) fn prepare_worker(command: &mut tokio::process::Command) {
     command.creation_flags(WORKER_FLAGS);
 }
 
+/// Ends a worker that has not been waited for yet, with all that it has started.
+pub(crate) async fn end_family(worker: u32) {
+    let mut command = tokio::process::Command::new("taskkill.exe");
+    command.args(["/T", "/F", "/PID", &worker.to_string()]).creation_flags(WORKER_FLAGS);
+    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    // Where that program is missing, the worker itself is ended all the same.
+    let _ = command.status().await;
+}
+
 /// The worker was lowered when it was spawned, and ends when its input does.
 pub(crate) fn lower_worker() {}
 

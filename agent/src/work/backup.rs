@@ -1,9 +1,9 @@
 //! Backs up into the host's own repository, making it the first time, and scans what it reads.
 
-use super::Speaker;
 use super::courtesy::{Heard, while_watched};
 use super::hooks;
 use super::scan::{attended, in_words, load};
+use super::{Speaker, failed_by, failed_reading};
 use crate::one_read::{self, Scan};
 use crate::worker::{BackupOrder, Said, ScanOrder};
 use keepwatch_backup::{BackupOptions, BackupReport, Error, LookAhead, Observer, Progress, Repository, exists};
@@ -65,7 +65,7 @@ fn opened<W: Write + Send>(
     let ahead = LookAhead::begin(&options);
     let repository = match open(&order.storage, &order.password) {
         Ok(repository) => repository,
-        Err(error) => return Ended::failed(error.to_string()),
+        Err(error) => return failed_by(&error),
     };
     drop(ahead);
     let watcher = Saying::new(speaker, "backing up");
@@ -108,7 +108,7 @@ fn back_up<W: Write + Send>(
         }
         return match repository.backup(&options, watcher) {
             Ok(report) => ended(report, None, in_full("it was not scanned: ", unscanned)),
-            Err(error) => Ended::failed(error.to_string()),
+            Err(error) => failed_by(&error),
         };
     };
     let (bundle, leave_out) = (scan.bundle.version, order.leave_out);
@@ -133,7 +133,7 @@ fn back_up<W: Write + Send>(
             ended.tally.detected = done.scanned.detected;
             ended
         }
-        Err(error) => Ended::failed(error.to_string()),
+        Err(error) => failed_reading(&error),
     }
 }
 

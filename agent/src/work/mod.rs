@@ -15,9 +15,11 @@ pub(crate) use restore::conflict_of;
 
 use courtesy::Heard;
 
+use crate::one_read::OneReadError;
 use crate::platform;
 use crate::worker::{Order, Said, Word, bounded};
-use keepwatch_proto::job::{Failure, NAMED_FAILURES};
+use keepwatch_backup::{Error, StorageError};
+use keepwatch_proto::job::{Ended, Failure, FailureKind, NAMED_FAILURES};
 use std::io::{self, BufRead, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -67,6 +69,32 @@ fn obey_the_parent(stdin: impl BufRead, say: impl Fn(Word)) {
     }
     tracing::warn!("the agent is gone; its worker ends");
     std::process::exit(1)
+}
+
+/// The end of a job that a repository would not let be done.
+pub(crate) fn failed_by(error: &Error) -> Ended {
+    let kind = match error {
+        Error::Storage(StorageError::Unreachable { .. }) => FailureKind::Unreachable,
+        Error::Storage(StorageError::Full { .. }) => FailureKind::NoRoom,
+        Error::Storage(StorageError::Denied { .. } | StorageError::TooLarge(_)) => FailureKind::Refused,
+        Error::Crashed(_) => FailureKind::Crashed,
+        Error::WrongPassword(_)
+        | Error::NoConfig { .. }
+        | Error::NoKey { .. }
+        | Error::LostSnapshot(_)
+        | Error::Broken { .. } => FailureKind::Damaged,
+        Error::NothingToBackUp(_) | Error::BadGlob { .. } | Error::BadOption(_) => FailureKind::Refused,
+        _ => FailureKind::Other,
+    };
+    Ended::failed(error.to_string()).by(kind)
+}
+
+/// The same, of one that was scanned by the same read.
+pub(crate) fn failed_reading(error: &OneReadError) -> Ended {
+    match error {
+        OneReadError::Backup(error) => failed_by(error),
+        OneReadError::Exclude(error) => Ended::failed(error.to_string()).by(FailureKind::Refused),
+    }
 }
 
 /// The child's mouth.
@@ -161,6 +189,25 @@ mod tests {
             let heard: Said = serde_json::from_slice(&line).unwrap();
             // The parent's own bounds change nothing more.
             assert_eq!((&bounded(heard.clone()), &heard), (&bounded(said.clone()), &bounded(said)));
+        }
+    }
+
+    #[test]
+    fn why_a_repository_failed_decides_whether_it_is_tried_again() {
+        let unreachable = StorageError::Unreachable { what: "a pack".into(), tries: 9, why: "no route".into() };
+        let full = StorageError::Full { what: "a pack".into(), why: "507".into() };
+        let denied = StorageError::Denied { what: "a pack".into(), answer: "403".into(), hint: "" };
+        for (error, kind) in [
+            (Error::Storage(unreachable), FailureKind::Unreachable),
+            (Error::Storage(full), FailureKind::NoRoom),
+            (Error::Storage(denied), FailureKind::Refused),
+            (Error::WrongPassword("x".into()), FailureKind::Damaged),
+            (Error::NothingToBackUp("/a".into()), FailureKind::Refused),
+            (Error::Crashed("x".into()), FailureKind::Crashed),
+            (Error::Cancelled, FailureKind::Other),
+        ] {
+            let ended = failed_by(&error);
+            assert_eq!((ended.failure, ended.message), (kind, error.to_string()));
         }
     }
 

@@ -2,13 +2,13 @@
 //! The engine checks every piece against its hash before a file gets its name, so what it
 //! counts as restored has been verified.
 
-use super::Speaker;
 use super::backup::Saying;
 use super::scan::{attended, in_words, load};
+use super::{Speaker, failed_reading};
 use crate::one_read::{self, OneReadError, Scan};
 use crate::worker::{RestoreOrder, ScanOrder};
 use keepwatch_backup::{Conflict, Repository, RestoreOptions, RestoreReport};
-use keepwatch_proto::job::{self, Ended, JobState, RestoreSpec, Tally};
+use keepwatch_proto::job::{self, Ended, FailureKind, JobState, RestoreSpec, Tally};
 use keepwatch_proto::paths;
 use keepwatch_scan::{Pace, RuleSet, Summary};
 use std::io::{self, Write};
@@ -36,7 +36,7 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
     let RestoreOrder { storage, password, spec, roots, new_folder, scan, unscanned } = order;
     let target = match target(&spec, &roots, &new_folder) {
         Ok(target) => target,
-        Err(error) => return Ended::failed(error.to_string()),
+        Err(error) => return Ended::failed(error.to_string()).by(FailureKind::Refused),
     };
     let options = RestoreOptions {
         snapshot: spec.snapshot,
@@ -69,7 +69,7 @@ pub(super) fn run(order: RestoreOrder, speaker: &Speaker<impl Write + Send>) -> 
     });
     match restored {
         Ok((report, of_scan)) => ended(&report, of_scan, shown(target.as_deref()), spec.dry_run),
-        Err(error) => Ended { target: shown(target.as_deref()), ..Ended::failed(error.to_string()) },
+        Err(error) => Ended { target: shown(target.as_deref()), ..failed_reading(&error) },
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whether backups come back: some files of the newest snapshot, taken at random, are restored to a
 //! scratch folder, held against those on the PC that have not changed since, and removed again.
 
-use super::Speaker;
 use super::backup::Saying;
+use super::{Speaker, failed_by};
 use crate::worker::VerifyOrder;
 use keepwatch_backup::{Error, Repository, RestoreOptions, Sampled};
 use keepwatch_proto::job::{Ended, JobState, Tally};
@@ -30,7 +30,7 @@ pub(super) fn run(order: &VerifyOrder, speaker: &Speaker<impl Write + Send>) -> 
     if let Err(error) = clear(&order.scratch) {
         tracing::warn!("what was restored to look at it cannot be removed: {}: {error}", order.scratch.display());
     }
-    verified.unwrap_or_else(|error| Ended::failed(error.to_string()))
+    verified.unwrap_or_else(|error| failed_by(&error))
 }
 
 fn verify(order: &VerifyOrder, speaker: &Speaker<impl Write + Send>) -> Result<Ended, Error> {

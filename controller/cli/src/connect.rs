@@ -2,6 +2,7 @@
 //! session with every call.
 
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
+use keepwatch_proto::wire::staff::work_client::WorkClient;
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +22,9 @@ const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The staff door, ready for calls.
 pub(crate) type Staff = StaffClient<InterceptedService<Channel, Bearer>>;
+
+/// What is asked of many hosts at once, by the same door.
+pub(crate) type Work = WorkClient<InterceptedService<Channel, Bearer>>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +118,21 @@ impl Interceptor for Bearer {
 
 /// Connects to the staff door. An empty session is enough for logging in and nothing else.
 pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<Staff, ConnectError> {
+    let channel = channel(address, ca).await?;
     let bearer = Bearer::new(session)?;
+    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The same, for what is asked of many.
+pub(crate) async fn open_work(address: &Address, ca: &str, session: &str) -> Result<Work, ConnectError> {
+    let channel = channel(address, ca).await?;
+    let bearer = Bearer::new(session)?;
+    Ok(WorkClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+async fn channel(address: &Address, ca: &str) -> Result<Channel, ConnectError> {
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).timeout(PATIENCE);
-    let channel = Endpoint::from_shared(address.to_string())
+    Endpoint::from_shared(address.to_string())
         .map_err(|_| ConnectError::Address(address.to_string()))?
         .tls_config(tls)
         .map_err(|error| ConnectError::Ca(causes(&error)))?
@@ -125,8 +141,7 @@ pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<S
         .keep_alive_timeout(KEEPALIVE)
         .connect()
         .await
-        .map_err(|error| refused(address, &error))?;
-    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+        .map_err(|error| refused(address, &error))
 }
 
 /// A connection that failed: nobody there, or the wrong one.

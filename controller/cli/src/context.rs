@@ -1,6 +1,6 @@
 //! What every command is given: where to write, and who is asking whom.
 
-use crate::connect::{self, Staff};
+use crate::connect::{self, Address, Staff, Work};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::{Profiles, SessionError};
@@ -19,11 +19,22 @@ pub(crate) struct Context {
 impl Context {
     /// The staff door, with the session.
     pub(crate) async fn staff(&self) -> Result<Staff, Failure> {
+        let (address, ca, session) = self.way()?;
+        Ok(connect::open(&address, &ca, &session).await?)
+    }
+
+    /// The same, for what is asked of many hosts at once.
+    pub(crate) async fn work(&self) -> Result<Work, Failure> {
+        let (address, ca, session) = self.way()?;
+        Ok(connect::open_work(&address, &ca, &session).await?)
+    }
+
+    fn way(&self) -> Result<(Address, String, String), Failure> {
         let profile = self.profiles.load(&self.profile)?;
-        let session = self.token.as_deref().unwrap_or(&profile.session);
+        let session = self.token.as_deref().unwrap_or(&profile.session).to_owned();
         if session.is_empty() {
             return Err(SessionError::LoggedOut(self.profile.clone()).into());
         }
-        Ok(connect::open(&profile.address.parse()?, &profile.ca, session).await?)
+        Ok((profile.address.parse()?, profile.ca, session))
     }
 }

@@ -16,7 +16,7 @@ pub(crate) enum Outcome {
     Done,
     /// A watched job did not do all that it should have.
     Partial,
-    /// A watched job was not done.
+    /// A watched job was not done, or nothing is heard of it.
     Failed,
 }
 
@@ -25,9 +25,16 @@ impl Outcome {
     pub(crate) fn of(state: JobState) -> Self {
         match state {
             JobState::Partial => Self::Partial,
-            JobState::Failed | JobState::Cancelled => Self::Failed,
-            JobState::Queued | JobState::Offered | JobState::Running | JobState::Succeeded => Self::Done,
+            JobState::Failed | JobState::Cancelled | JobState::Expired | JobState::Lost => Self::Failed,
+            JobState::Queued | JobState::Waiting | JobState::Offered | JobState::Running | JobState::Succeeded => {
+                Self::Done
+            }
         }
+    }
+
+    /// The worse one of two.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        if self.exit_code() >= other.exit_code() { self } else { other }
     }
 
     pub(crate) fn exit_code(self) -> u8 {
@@ -68,6 +75,8 @@ pub(crate) enum Failure {
     LostSight(String),
     #[error("the controller's answer makes no sense ({0}); controller and command line may be of different versions")]
     Answer(String),
+    #[error("{0}")]
+    Refused(String),
     #[error("{0}")]
     Usage(String),
 }
@@ -129,10 +138,11 @@ mod tests {
     #[test]
     fn exit_codes_are_those_that_help_promises() {
         for (state, code) in
-            [(JobState::Succeeded, 0), (JobState::Partial, 3), (JobState::Failed, 4), (JobState::Cancelled, 4)]
+            [(JobState::Succeeded, 0), (JobState::Partial, 3), (JobState::Failed, 4), (JobState::Lost, 4)]
         {
             assert_eq!(Outcome::of(state).exit_code(), code, "{state}");
         }
+        assert_eq!(Outcome::Partial.worse(Outcome::Failed).worse(Outcome::Done), Outcome::Failed);
         assert_eq!(Failure::Usage("no".into()).exit_code(), 2);
         assert_eq!(Failure::from(Status::not_found("no such host")).exit_code(), 1);
     }

@@ -22,7 +22,7 @@ Exit codes:
   1  an error; it says what to do next
   2  the command line is wrong
   3  a watched job ended partial: something it should have done was not, and is named
-  4  a watched job failed or was cancelled
+  4  a watched job failed, was cancelled, was not begun in time or was lost sight of
 
 Environment:
   KEEPWATCH_PROFILE  the profile to use, as --profile
@@ -126,6 +126,15 @@ mod tests {
             "scan PC-1 --quick --removable",
             "scan PC-1 --full",
             "backup PC-1",
+            "backup PC-1 PC-2 --watch",
+            "backup --query no-backup:10d --yes",
+            "scan --group tax --quick",
+            "jobs list --state failed --kind backup --group tax --since 7d --after 1/2",
+            "jobs log 1",
+            "jobs slots",
+            "jobs cancel 1 2",
+            "jobs cancel --group tax --kind scan --yes",
+            "jobs pause --host PC-1",
             "restore PC-1 latest --path /a --path /b --to-host PC-2 --target /t --overwrite --dry-run --watch",
             "restore PC-1 latest --path /a --in-place --conflict overwrite-older",
             "signatures import rules --dry-run --skip-broken --source office",

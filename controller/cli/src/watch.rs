@@ -14,11 +14,19 @@ const WAITS: [u64; 7] = [1, 2, 4, 8, 16, 30, 60];
 
 /// Shows the job's progress until it ends, then how it ended.
 pub(crate) async fn to_the_end(context: &Context, staff: &mut Staff, id: &str) -> Result<Outcome, Failure> {
+    let job = until_it_ends(context, staff, id).await?;
+    let outcome = outcome_of(&job)?;
+    context.output.card(&JobView::from(job))?;
+    Ok(outcome)
+}
+
+/// Shows the job's progress until it ends.
+pub(crate) async fn until_it_ends(context: &Context, staff: &mut Staff, id: &str) -> Result<wire::Job, Failure> {
     let mut progress = Progress::new(&context.output);
     let mut attempt = 0;
-    let job = loop {
+    loop {
         match look(staff, id, &mut progress, &mut attempt).await {
-            Ok(Some(job)) => break job,
+            Ok(Some(job)) => return Ok(job),
             Err(status) if !is_passing(&status) => return Err(status.into()),
             Ok(None) | Err(_) => {
                 let seconds = WAITS.get(attempt).ok_or_else(|| Failure::LostSight(id.into()))?;
@@ -27,11 +35,7 @@ pub(crate) async fn to_the_end(context: &Context, staff: &mut Staff, id: &str) -
                 attempt += 1;
             }
         }
-    };
-    drop(progress);
-    let state = state_of(&job)?;
-    context.output.card(&JobView::from(job))?;
-    Ok(Outcome::of(state))
+    }
 }
 
 /// One look, for as long as the connection lasts: the job, if it was seen to end.
@@ -66,6 +70,8 @@ fn summary(job: &wire::Job) -> (String, String, u64, u64) {
     )
 }
 
-fn state_of(job: &wire::Job) -> Result<JobState, Failure> {
-    job.state.parse().map_err(|error: keepwatch_proto::WireError| Failure::Answer(error.to_string()))
+/// How a job that has ended counts.
+pub(crate) fn outcome_of(job: &wire::Job) -> Result<Outcome, Failure> {
+    let state = job.state.parse().map_err(|error: keepwatch_proto::WireError| Failure::Answer(error.to_string()))?;
+    Ok(Outcome::of(state))
 }

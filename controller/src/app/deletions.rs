@@ -318,7 +318,7 @@ mod tests {
         let boot = BootId::new(&app.clock);
         for generation in [1000, 2000, 3000] {
             wait(&mut app, 5);
-            let report = Report { boot, generation, bundle: 0, facts: None, events: vec![], progress: vec![] };
+            let report = Report { generation, ..Report::of(boot, vec![]) };
             app.ingest(other, report).await.unwrap();
             app.delete_due().await.unwrap();
             // From the first claim on the waiting time is whole again, once.

@@ -3,6 +3,7 @@
 use super::policies::Policies;
 use super::{App, AppError};
 use crate::store::{self, Conn, bundles::BundleRow, jobs::JobRow};
+use chrono::DateTime;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::HostId;
@@ -18,7 +19,8 @@ impl App {
         let policy = Policies::read(&mut tx).await?.of(&row.group_name);
         let bundle = store::bundles::newest(&mut tx).await?.map(bundle);
         let (mut jobs, mut grants) = (Vec::new(), Vec::new());
-        for open in store::jobs::open_of(&mut tx, host).await? {
+        let now = self.now();
+        for open in store::jobs::open_of(&mut tx, host).await?.into_iter().filter(|open| open.due <= now) {
             store::jobs::step(&mut tx, open.id, JobState::Queued, JobState::Offered).await?;
             let mut job = job(&open);
             if let JobSpec::Restore(spec) = &mut job.spec
@@ -38,9 +40,10 @@ impl App {
             }
             jobs.push(job);
         }
+        let slots = self.answers(&mut tx, host).await?;
         store::commit(tx).await?;
         let generation = u64::try_from(row.generation).unwrap_or(1);
-        Ok(Desired { generation, policy, bundle, agent_version: String::new(), jobs, grants })
+        Ok(Desired { generation, policy, bundle, agent_version: String::new(), jobs, grants, slots })
     }
 }
 
@@ -54,7 +57,15 @@ impl App {
 }
 
 fn job(row: &JobRow) -> Job {
-    Job { id: row.id, spec: row.spec.0.clone(), cancel: row.cancel != 0, pause: row.paused != 0 }
+    Job {
+        id: row.id,
+        spec: row.spec.0.clone(),
+        cancel: row.cancel != 0,
+        pause: row.paused != 0,
+        // The host began it, or would: it is named so that staff can call it off.
+        known_only: !row.is_asked(),
+        deadline: DateTime::from_timestamp(row.deadline, 0).filter(|_| row.deadline != 0),
+    }
 }
 
 fn bundle(row: BundleRow) -> Bundle {

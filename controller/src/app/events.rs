@@ -1,14 +1,15 @@
-//! What hosts report: what each event means. A report is acknowledged after its commit; events that were committed before are dropped by (host, boot, seq).
+//! What hosts report: what each event means. A report is acknowledged after its commit (`intake`);
+//! events that were committed before are dropped by (host, boot, seq).
 
 use super::intake::Taken;
 use super::{App, AppError};
 use crate::hub::Change;
-use crate::store::jobs::{JobRow, MEDIUM, SCHEDULE};
+use crate::store::jobs::{JobRow, MEDIUM, SCHEDULE, UNKNOWN};
 use crate::store::{self, Conn};
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, DetectionId, HostId, JobId};
-use keepwatch_proto::job::{Ended, JobState, Progress};
+use keepwatch_proto::job::{Ended, JobSpec, JobState, KnownJobs, Progress, Want};
 use std::sync::atomic::Ordering;
 
 /// A host's report.
@@ -25,8 +26,23 @@ pub struct Report {
     pub events: Vec<Event>,
     /// How far running jobs have come.
     pub progress: Vec<Progress>,
+    /// What it would begin if it had leave.
+    pub wants: Vec<Want>,
+    /// Which jobs its ledger knows; now and then.
+    pub known: Option<KnownJobs>,
 }
 
+impl Report {
+    /// These events, and nothing else.
+    #[cfg(test)]
+    pub fn of(boot: BootId, events: Vec<Event>) -> Self {
+        Self { boot, generation: 0, bundle: 1, facts: None, events, progress: vec![], wants: vec![], known: None }
+    }
+}
+
+/// Of what a host tells of a job, so many lines and bytes are kept.
+const LOG_LINES: usize = 100;
+const LONGEST_LOG: usize = 64 << 10;
 /// No host is honestly that far.
 const FARTHEST: i64 = 1 << 53;
 
@@ -51,12 +67,19 @@ impl App {
         if last > committed {
             store::events::advance(conn, host, report.boot, last).await?;
         }
-        Ok(Taken { last, news: last > committed, ended, restored })
+        if let Some(known) = &report.known {
+            self.agree(conn, host, known).await?;
+        }
+        let asks = self.hear_wants(conn, host, &report.wants).await?;
+        Ok(Taken { last, news: last > committed, ended, restored, asks })
     }
 
     /// Tells whom it concerns what was taken in and is committed.
     pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken) {
-        let Taken { news, ended, restored, .. } = taken;
+        let Taken { news, ended, restored, asks, .. } = taken;
+        if asks || !ended.is_empty() {
+            self.slots.look();
+        }
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
             self.hub.poke(host);
@@ -98,7 +121,7 @@ impl App {
                 // A job of the staff's is there already; one that is not and was not
                 // scheduled was lost with a database, and is still worth knowing of.
                 if !scheduled {
-                    row.origin = "?".into();
+                    row.origin = UNKNOWN.into();
                 }
                 if *medium {
                     (row.origin, row.whole) = (MEDIUM.into(), 0);
@@ -106,6 +129,9 @@ impl App {
                 store::jobs::insert(conn, &row).await?;
                 if advance(conn, host, *job, JobState::Running).await? {
                     store::jobs::set_started(conn, *job, at).await?;
+                }
+                if matches!(spec, JobSpec::Backup { .. }) {
+                    self.begins(conn, host, *job).await?;
                 }
             }
             EventKind::Detection(detection) => {
@@ -130,12 +156,29 @@ impl App {
         at: i64,
         ended: &Ended,
     ) -> Result<(), AppError> {
-        if !advance(conn, host, job, ended.outcome).await? {
-            return Ok(());
+        if store::jobs::get(conn, job).await?.is_none() {
+            self.remember(conn, host, job, at, ended).await?;
         }
-        store::jobs::set_ended(conn, job, at, ended).await?;
-        store::hosts::bump(conn, host).await?;
-        if let Some(snapshot) = &ended.snapshot {
+        if advance(conn, host, job, ended.outcome).await? {
+            store::jobs::set_ended(conn, job, at, ended).await?;
+            store::hosts::bump(conn, host).await?;
+            self.try_again(conn, job, ended).await?;
+        }
+        let known = store::jobs::get(conn, job).await?.filter(|row| row.host == host);
+        let Some(row) = known else { return Ok(()) };
+        if row.kind == "backup" {
+            store::slots::release(conn, host, job).await?;
+        }
+        let log: Vec<&str> = ended.log.iter().rev().take(LOG_LINES).rev().map(String::as_str).collect();
+        if !log.is_empty() {
+            let text = log.join("\n");
+            let end = text.floor_char_boundary(LONGEST_LOG);
+            store::logs::add(conn, job, at, &text[..end]).await?;
+        }
+        // What it stored is stored, also where the job had been given up by then.
+        if let Some(snapshot) =
+            ended.snapshot.as_ref().filter(|snapshot| row.snapshot.is_empty() || row.snapshot == snapshot.id)
+        {
             let partial = ended.outcome != JobState::Succeeded;
             let changed = ended.tally.files.saturating_sub(ended.tally.unchanged);
             store::snapshots::insert(conn, host, job, self.now(), partial, (changed, ended.tally.noise), snapshot)
@@ -144,11 +187,37 @@ impl App {
         }
         Ok(())
     }
+
+    /// A job that ended and of which nothing is known here: its start was acknowledged and then lost,
+    /// with a database that was brought back from a copy.
+    async fn remember(
+        &self,
+        conn: &mut Conn,
+        host: HostId,
+        job: JobId,
+        at: i64,
+        ended: &Ended,
+    ) -> Result<(), AppError> {
+        let of_snapshot = || {
+            let paths = ended.snapshot.as_ref()?.paths.clone();
+            Some(JobSpec::Backup { paths, excludes: vec![] })
+        };
+        let Some(spec) = ended.spec.clone().or_else(of_snapshot) else {
+            tracing::warn!(%host, %job, outcome = %ended.outcome, "a job ended of which nothing is known");
+            return Ok(());
+        };
+        let origin = if ended.scheduled { SCHEDULE } else { UNKNOWN };
+        let mut row = JobRow::new(job, host, spec, origin, at);
+        row.state.0 = JobState::Running;
+        // Whether a scan looked at all that the policy names nobody can say any more.
+        row.whole = i64::from(ended.scheduled || row.kind != "scan");
+        Ok(store::jobs::insert(conn, &row).await?)
+    }
 }
 
 /// Moves a job of this host's on. Says whether it went: a host cannot touch another's
 /// jobs, and an end is final.
-async fn advance(conn: &mut Conn, host: HostId, job: JobId, to: JobState) -> Result<bool, AppError> {
+pub(super) async fn advance(conn: &mut Conn, host: HostId, job: JobId, to: JobState) -> Result<bool, AppError> {
     match store::jobs::get(conn, job).await? {
         Some(row) if row.host == host && row.state.0.may_become(to) => {
             Ok(store::jobs::step(conn, job, row.state.0, to).await?)

@@ -77,7 +77,7 @@ impl App {
 
     /// One of them, by id or by a name that only one has.
     pub async fn host(&self, actor: &Actor, wanted: &str) -> Result<HostView, AppError> {
-        pick(self.hosts(actor).await?, wanted)
+        pick(&self.hosts(actor).await?, wanted)
     }
 
     /// Cuts a host off: its certificate is void, its connections end now. Its backups stay.
@@ -105,21 +105,18 @@ impl App {
 }
 
 /// The one meant by an id or a name.
-fn pick(hosts: Vec<HostView>, wanted: &str) -> Result<HostView, AppError> {
-    let mut found: Vec<HostView> = match wanted.parse::<HostId>() {
-        Ok(id) => hosts.into_iter().filter(|h| h.row.id == id).collect(),
-        Err(_) => hosts.into_iter().filter(|h| h.name().eq_ignore_ascii_case(wanted)).collect(),
+pub(super) fn pick(hosts: &[HostView], wanted: &str) -> Result<HostView, AppError> {
+    let found: Vec<&HostView> = match wanted.parse::<HostId>() {
+        Ok(id) => hosts.iter().filter(|h| h.row.id == id).collect(),
+        Err(_) => hosts.iter().filter(|h| h.name().eq_ignore_ascii_case(wanted)).collect(),
     };
     let shown = wanted.escape_debug();
-    match found.len() {
-        0 => Err(AppError::NotFound(format!("there is no host '{shown}'; 'keepwatch hosts list' shows them"))),
-        1 => Ok(found.remove(0)),
+    // A replaced PC often keeps its name: the one that is still in use is meant.
+    let in_use: Vec<&HostView> = found.iter().copied().filter(|h| h.row.revoked == 0).collect();
+    match (&found[..], &in_use[..]) {
+        ([], _) => Err(AppError::NotFound(format!("there is no host '{shown}'; 'keepwatch hosts list' shows them"))),
+        ([only], _) | (_, [only]) => Ok((*only).clone()),
         _ => {
-            // A replaced PC often keeps its name: the one that is still in use is meant.
-            let in_use: Vec<&HostView> = found.iter().filter(|h| h.row.revoked == 0).collect();
-            if let [only] = in_use[..] {
-                return Ok(only.clone());
-            }
             let ids: Vec<String> = found.iter().map(|h| h.row.id.to_string()).collect();
             Err(AppError::Conflict(format!(
                 "{} hosts are called '{shown}'; name one by its id: {}",

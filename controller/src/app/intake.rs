@@ -36,6 +36,8 @@ pub(super) struct Taken {
     pub(super) ended: Vec<JobId>,
     /// Whether the host was ahead of this database.
     pub(super) restored: bool,
+    /// Whether the host asks for leave to back up.
+    pub(super) asks: bool,
 }
 
 impl Intake {
@@ -117,7 +119,7 @@ mod tests {
             let (app, host) = (app.clone(), if n % 10 == 0 { nobody } else { host });
             let event = Event { seq: 7, at: app.clock.now(), kind: EventKind::Applied { version: 1 } };
             let boot = BootId::new(&app.clock);
-            let report = Report { boot, generation: 0, bundle: 1, facts: None, events: vec![event], progress: vec![] };
+            let report = Report::of(boot, vec![event]);
             asked.spawn(async move { (host, app.ingest(host, report).await) });
         }
         for (whose, answer) in asked.join_all().await {
@@ -131,7 +133,7 @@ mod tests {
         let host = enrol(&app, "PC-1").await;
         app.store.close().await;
         let boot = BootId::new(&app.clock);
-        let report = Report { boot, generation: 0, bundle: 1, facts: None, events: vec![], progress: vec![] };
+        let report = Report::of(boot, vec![]);
         assert!(matches!(app.ingest(host, report).await, Err(AppError::Interrupted)));
     }
 }

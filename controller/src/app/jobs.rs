@@ -2,13 +2,17 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::hosts::{name_of, names};
+use super::overdue::deadline;
 use super::policies::Policies;
 use super::{App, AppError};
-use crate::store::{self, hosts::HostRow, jobs::JobRow};
+use crate::store::{self, Conn, hosts::HostRow, jobs::JobRow, logs::LogLine};
 use keepwatch_proto::ids::{HostId, JobId};
-use keepwatch_proto::job::{JobSpec, JobState, Progress};
-use keepwatch_proto::policy::{WORDS, no_such_word, unknown_word};
+use keepwatch_proto::job::{JobSpec, JobState, Progress, RestoreSpec};
+use keepwatch_proto::policy::{Policy, WORDS, no_such_word, unknown_word};
 use std::collections::HashMap;
+
+/// So many wait for one PC at most: what it must be has to fit a message.
+const MOST_OPEN: usize = 100;
 
 /// A job as staff see it.
 #[derive(Debug, Clone)]
@@ -31,6 +35,13 @@ impl App {
         Ok(rows.into_iter().map(|row| self.view_job(&names, row)).collect())
     }
 
+    /// What happened with one of them, line by line.
+    pub async fn job_log(&self, actor: &Actor, id: &str) -> Result<Vec<LogLine>, AppError> {
+        let job = self.job(actor, id).await?.row.id;
+        let mut conn = self.store.read().await?;
+        Ok(store::logs::of(&mut conn, job).await?)
+    }
+
     /// One of them.
     pub async fn job(&self, _actor: &Actor, id: &str) -> Result<JobView, AppError> {
         let id = job_id(id)?;
@@ -41,76 +52,74 @@ impl App {
         Ok(self.view_job(&names, row))
     }
 
-    fn view_job(&self, names: &HashMap<HostId, String>, row: JobRow) -> JobView {
+    pub(super) fn view_job(&self, names: &HashMap<HostId, String>, row: JobRow) -> JobView {
         let progress = if row.state.0.is_end() { None } else { self.hub.progress(row.id) };
         JobView { host_name: names.get(&row.host).cloned().unwrap_or_default(), progress, row }
     }
 
     /// Asks a host to scan: these paths, or what its policy names.
-    pub async fn ask_scan(&self, actor: &Actor, host: &str, mut paths: Vec<String>) -> Result<JobView, AppError> {
-        self.demand(actor, Role::Operator, "job create").await?;
-        let host = self.host(actor, host).await?;
-        let policy = self.policy_of(&host.row.group_name).await?.scan;
-        let whole = paths.is_empty();
-        if whole {
-            paths = policy.paths;
-        }
-        if let Some(word) = unknown_word(&paths) {
-            return Err(AppError::Invalid(no_such_word(word)));
-        }
-        if let Some(relative) = paths.iter().find(|p| !is_full(p)) {
-            return Err(AppError::Invalid(format!("'{}' is no full path on the PC", relative.escape_debug())));
-        }
-        let spec = JobSpec::Scan { paths, excludes: policy.excludes, max_file_bytes: policy.max_file_bytes };
-        self.queue(actor, &host.row, spec, |job| job.whole = i64::from(whole)).await
+    pub async fn ask_scan(&self, actor: &Actor, host: &str, paths: Vec<String>) -> Result<JobView, AppError> {
+        self.ask(actor, host, &JobSpec::Scan { paths, excludes: vec![], max_file_bytes: 0 }).await
     }
 
     /// Asks a host to back up what its policy names.
     pub async fn ask_backup(&self, actor: &Actor, host: &str) -> Result<JobView, AppError> {
+        self.ask(actor, host, &JobSpec::Backup { paths: vec![], excludes: vec![] }).await
+    }
+
+    async fn ask(&self, actor: &Actor, host: &str, spec: &JobSpec) -> Result<JobView, AppError> {
         self.demand(actor, Role::Operator, "job create").await?;
         let host = self.host(actor, host).await?;
-        let policy = self.policy_of(&host.row.group_name).await?.backup;
-        let spec = JobSpec::Backup { paths: policy.paths, excludes: policy.excludes };
-        self.queue(actor, &host.row, spec, |_| {}).await
+        let policy = self.policies().await?.of(&host.row.group_name);
+        self.queue(actor, &host.row, Wish::of(spec, &policy)?).await
     }
 
-    async fn policy_of(&self, group: &str) -> Result<keepwatch_proto::policy::Policy, AppError> {
+    pub(super) async fn policies(&self) -> Result<Policies, AppError> {
         let mut conn = self.store.read().await?;
-        Ok(Policies::read(&mut conn).await?.of(group))
+        Policies::read(&mut conn).await
     }
 
-    pub(super) async fn queue(
+    /// Queues a job for a host, and tells it.
+    pub(super) async fn queue(&self, actor: &Actor, host: &HostRow, wish: Wish) -> Result<JobView, AppError> {
+        let mut tx = self.store.begin().await?;
+        let id = self.queue_in(&mut tx, actor, host, wish, "").await?;
+        store::commit(tx).await?;
+        self.hub.poke(host.id);
+        self.job(actor, &id.to_string()).await
+    }
+
+    /// The same within a transaction, and without telling. By the same key once more it is the same job.
+    pub(super) async fn queue_in(
         &self,
+        conn: &mut Conn,
         actor: &Actor,
         host: &HostRow,
-        spec: JobSpec,
-        particulars: impl FnOnce(&mut JobRow),
-    ) -> Result<JobView, AppError> {
-        if host.revoked != 0 {
-            let name = name_of(host);
-            if !host.replaced_by.is_empty() {
-                return Err(AppError::Conflict(format!(
-                    "'{name}' was replaced and can do nothing; the host {} has taken over: name that",
-                    host.replaced_by
-                )));
-            }
-            return Err(AppError::Conflict(format!(
-                "'{name}' was revoked and can do nothing; its backups can go to another PC with 'keepwatch restore --to-host'"
-            )));
+        wish: Wish,
+        key: &str,
+    ) -> Result<JobId, AppError> {
+        may_work(host)?;
+        if !key.is_empty()
+            && let Some(same) = store::jobs::by_key(conn, key, host.id).await?
+        {
+            return Ok(same.id);
         }
         let host = host.id;
-        let mut row = JobRow::new(JobId::new(&self.clock), host, spec, &actor.user, self.now());
-        particulars(&mut row);
+        if store::jobs::open_of(conn, host).await?.len() >= MOST_OPEN {
+            return Err(AppError::Conflict(format!(
+                "{MOST_OPEN} jobs wait for that PC already; call some off with 'keepwatch jobs cancel'"
+            )));
+        }
+        let mut row = JobRow::new(JobId::new(&self.clock), host, wish.spec, &actor.user, self.now());
+        row.deadline = deadline(row.created, wish.begin_within_days);
+        (row.whole, row.source_host, row.client_key) = (i64::from(wish.whole), wish.source_host, key.to_owned());
         let detail = serde_json::to_string(&row.spec.0).unwrap_or_default();
         let object = format!("{} on {host}", row.id);
-        let mut tx = self.store.begin().await?;
-        store::jobs::insert(&mut tx, &row).await?;
-        store::hosts::bump(&mut tx, host).await?;
+        store::jobs::insert(conn, &row).await?;
+        self.note(conn, row.id, &format!("asked for by {}", actor.user)).await?;
+        store::hosts::bump(conn, host).await?;
         let action = format!("job {}", row.kind);
-        self.record(&mut tx, actor, &Deed { action: &action, object: &object, detail: &detail }).await?;
-        store::commit(tx).await?;
-        self.hub.poke(host);
-        self.job(actor, &row.id.to_string()).await
+        self.record(conn, actor, &Deed { action: &action, object: &object, detail: &detail }).await?;
+        Ok(row.id)
     }
 
     /// Calls a job off. One that no host has heard of ends here; else the host ends it.
@@ -119,7 +128,10 @@ impl App {
         let job = self.open_job(actor, id).await?;
         let mut tx = self.store.begin().await?;
         store::jobs::set_cancel(&mut tx, job.id).await?;
-        store::jobs::step(&mut tx, job.id, JobState::Queued, JobState::Cancelled).await?;
+        self.note(&mut tx, job.id, &format!("called off by {}", actor.user)).await?;
+        if store::jobs::step(&mut tx, job.id, JobState::Queued, JobState::Cancelled).await? {
+            store::jobs::given_up(&mut tx, job.id, self.now(), "it was called off before it began").await?;
+        }
         store::hosts::bump(&mut tx, job.host).await?;
         self.record(&mut tx, actor, &Deed { action: "job cancel", object: &job.id.to_string(), detail: &job.kind })
             .await?;
@@ -130,6 +142,11 @@ impl App {
 }
 
 impl App {
+    /// Writes into a job's log.
+    pub(super) async fn note(&self, conn: &mut Conn, job: JobId, text: &str) -> Result<(), AppError> {
+        Ok(store::logs::add(conn, job, self.now(), text).await?)
+    }
+
     /// Lets a scan wait where it is, or go on. One that has not begun waits as well.
     pub async fn pause_job(&self, actor: &Actor, id: &str, paused: bool) -> Result<(), AppError> {
         let action = if paused { "job pause" } else { "job resume" };
@@ -156,6 +173,66 @@ impl App {
         }
         Ok(job)
     }
+}
+
+/// What staff want of a host.
+#[derive(Debug, Clone)]
+pub(super) struct Wish {
+    spec: JobSpec,
+    /// Whether it covers what the policy names.
+    whole: bool,
+    /// Whose snapshot a restore reads, where it is another's.
+    source_host: String,
+    begin_within_days: u32,
+}
+
+impl Wish {
+    /// A scan of its paths or of what the policy names, a backup of that, a trial as it is.
+    pub(super) fn of(spec: &JobSpec, policy: &Policy) -> Result<Self, AppError> {
+        let mut whole = true;
+        let spec = match spec {
+            JobSpec::Scan { paths, .. } => {
+                whole = paths.is_empty();
+                let scan = &policy.scan;
+                let paths = if whole { scan.paths.clone() } else { paths.clone() };
+                if let Some(word) = unknown_word(&paths) {
+                    return Err(AppError::Invalid(no_such_word(word)));
+                }
+                if let Some(relative) = paths.iter().find(|p| !is_full(p)) {
+                    return Err(AppError::Invalid(format!("'{}' is no full path on the PC", relative.escape_debug())));
+                }
+                JobSpec::Scan { paths, excludes: scan.excludes.clone(), max_file_bytes: scan.max_file_bytes }
+            }
+            JobSpec::Backup { .. } => {
+                JobSpec::Backup { paths: policy.backup.paths.clone(), excludes: policy.backup.excludes.clone() }
+            }
+            JobSpec::Verify { .. } => spec.clone(),
+            JobSpec::Restore(_) => {
+                return Err(AppError::Invalid("files are restored on one PC at a time; name it".into()));
+            }
+        };
+        Ok(Self { spec, whole, source_host: String::new(), begin_within_days: policy.work.begin_within_days })
+    }
+
+    /// A restore from a host's snapshots; empty: from its own.
+    pub(super) fn restore(spec: RestoreSpec, source_host: String, policy: &Policy) -> Self {
+        let begin_within_days = policy.work.begin_within_days;
+        Self { spec: JobSpec::Restore(spec), whole: true, source_host, begin_within_days }
+    }
+}
+
+fn may_work(host: &HostRow) -> Result<(), AppError> {
+    if host.revoked == 0 {
+        return Ok(());
+    }
+    let name = name_of(host);
+    Err(AppError::Conflict(if host.replaced_by.is_empty() {
+        format!(
+            "'{name}' was revoked and can do nothing; its backups can go to another PC with 'keepwatch restore --to-host'"
+        )
+    } else {
+        format!("'{name}' was replaced and can do nothing; the host {} has taken over: name that", host.replaced_by)
+    }))
 }
 
 /// Whether a path is a full one on any system, or stands for all users' folders.

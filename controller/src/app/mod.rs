@@ -14,9 +14,12 @@ pub mod events;
 pub mod found;
 pub mod groups;
 pub mod heirs;
+pub mod history;
 pub mod hosts;
 pub mod intake;
 pub mod jobs;
+pub mod known;
+pub mod overdue;
 pub mod policies;
 pub mod recovery_key;
 pub mod recovery_kit;
@@ -24,12 +27,16 @@ pub mod reports;
 pub mod restores;
 pub mod retention;
 pub mod rooms;
+pub mod select;
 pub mod signatures;
+pub mod slots;
 pub mod snapshots;
 pub mod tokens;
 pub mod users;
 pub mod verification;
 
+#[cfg(test)]
+mod fortnight;
 #[cfg(test)]
 pub(crate) mod tests;
 #[cfg(test)]
@@ -85,6 +92,8 @@ pub struct App {
     pub put_off: AtomicBool,
     /// Reports on their way into the database.
     pub intake: intake::Intake,
+    /// Where leave to back up is given.
+    pub slots: slots::Desk,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

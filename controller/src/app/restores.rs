@@ -2,12 +2,12 @@
 //! configuration allows.
 
 use super::audit::{Actor, Role};
-use super::jobs::JobView;
+use super::jobs::{JobView, Wish};
 use super::{App, AppError};
 use crate::store;
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
-use keepwatch_proto::job::{Grant, JobSpec, RestoreSpec};
+use keepwatch_proto::job::{Grant, RestoreSpec};
 
 /// Bytes of the paths of infected files that go along with a restore.
 const MOST_NAMED: usize = 256 << 10;
@@ -51,7 +51,8 @@ impl App {
         spec.known = verdict.files.into_iter().map(|file| file.path).filter(fits).collect();
         spec.grant = String::new();
         let source = if source.id == host.id { String::new() } else { source.id.to_string() };
-        self.queue(actor, &host, JobSpec::Restore(spec), |job| job.source_host = source).await
+        let policy = self.policies().await?.of(&host.group_name);
+        self.queue(actor, &host, Wish::restore(spec, source, &policy)).await
     }
 
     /// What an open restore needs from another host's repository; none once it is called off

@@ -1,6 +1,9 @@
 //! Use cases over a real database and real keys in a temporary folder.
 #![allow(clippy::unwrap_used)]
 
+mod many;
+mod work;
+
 use super::downloads::Asked;
 use super::events::Report;
 use super::users::Attempts;
@@ -43,6 +46,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         deletion_wait: chrono::TimeDelta::days(7),
         put_off: Default::default(),
         intake: Default::default(),
+        slots: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))
@@ -115,7 +119,7 @@ fn story(app: &App, job: JobId) -> Vec<Event> {
 }
 
 fn report(boot: BootId, events: Vec<Event>) -> Report {
-    Report { boot, generation: 0, bundle: 1, facts: None, events, progress: vec![] }
+    Report::of(boot, events)
 }
 
 async fn counts(app: &App, host: HostId) -> (usize, usize, usize) {

@@ -2,7 +2,7 @@
 //! week, and each snapshot says when all of it was last found sound.
 
 use super::audit::{Actor, Deed, Role};
-use super::jobs::JobView;
+use super::jobs::{JobView, Wish};
 use super::{App, AppError};
 use crate::maintain::{self, Order, Outcome, Work};
 use crate::store::hosts::HostRow;
@@ -53,7 +53,8 @@ impl App {
     pub async fn ask_trial(&self, actor: &Actor, host: &str) -> Result<JobView, AppError> {
         self.demand(actor, Role::Operator, "job create").await?;
         let host = self.host(actor, host).await?.row;
-        self.queue(actor, &host, TRIAL, |_| {}).await
+        let policy = self.policies().await?.of(&host.group_name);
+        self.queue(actor, &host, Wish::of(&TRIAL, &policy)?).await
     }
 
     /// Has PCs that are here try it that have not for a month: a few of them, for it is asked often.
@@ -70,7 +71,9 @@ impl App {
                 continue;
             }
             left -= 1;
-            let job = JobRow::new(JobId::new(&self.clock), host.id, TRIAL, ITSELF, now);
+            let mut job = JobRow::new(JobId::new(&self.clock), host.id, TRIAL, ITSELF, now);
+            // The next one is asked for then.
+            job.deadline = now + TRY_EVERY.num_seconds();
             store::jobs::insert(&mut tx, &job).await?;
             store::hosts::bump(&mut tx, host.id).await?;
             asked.push(host.id);

@@ -129,8 +129,7 @@ impl Year {
             Event { seq: self.seq, at: self.app.clock.now(), kind }
         });
         let events = events.collect();
-        let report = Report { boot: self.boot, generation: 0, bundle: 1, facts: None, events, progress: vec![] };
-        self.app.ingest(self.host, report).await.unwrap();
+        self.app.ingest(self.host, Report::of(self.boot, events)).await.unwrap();
     }
 
     /// Another PC takes its place, with a repository of its own. What the first one leaves.

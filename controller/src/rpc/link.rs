@@ -19,6 +19,10 @@ use tonic::{Request, Response, Status, Streaming};
 const IN_FLIGHT: usize = 8;
 /// Events in one report; an honest agent sends fewer.
 const MOST_EVENTS: usize = 2000;
+/// Jobs that one ledger knows; an honest agent forgets sooner.
+const MOST_KNOWN: usize = 2000;
+/// Things that one host would begin at once.
+const MOST_WANTS: usize = 8;
 
 pub(super) struct Service(pub(super) Arc<App>);
 
@@ -97,6 +101,12 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
     if report.events.len() > MOST_EVENTS {
         return Err(WireError { field: "report.events", problem: format!("has more than {MOST_EVENTS}") });
     }
+    if report.wants.len() > MOST_WANTS {
+        return Err(WireError { field: "report.wants", problem: format!("has more than {MOST_WANTS}") });
+    }
+    if report.known.as_ref().is_some_and(|known| known.running.len() + known.ended.len() > MOST_KNOWN) {
+        return Err(WireError { field: "report.known", problem: format!("has more than {MOST_KNOWN}") });
+    }
     let boot: BootId = report.boot.parse()?;
     let events: Vec<Event> = report.events.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     let progress: Vec<Progress> = report.progress.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
@@ -107,5 +117,7 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
         facts: report.facts.map(Into::into),
         events,
         progress,
+        wants: report.wants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        known: report.known.map(TryInto::try_into).transpose()?,
     })
 }

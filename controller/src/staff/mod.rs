@@ -3,6 +3,7 @@
 
 mod calls;
 mod views;
+mod work;
 
 use crate::app::App;
 use crate::app::audit::Actor;
@@ -10,6 +11,7 @@ use crate::rpc::status;
 use axum::Router;
 use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
+use keepwatch_proto::wire::staff::work_server::WorkServer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tonic::metadata::MetadataMap;
@@ -21,8 +23,9 @@ struct Service(Arc<App>);
 /// The staff's gRPC.
 pub fn router(app: &Arc<App>) -> Router {
     let service = StaffServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
+    let work = WorkServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     // Without the fallback that gRPC routes bring: what is no call is a page.
-    Routes::new(service).into_axum_router().reset_fallback()
+    Routes::new(service).add_service(work).into_axum_router().reset_fallback()
 }
 
 /// Where a request came from, as the door says.

@@ -11,6 +11,7 @@ use crate::app::policies::PolicyView;
 use crate::app::recovery_kit::RecoveryKit;
 use crate::app::retention::RetentionView;
 use crate::app::signatures::{Imported, Problem};
+use crate::app::slots::SlotView;
 use crate::app::snapshots::Found;
 use crate::plan::health::Reason;
 use crate::plan::retention::Why;
@@ -121,6 +122,35 @@ pub(super) fn job(j: JobView) -> wire::Job {
         target: j.row.target,
         progress: j.progress.map(Into::into),
         paused: j.row.paused != 0,
+        attempt: small(j.row.attempt),
+        retry_of: j.row.retry_of,
+        failure_kind: j.row.failure_kind,
+        waited_seconds: count(j.row.waited),
+        due: j.row.due,
+        deadline: j.row.deadline,
+    }
+}
+
+pub(super) fn selected(h: HostView) -> wire::SelectedHost {
+    let name = h.name().to_owned();
+    wire::SelectedHost { id: h.row.id.to_string(), name, group: h.row.group_name }
+}
+
+pub(super) fn slot(s: SlotView) -> wire::SlotInUse {
+    let state = match (s.row.granted, s.row.begun) {
+        (0, 0) => "waiting",
+        (_, 0) => "granted",
+        _ => "running",
+    };
+    wire::SlotInUse {
+        host: s.row.host.to_string(),
+        host_name: s.host_name,
+        group: s.row.group_name,
+        job: s.row.job.to_string(),
+        state: state.into(),
+        asked: s.row.asked,
+        granted: s.row.granted,
+        begun: s.row.begun,
     }
 }
 

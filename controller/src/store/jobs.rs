@@ -9,6 +9,8 @@ use sqlx::FromRow;
 pub const SCHEDULE: &str = "schedule";
 /// Stands in `origin` for a removable medium that appeared.
 pub const MEDIUM: &str = "medium";
+/// Stands in `origin` where that was lost with a database.
+pub const UNKNOWN: &str = "?";
 
 /// One job. Times are Unix seconds, 0 where there is none.
 #[derive(Debug, Clone, FromRow)]
@@ -27,7 +29,7 @@ pub struct JobRow {
     /// Where it stands.
     #[sqlx(try_from = "String")]
     pub state: State,
-    /// [`SCHEDULE`], [`MEDIUM`], or the user who asked.
+    /// [`SCHEDULE`], [`MEDIUM`], [`UNKNOWN`], or the user who asked.
     pub origin: String,
     /// 1: staff no longer want it.
     pub cancel: i64,
@@ -55,6 +57,20 @@ pub struct JobRow {
     pub snapshot: String,
     /// Where a restore wrote.
     pub target: String,
+    /// It is not handed out before that.
+    pub due: i64,
+    /// It is not begun after that; 0: it waits for ever.
+    pub deadline: i64,
+    /// Counts the attempts at one wish, from 1.
+    pub attempt: i64,
+    /// Id of the attempt before it; empty: there was none.
+    pub retry_of: String,
+    /// Word of the [`keepwatch_proto::job::FailureKind`], where it failed.
+    pub failure_kind: String,
+    /// Seconds that it waited for leave to begin.
+    pub waited: i64,
+    /// What whoever asked calls this wish; empty: nothing.
+    pub client_key: String,
 }
 
 /// A job's state as a column.
@@ -69,6 +85,11 @@ impl TryFrom<String> for State {
 }
 
 impl JobRow {
+    /// Whether staff, or the controller itself, asked for it: the host does it for no other reason.
+    pub fn is_asked(&self) -> bool {
+        ![SCHEDULE, MEDIUM, UNKNOWN].contains(&self.origin.as_str())
+    }
+
     /// A job that nothing has happened to yet.
     pub fn new(id: JobId, host: HostId, spec: JobSpec, origin: &str, created: i64) -> Self {
         Self {
@@ -90,6 +111,13 @@ impl JobRow {
             failures: Json(vec![]),
             snapshot: String::new(),
             target: String::new(),
+            due: 0,
+            deadline: 0,
+            attempt: 1,
+            retry_of: String::new(),
+            failure_kind: String::new(),
+            waited: 0,
+            client_key: String::new(),
         }
     }
 }
@@ -98,8 +126,9 @@ impl JobRow {
 pub async fn insert(conn: &mut Conn, job: &JobRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO jobs (id, host, spec, kind, state, origin, cancel, source_host, whole, created, started, ended, \
-         message, tally, failures, snapshot, target) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, 0, '', $11, '[]', '', '') ON CONFLICT (id) DO NOTHING",
+         message, tally, failures, snapshot, target, due, deadline, attempt, retry_of, client_key) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, 0, '', $11, '[]', '', '', $12, $13, $14, $15, $16) \
+         ON CONFLICT (id) DO NOTHING",
     )
     .bind(job.id.to_string())
     .bind(job.host.to_string())
@@ -112,6 +141,11 @@ pub async fn insert(conn: &mut Conn, job: &JobRow) -> Result<(), StoreError> {
     .bind(job.created)
     .bind(job.started)
     .bind(json(&job.tally.0)?)
+    .bind(job.due)
+    .bind(job.deadline)
+    .bind(job.attempt)
+    .bind(&job.retry_of)
+    .bind(&job.client_key)
     .execute(conn)
     .await?;
     Ok(())
@@ -132,10 +166,79 @@ pub async fn list(conn: &mut Conn, host: Option<HostId>, limit: u32) -> Result<V
         .await?)
 }
 
-/// What staff asked of a host and has not ended, oldest first.
+/// Which jobs are looked for; what is empty is anything.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Of this host.
+    pub host: String,
+    /// Of hosts in this group and below it.
+    pub group: String,
+    /// In this state, `open` or `ended`.
+    pub state: String,
+    /// Of this kind.
+    pub kind: String,
+    /// Created then or later.
+    pub since: i64,
+    /// Created before that,
+    pub before: i64,
+    /// or then, and listed after this id.
+    pub last: String,
+}
+
+/// The newest of them.
+pub async fn find(conn: &mut Conn, wanted: &Wanted, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM jobs WHERE ($1 = '' OR host = $1) AND ($2 = '' OR kind = $2) \
+         AND ($3 = '' OR state = $3 OR ($3 = 'open' AND state IN ('queued', 'waiting', 'offered', 'running')) \
+         OR ($3 = 'ended' AND state NOT IN ('queued', 'waiting', 'offered', 'running'))) \
+         AND created >= $4 AND (created < $5 OR (created = $5 AND id < $6)) \
+         AND ($7 = '' OR host IN (SELECT id FROM hosts WHERE group_name IN (\
+         WITH RECURSIVE below (name) AS (SELECT name FROM groups WHERE name = $7 \
+         UNION SELECT groups.name FROM groups JOIN below ON groups.parent = below.name) SELECT name FROM below))) \
+         ORDER BY created DESC, id DESC LIMIT $8",
+    )
+    .bind(&wanted.host)
+    .bind(&wanted.kind)
+    .bind(&wanted.state)
+    .bind(wanted.since)
+    .bind(wanted.before)
+    .bind(&wanted.last)
+    .bind(&wanted.group)
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Forgets a host's jobs that ended before this and are of no more use, with their logs. Returns how many.
+pub async fn forget(conn: &mut Conn, host: HostId, before: i64) -> Result<u64, StoreError> {
+    // Failed and lost ones stay for ever; of each kind, so does the newest that was done.
+    sqlx::query(
+        "DELETE FROM job_logs WHERE job IN (SELECT id FROM jobs WHERE host = $1 AND ended > 0 AND ended < $2 \
+         AND state IN ('succeeded', 'partial', 'cancelled', 'expired') AND ended < (SELECT MAX(newer.ended) \
+         FROM jobs AS newer WHERE newer.host = $1 AND newer.kind = jobs.kind AND newer.whole = 1 \
+         AND newer.state IN ('succeeded', 'partial')))",
+    )
+    .bind(host.to_string())
+    .bind(before)
+    .execute(&mut *conn)
+    .await?;
+    let done = sqlx::query(
+        "DELETE FROM jobs WHERE host = $1 AND ended > 0 AND ended < $2 \
+         AND state IN ('succeeded', 'partial', 'cancelled', 'expired') AND ended < (SELECT MAX(newer.ended) \
+         FROM jobs AS newer WHERE newer.host = $1 AND newer.kind = jobs.kind AND newer.whole = 1 \
+         AND newer.state IN ('succeeded', 'partial'))",
+    )
+    .bind(host.to_string())
+    .bind(before)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// What has not ended on a host, oldest first.
 pub async fn open_of(conn: &mut Conn, host: HostId) -> Result<Vec<JobRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT * FROM jobs WHERE host = $1 AND origin <> 'schedule' AND state IN ('queued', 'offered', 'running') ORDER BY id",
+        "SELECT * FROM jobs WHERE host = $1 AND state IN ('queued', 'waiting', 'offered', 'running') ORDER BY id",
     )
     .bind(host.to_string())
     .fetch_all(conn)
@@ -145,7 +248,7 @@ pub async fn open_of(conn: &mut Conn, host: HostId) -> Result<Vec<JobRow>, Store
 /// Whether a host is to back up, or does, by what was asked or begun after this.
 pub async fn backs_up(conn: &mut Conn, host: HostId, since: i64) -> Result<bool, StoreError> {
     let open: Option<JobRow> = sqlx::query_as(
-        "SELECT * FROM jobs WHERE host = $1 AND kind = 'backup' AND state IN ('queued', 'offered', 'running') \
+        "SELECT * FROM jobs WHERE host = $1 AND kind = 'backup' AND state IN ('queued', 'waiting', 'offered', 'running') \
          AND created > $2 LIMIT 1",
     )
     .bind(host.to_string())
@@ -158,7 +261,7 @@ pub async fn backs_up(conn: &mut Conn, host: HostId, since: i64) -> Result<bool,
 /// Whether another host's restore that was asked for after this reads what this one has stored.
 pub async fn reads_from(conn: &mut Conn, source: HostId, since: i64) -> Result<bool, StoreError> {
     let open: Option<JobRow> = sqlx::query_as(
-        "SELECT * FROM jobs WHERE source_host = $1 AND state IN ('queued', 'offered', 'running') AND created > $2 LIMIT 1",
+        "SELECT * FROM jobs WHERE source_host = $1 AND state IN ('queued', 'waiting', 'offered', 'running') AND created > $2 LIMIT 1",
     )
     .bind(source.to_string())
     .bind(since)
@@ -242,10 +345,84 @@ pub async fn step(conn: &mut Conn, id: JobId, from: JobState, to: JobState) -> R
     Ok(done.rows_affected() == 1)
 }
 
-/// Work began.
+/// Work began. One that was given up for lost has not ended after all.
 pub async fn set_started(conn: &mut Conn, id: JobId, at: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE jobs SET started = $2 WHERE id = $1").bind(id.to_string()).bind(at).execute(conn).await?;
+    sqlx::query("UPDATE jobs SET started = $2, ended = 0, message = '' WHERE id = $1")
+        .bind(id.to_string())
+        .bind(at)
+        .execute(conn)
+        .await?;
     Ok(())
+}
+
+/// It was given up, and has turned up: it runs, or waits, as it did.
+pub async fn turned_up(conn: &mut Conn, id: JobId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET ended = 0, message = '' WHERE id = $1").bind(id.to_string()).execute(conn).await?;
+    Ok(())
+}
+
+/// It ended without a word of its host's, and this is why.
+pub async fn given_up(conn: &mut Conn, id: JobId, at: i64, why: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET ended = $2, message = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(at)
+        .bind(why)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How long it waited for leave.
+pub async fn set_waited(conn: &mut Conn, id: JobId, seconds: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET waited = $2 WHERE id = $1").bind(id.to_string()).bind(seconds).execute(conn).await?;
+    Ok(())
+}
+
+/// What has not ended anywhere, with what is known of its host.
+pub async fn all_open(conn: &mut Conn) -> Result<Vec<OpenRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT jobs.id, jobs.host, jobs.state, jobs.deadline, jobs.due, hosts.last_seen, hosts.revoked FROM jobs \
+         JOIN hosts ON hosts.id = jobs.host WHERE jobs.state IN ('queued', 'waiting', 'offered', 'running')",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// See [`all_open`].
+#[derive(Debug, Clone, FromRow)]
+pub struct OpenRow {
+    /// Which job.
+    #[sqlx(try_from = "String")]
+    pub id: JobId,
+    /// On which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub state: State,
+    /// It is not begun after that; 0: it waits for ever.
+    pub deadline: i64,
+    /// It is not handed out before that; 0: it was, or may be at once.
+    pub due: i64,
+    /// When the host was last heard of; 0: never.
+    pub last_seen: i64,
+    /// When it was revoked; 0: it was not.
+    pub revoked: i64,
+}
+
+/// Its time has come.
+pub async fn release(conn: &mut Conn, id: JobId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET due = 0 WHERE id = $1").bind(id.to_string()).execute(conn).await?;
+    Ok(())
+}
+
+/// The one that a host was asked for under this key, if it was.
+pub async fn by_key(conn: &mut Conn, key: &str, host: HostId) -> Result<Option<JobRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM jobs WHERE client_key = $1 AND host = $2")
+        .bind(key)
+        .bind(host.to_string())
+        .fetch_optional(conn)
+        .await?)
 }
 
 /// Staff no longer want it.
@@ -267,7 +444,8 @@ pub async fn set_paused(conn: &mut Conn, id: JobId, paused: bool) -> Result<(), 
 /// How it ended.
 pub async fn set_ended(conn: &mut Conn, id: JobId, at: i64, ended: &Ended) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE jobs SET ended = $2, message = $3, tally = $4, failures = $5, snapshot = $6, target = $7 WHERE id = $1",
+        "UPDATE jobs SET ended = $2, message = $3, tally = $4, failures = $5, snapshot = $6, target = $7, \
+         failure_kind = $8 WHERE id = $1",
     )
     .bind(id.to_string())
     .bind(at)
@@ -276,6 +454,7 @@ pub async fn set_ended(conn: &mut Conn, id: JobId, at: i64, ended: &Ended) -> Re
     .bind(json(&ended.failures)?)
     .bind(ended.snapshot.as_ref().map_or("", |s| &s.id))
     .bind(&ended.target)
+    .bind(if ended.outcome == JobState::Failed { ended.failure.word() } else { "" })
     .execute(conn)
     .await?;
     Ok(())

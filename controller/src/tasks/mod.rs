@@ -1,6 +1,9 @@
 //! What the controller does by itself. A task takes no input: it reads the truth, closes the
 //! distance, and is asked again a while later.
 
+mod overdue;
+mod slots;
+
 use crate::app::App;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +14,18 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// Runs all of them until `shutdown`.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
+    let all = async { tokio::join!(now_and_then(&app, &shutdown), overdue::run(&app), slots::run(&app)) };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        _ = all => {}
+    }
+}
+
+/// What takes long, or can wait.
+async fn now_and_then(app: &App, shutdown: &CancellationToken) {
     tokio::select! {
         () = shutdown.cancelled() => return,
-        () = begin(&app) => {}
+        () = begin(app) => {}
     }
     // Not before that: hosts come first, and may show that the database is an old one.
     let mut next = app.clock.now() + EVERY;
@@ -29,7 +41,7 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
         next = app.clock.now() + EVERY;
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = work(&app) => {}
+            () = work(app) => {}
         }
     }
 }
@@ -58,6 +70,9 @@ async fn work(app: &App) {
     }
     if let Err(error) = app.delete_due().await {
         tracing::warn!(%error, "no repository was deleted");
+    }
+    if let Err(error) = app.forget_jobs().await {
+        tracing::warn!(%error, "the history of jobs was not looked through");
     }
     if let Err(error) = app.try_due().await {
         tracing::warn!(%error, "no PC was asked whether its backups come back");

@@ -26,3 +26,4 @@ mod signatures;
 mod size;
 mod torture;
 mod verification;
+mod work;

@@ -1,11 +1,14 @@
 //! `jobs`: scans, backups and restores. Also where the commands that start one end.
 
+use super::many::{Many, refusals};
+use super::tokens::seconds;
 use crate::connect::Staff;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Card, Row};
 use crate::{show, watch};
 use chrono::{DateTime, Utc};
+use keepwatch_proto::clock::Clock;
 use keepwatch_proto::job::{Failure as Missed, Tally};
 use keepwatch_proto::wire::{agent, staff as wire};
 use serde::Serialize;
@@ -25,6 +28,22 @@ struct Filter {
     /// Only this host's (name or id)
     #[arg(long, default_value = "", hide_default_value = true)]
     host: String,
+    /// Only those of hosts in this group and below it
+    #[arg(long, default_value = "", hide_default_value = true)]
+    group: String,
+    /// Only those in this state: queued, waiting, offered, running, succeeded, partial, failed, cancelled,
+    /// expired, lost; open or ended
+    #[arg(long, default_value = "", hide_default_value = true)]
+    state: String,
+    /// Only of this kind: scan, backup, restore, verify
+    #[arg(long, default_value = "", hide_default_value = true)]
+    kind: String,
+    /// Only those created within this time: 30m, 12h, 7d
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    since: Option<u64>,
+    /// Where the page before ended, as it said
+    #[arg(long, value_name = "PLACE", default_value = "", hide_default_value = true)]
+    after: String,
     /// At most so many, the newest first
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
@@ -44,21 +63,35 @@ enum Action {
         /// Its id
         id: String,
     },
-    /// Let a scan or backup wait until it is resumed
-    Pause {
+    /// Show what happened with a job, line by line
+    Log {
         /// Its id
         id: String,
     },
-    /// Let a paused scan or backup go on
-    Resume {
-        /// Its id
-        id: String,
-    },
-    /// Call a job off
-    Cancel {
-        /// Its id
-        id: String,
-    },
+    /// Show who backs up now, and who waits for leave to
+    Slots,
+    /// Let scans and backups wait until they are resumed
+    Pause(Which),
+    /// Let paused scans and backups go on
+    Resume(Which),
+    /// Call jobs off
+    Cancel(Which),
+}
+
+/// Which jobs are meant.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Their ids
+    #[arg(value_name = "ID")]
+    jobs: Vec<String>,
+    /// What is open on this host; may be given several times
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// Of what is open on hosts, only this kind: scan, backup, restore, verify
+    #[arg(long, default_value = "", hide_default_value = true)]
+    kind: String,
+    #[command(flatten)]
+    many: Many,
 }
 
 /// One job, for people and programs.
@@ -80,6 +113,12 @@ pub(crate) struct JobView {
     target: Option<String>,
     progress: Option<ProgressView>,
     paused: bool,
+    attempt: u32,
+    retry_of: Option<String>,
+    failure_kind: Option<String>,
+    waited_seconds: u64,
+    due: Option<DateTime<Utc>>,
+    deadline: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +153,12 @@ impl From<wire::Job> for JobView {
                 total_bytes,
             }),
             paused: job.paused,
+            attempt: job.attempt,
+            retry_of: show::some(job.retry_of),
+            failure_kind: show::some(job.failure_kind),
+            waited_seconds: job.waited_seconds,
+            due: show::time(job.due),
+            deadline: show::time(job.deadline),
         }
     }
 }
@@ -171,6 +216,15 @@ impl Card for JobView {
         if let Some(ProgressView { phase, files, bytes, .. }) = &self.progress {
             lines.push(("now", format!("{phase}, {files} files, {}", show::size(*bytes))));
         }
+        if self.attempt > 1 {
+            lines.push(("attempt", format!("{}, after {}", self.attempt, show::or_dash(self.retry_of.as_ref()))));
+        }
+        if self.due.is_some() {
+            lines.push(("not before", show::when(self.due)));
+        }
+        if self.waited_seconds > 0 {
+            lines.push(("waited", format!("{} s for leave to begin", self.waited_seconds)));
+        }
         lines.extend(self.snapshot.clone().map(|snapshot| ("snapshot", snapshot)));
         lines.extend(self.target.clone().map(|target| ("restored to", target)));
         lines.extend(self.message.clone().map(|message| ("message", message)));
@@ -179,37 +233,126 @@ impl Card for JobView {
     }
 }
 
+/// One line of a job's log.
+#[derive(Debug, Serialize)]
+struct LineView {
+    at: Option<DateTime<Utc>>,
+    text: String,
+}
+
+impl Row for LineView {
+    const HEADER: &'static [&'static str] = &["AT", "WHAT"];
+    fn cells(&self) -> Vec<String> {
+        vec![show::when(self.at), self.text.clone()]
+    }
+}
+
+/// One PC that backs up or would.
+#[derive(Debug, Serialize)]
+struct SlotView {
+    host: String,
+    host_name: String,
+    group: String,
+    job: String,
+    state: String,
+    asked: Option<DateTime<Utc>>,
+    granted: Option<DateTime<Utc>>,
+    begun: Option<DateTime<Utc>>,
+}
+
+impl From<wire::SlotInUse> for SlotView {
+    fn from(slot: wire::SlotInUse) -> Self {
+        let wire::SlotInUse { host, host_name, group, job, state, asked, granted, begun } = slot;
+        let [asked, granted, begun] = [asked, granted, begun].map(show::time);
+        Self { host, host_name, group, job, state, asked, granted, begun }
+    }
+}
+
+impl Row for SlotView {
+    const HEADER: &'static [&'static str] = &["HOST", "GROUP", "STATE", "ASKED", "BEGUN", "JOB"];
+    fn cells(&self) -> Vec<String> {
+        let Self { host_name, group, state, job, .. } = self;
+        let (asked, begun) = (show::when(self.asked), show::when(self.begun));
+        vec![host_name.clone(), group.clone(), state.clone(), asked, begun, job.clone()]
+    }
+}
+
 impl Jobs {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let mut staff = context.staff().await?;
         match self.action.unwrap_or(Action::List(self.filter)) {
-            Action::List(Filter { host, limit }) => {
-                let jobs = staff.list_jobs(wire::ListJobsRequest { host, limit }).await?.into_inner().jobs;
-                let views: Vec<JobView> = jobs.into_iter().map(Into::into).collect();
-                context.output.list(&views, "There is no job yet.")?;
-            }
+            Action::List(filter) => list(context, filter).await?,
             Action::Show { id } => {
                 // What a watcher is told first is how the job stands now.
+                let mut staff = context.staff().await?;
                 let mut stream = staff.watch_job(wire::JobId { id: id.clone() }).await?.into_inner();
                 let job = stream.message().await?.ok_or(Failure::Answer(format!("nothing is said of job {id}")))?;
                 context.output.card(&JobView::from(job))?;
             }
-            Action::Watch { id } => return watch::to_the_end(context, &mut staff, &id).await,
-            Action::Pause { id } => {
-                staff.pause_job(wire::JobId { id: id.clone() }).await?;
-                context.output.note(&format!("It waits. Let it go on with 'keepwatch jobs resume {id}'."));
+            Action::Watch { id } => return watch::to_the_end(context, &mut context.staff().await?, &id).await,
+            Action::Log { id } => {
+                let lines = context.work().await?.job_log(wire::JobId { id }).await?.into_inner().lines;
+                // The PC tells several lines at once.
+                let lines = lines.into_iter().flat_map(|line| {
+                    let at = show::time(line.at);
+                    line.text.lines().map(|text| LineView { at, text: text.into() }).collect::<Vec<_>>()
+                });
+                context.output.list(&lines.collect::<Vec<_>>(), "Nothing is written of that job.")?;
             }
-            Action::Resume { id } => {
-                staff.resume_job(wire::JobId { id: id.clone() }).await?;
-                context.output.note(&format!("It goes on. Follow it with 'keepwatch jobs watch {id}'."));
+            Action::Slots => {
+                let slots = context.work().await?.list_slots(wire::Empty {}).await?.into_inner().slots;
+                let views: Vec<SlotView> = slots.into_iter().map(Into::into).collect();
+                context.output.list(&views, "No PC backs up, and none would.")?;
             }
-            Action::Cancel { id } => {
-                staff.cancel_job(wire::JobId { id: id.clone() }).await?;
-                context.output.note(&format!("Called off. See how it ends with 'keepwatch jobs watch {id}'."));
-            }
+            Action::Pause(which) => return change(context, which, "pause").await,
+            Action::Resume(which) => return change(context, which, "resume").await,
+            Action::Cancel(which) => return change(context, which, "cancel").await,
         }
         Ok(Outcome::Done)
     }
+}
+
+async fn list(context: &Context, filter: Filter) -> Result<(), Failure> {
+    let Filter { host, group, state, kind, since, after, limit } = filter;
+    let now = Clock::system().now().timestamp();
+    let since = since.map_or(0, |seconds| now.saturating_sub_unsigned(seconds).max(0));
+    let request = wire::FindJobsRequest { host, group, state, kind, since, limit, after };
+    let reply = context.work().await?.find_jobs(request).await?.into_inner();
+    let views: Vec<JobView> = reply.jobs.into_iter().map(Into::into).collect();
+    context.output.list(&views, "There is no such job.")?;
+    if !reply.next.is_empty() {
+        context.output.note(&format!("There may be more: --after {}", reply.next));
+    }
+    Ok(())
+}
+
+/// Calls jobs off, lets them wait or go on.
+async fn change(context: &Context, which: Which, change: &str) -> Result<Outcome, Failure> {
+    let Which { jobs, hosts, kind, many } = which;
+    let mut work = context.work().await?;
+    let hosts = if jobs.is_empty() || many.is_given() || !hosts.is_empty() { Some(many.with(hosts)?) } else { None };
+    if let Some(hosts) = &hosts
+        && !many.are_meant(context, &mut work, hosts, &format!("{change} jobs on")).await?
+    {
+        return Ok(Outcome::Done);
+    }
+    let alone = hosts.is_none() && jobs.len() == 1;
+    let request = wire::ChangeJobsRequest { jobs, hosts, kind, change: change.into() };
+    let reply = work.change_jobs(request).await?.into_inner();
+    if let (true, Some(refusal)) = (alone, reply.refused.first()) {
+        return Err(Failure::Refused(refusal.why.clone()));
+    }
+    refusals(context, &reply.refused);
+    for id in &reply.changed {
+        context.output.note(&match change {
+            "pause" => format!("It waits. Let it go on with 'keepwatch jobs resume {id}'."),
+            "resume" => format!("It goes on. Follow it with 'keepwatch jobs watch {id}'."),
+            _ => format!("Called off. See how it ends with 'keepwatch jobs watch {id}'."),
+        });
+    }
+    if reply.changed.is_empty() && reply.refused.is_empty() {
+        context.output.note("There is no such job; nothing was done.");
+    }
+    Ok(if reply.refused.is_empty() { Outcome::Done } else { Outcome::Partial })
 }
 
 /// Has a job done: says how to follow it, or follows it.
@@ -250,6 +393,10 @@ mod tests {
             state: "partial".into(),
             origin: "schedule".into(),
             created: 1,
+            attempt: 2,
+            retry_of: "0".into(),
+            waited_seconds: 90,
+            deadline: 2,
             tally: Some(agent::Tally { files: 3, failed: 1, ..Default::default() }),
             failures: vec![agent::Failure { path: "/a\\xE9".into(), reason: "denied".into() }],
             progress: Some(agent::Progress { phase: "reading".into(), files: 3, ..Default::default() }),
@@ -266,9 +413,33 @@ mod tests {
                 "origin": "schedule", "created": "1970-01-01T00:00:01Z", "started": null, "ended": null,
                 "message": null, "tally": tally, "failures": [{"path": "/a\\xE9", "reason": "denied"}],
                 "snapshot": null, "target": null,
-                "progress": {"phase": "reading", "files": 3, "bytes": 0, "total_bytes": 0}, "paused": false
+                "progress": {"phase": "reading", "files": 3, "bytes": 0, "total_bytes": 0}, "paused": false,
+                "attempt": 2, "retry_of": "0", "failure_kind": null, "waited_seconds": 90, "due": null,
+                "deadline": "1970-01-01T00:00:02Z"
             })
         );
+    }
+
+    #[test]
+    fn the_json_of_slots_and_logs_is_what_scripts_rely_on() {
+        let slot = wire::SlotInUse {
+            host: "2".into(),
+            host_name: "PC-1".into(),
+            group: "tax".into(),
+            job: "1".into(),
+            state: "waiting".into(),
+            asked: 1,
+            ..Default::default()
+        };
+        assert_eq!(
+            serde_json::to_value(SlotView::from(slot)).unwrap(),
+            json!({
+                "host": "2", "host_name": "PC-1", "group": "tax", "job": "1", "state": "waiting",
+                "asked": "1970-01-01T00:00:01Z", "granted": null, "begun": null
+            })
+        );
+        let line = LineView { at: show::time(1), text: "asked for".into() };
+        assert_eq!(serde_json::to_value(line).unwrap(), json!({"at": "1970-01-01T00:00:01Z", "text": "asked for"}));
     }
 
     #[test]

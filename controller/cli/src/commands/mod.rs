@@ -12,6 +12,7 @@ mod hosts;
 pub(crate) mod jobs;
 mod login;
 mod ls;
+mod many;
 mod policies;
 mod recovery_kit;
 mod report;
@@ -68,9 +69,9 @@ pub(crate) enum Command {
     Download(download::Download),
     /// What the scans found
     Detections(detections::Detections),
-    /// Scan a host now
+    /// Scan hosts now
     Scan(scan::Scan),
-    /// Back a host up now
+    /// Back hosts up now
     Backup(backup::Backup),
     /// Bring files back onto a host
     Restore(restore::Restore),

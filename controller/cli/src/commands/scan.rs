@@ -1,20 +1,21 @@
-//! `scan`: look at a host's files now.
+//! `scan`: look at hosts' files now.
 
+use super::many::{self, Many};
 use super::{jobs, remote_path};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use keepwatch_proto::policy::{FULL, QUICK, REMOVABLE};
 use keepwatch_proto::wire::agent::{ScanJob, job_spec::Kind};
-use keepwatch_proto::wire::staff::CreateJobRequest;
 
-/// Scan a host now.
+/// Scan hosts now.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Scan {
-    /// Name or id of the host
-    host: String,
-    /// Files and folders on it; those of its policy if left out
-    #[arg(value_name = "PATH", value_parser = remote_path(), conflicts_with_all = ["quick", "full", "removable"])]
-    paths: Vec<String>,
+    /// Name or id of the host, then files and folders on it; those of its policy if left out. With --group
+    /// or --query no host is named, and all are files and folders
+    #[arg(value_name = "HOST [PATH]", value_parser = remote_path())]
+    words: Vec<String>,
+    #[command(flatten)]
+    many: Many,
     /// Where malware is met first: running programs, start-up places, temporary folders, downloads
     #[arg(long)]
     quick: bool,
@@ -31,16 +32,21 @@ pub(crate) struct Scan {
 
 impl Scan {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let (host, watch) = (self.host.clone(), self.watch);
-        let spec = jobs::spec(Kind::Scan(ScanJob { paths: self.places(), ..Default::default() }));
-        jobs::start(context, CreateJobRequest { host, spec, source_host: String::new() }, watch).await
+        let (hosts, paths) = self.meant()?;
+        let spec = jobs::spec(Kind::Scan(ScanJob { paths, ..Default::default() }));
+        many::start(context, hosts, &self.many, spec, self.watch).await
     }
 
-    /// The paths, or the words that stand for places.
-    fn places(self) -> Vec<String> {
+    /// The host, where one is named, and the paths or the words that stand for places.
+    fn meant(&self) -> Result<(Vec<String>, Vec<String>), Failure> {
+        let named = usize::from(!self.many.is_given()).min(self.words.len());
+        let (hosts, paths) = self.words.split_at(named);
         let words = [(self.quick, QUICK), (self.full, FULL), (self.removable, REMOVABLE)];
-        let asked = words.into_iter().filter(|(asked, _)| *asked).map(|(_, word)| word.to_owned());
-        self.paths.into_iter().chain(asked).collect()
+        let places: Vec<String> = words.into_iter().filter(|(asked, _)| *asked).map(|(_, w)| w.to_owned()).collect();
+        if !paths.is_empty() && !places.is_empty() {
+            return Err(Failure::Usage("name paths, or --quick, --full and --removable, and not both".into()));
+        }
+        Ok((hosts.to_vec(), if paths.is_empty() { places } else { paths.to_vec() }))
     }
 }
 
@@ -56,19 +62,29 @@ mod tests {
         scan: Scan,
     }
 
-    fn places(words: &str) -> Option<Vec<String>> {
-        Line::try_parse_from(format!("scan {words}").split(' ')).ok().map(|line| line.scan.places())
+    fn meant(words: &str) -> Option<(Vec<String>, Vec<String>)> {
+        Line::try_parse_from(format!("scan {words}").split(' ')).ok().and_then(|line| line.scan.meant().ok())
+    }
+
+    fn owned(words: &[&str]) -> Vec<String> {
+        words.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_word_stands_for_its_places_and_takes_no_paths_beside_it() {
-        let none: [&str; 0] = [];
-        assert_eq!(places("PC").unwrap(), none);
-        assert_eq!(places("PC /a /b").unwrap(), ["/a", "/b"]);
-        assert_eq!(places("PC --removable --quick").unwrap(), ["@quick", "@removable"]);
-        assert_eq!(places("PC --full").unwrap(), ["@full"]);
-        for refused in ["PC /a --quick", "PC --full /a", "PC /a --removable"] {
-            assert_eq!(places(refused), None, "{refused}");
+        for (line, hosts, paths) in [
+            ("PC", &["PC"][..], &[][..]),
+            ("PC /a /b", &["PC"], &["/a", "/b"]),
+            ("PC --removable --quick", &["PC"], &["@quick", "@removable"]),
+            ("PC --full", &["PC"], &["@full"]),
+            // Where a group is meant, nobody is named.
+            ("--group tax /a", &[], &["/a"]),
+            ("--query no-scan:3d --quick", &[], &["@quick"]),
+        ] {
+            assert_eq!(meant(line), Some((owned(hosts), owned(paths))), "{line}");
+        }
+        for refused in ["PC /a --quick", "PC --full /a", "PC /a --removable", "--group tax /a --full"] {
+            assert_eq!(meant(refused), None, "{refused}");
         }
     }
 }

@@ -133,7 +133,7 @@ impl Tokens {
 }
 
 /// A stretch of time such as `24h`, in seconds.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let advice = || "write a number with s, m, h, d or w, such as 30m, 24h or 7d".to_owned();
     let unit_at = text.char_indices().next_back().map(|(at, _)| at).ok_or_else(advice)?;
     let (number, unit) = text.split_at(unit_at);

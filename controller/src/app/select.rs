@@ -1,0 +1,262 @@
+//! Which hosts are meant, and what is asked of all of them at once.
+
+use super::audit::{Actor, Role};
+use super::hosts::{HostView, pick};
+use super::jobs::{JobView, Wish};
+use super::{App, AppError};
+use crate::plan::health::Reason;
+use crate::store::{self, jobs::JobRow};
+use chrono::DateTime;
+use keepwatch_proto::ids::JobId;
+use keepwatch_proto::job::JobSpec;
+use keepwatch_proto::selection::{Query, Selection, Subject};
+use std::collections::HashSet;
+
+/// Names and ids in one selection.
+const MOST_NAMES: usize = 10_000;
+
+/// What came of asking many.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// What was queued, or had been by the same key.
+    pub jobs: Vec<JobView>,
+    /// Those that it was not asked of, and why.
+    pub refused: Vec<(String, String)>,
+}
+
+/// What staff can do to jobs that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Call them off.
+    Cancel,
+    /// Let them wait.
+    Pause,
+    /// Let them go on.
+    Resume,
+}
+
+impl Change {
+    /// By its word.
+    pub fn parse(word: &str) -> Result<Self, AppError> {
+        match word {
+            "cancel" => Ok(Self::Cancel),
+            "pause" => Ok(Self::Pause),
+            "resume" => Ok(Self::Resume),
+            other => Err(AppError::Invalid(format!(
+                "'{}' is nothing that can be done to a job; write cancel, pause or resume",
+                other.escape_debug()
+            ))),
+        }
+    }
+}
+
+/// Which jobs are listed.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this host; empty: of any.
+    pub host: String,
+    /// Of hosts in this group and below; empty: in any.
+    pub group: String,
+    /// In this state; `open`, `ended`; empty: in any.
+    pub state: String,
+    /// Of this kind; empty: of any.
+    pub kind: String,
+    /// Created then or later; Unix seconds.
+    pub since: i64,
+    /// At most so many; 0: as many as a page has.
+    pub limit: u32,
+    /// Where the page before ended; empty: the newest come first.
+    pub after: String,
+}
+
+impl App {
+    /// The hosts that are meant. A name that is nobody's, or several hosts', is an error.
+    pub async fn select(&self, actor: &Actor, selection: &Selection) -> Result<Vec<HostView>, AppError> {
+        if selection.is_empty() {
+            return Err(AppError::Invalid("nobody is meant; name PCs, a group or a query".into()));
+        }
+        if selection.names.len() > MOST_NAMES {
+            return Err(AppError::Invalid(format!("more than {MOST_NAMES} names; name a group or a query")));
+        }
+        let query = Some(selection.query.trim()).filter(|query| !query.is_empty());
+        let query = query.map(Query::parse).transpose().map_err(|error| AppError::Invalid(error.to_string()))?;
+        let mut hosts = self.hosts(actor).await?;
+        if !selection.names.is_empty() {
+            let mut seen = HashSet::new();
+            let named: Result<Vec<HostView>, _> = selection.names.iter().map(|name| pick(&hosts, name)).collect();
+            hosts = named?.into_iter().filter(|host| seen.insert(host.row.id)).collect();
+        }
+        if !selection.group.is_empty() {
+            let below = self.group_and_below(&selection.group).await?;
+            hosts.retain(|host| below.contains(&host.row.group_name));
+        }
+        if let Some(query) = query {
+            let now = self.clock.now();
+            hosts.retain(|host| query.fits(&subject(host, &words(host)), now));
+        }
+        // Who may not come any more is meant only by name, to be told so.
+        hosts.retain(|host| selection.is_by_name() || host.row.revoked == 0);
+        Ok(hosts)
+    }
+
+    /// The keys of a group and all below it.
+    async fn group_and_below(&self, group: &str) -> Result<HashSet<String>, AppError> {
+        let mut conn = self.store.read().await?;
+        let groups = store::groups::list(&mut conn).await?;
+        if !groups.iter().any(|known| known.name == group) {
+            return Err(super::groups::no_group(group));
+        }
+        let mut below = HashSet::from([group.to_owned()]);
+        loop {
+            let more = groups.iter().filter(|one| below.contains(&one.parent) && !below.contains(&one.name));
+            let more: Vec<String> = more.map(|one| one.name.clone()).collect();
+            if more.is_empty() {
+                return Ok(below);
+            }
+            below.extend(more);
+        }
+    }
+
+    /// Asks many hosts for a scan, a backup or a trial. The same key again means the same jobs: whoever
+    /// heard no answer may ask once more.
+    pub async fn ask_many(
+        &self,
+        actor: &Actor,
+        selection: &Selection,
+        spec: &JobSpec,
+        key: &str,
+    ) -> Result<Asked, AppError> {
+        self.demand(actor, Role::Operator, "job create").await?;
+        if key.len() > 64 || !key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(AppError::Invalid("a key has letters, digits and dashes, at most 64 of them".into()));
+        }
+        let hosts = self.select(actor, selection).await?;
+        let policies = self.policies().await?;
+        let (mut asked, mut ids) = (Asked::default(), Vec::new());
+        let mut tx = self.store.begin().await?;
+        for host in &hosts {
+            let policy = policies.of(&host.row.group_name);
+            let queued = match Wish::of(spec, &policy) {
+                Ok(wish) => self.queue_in(&mut tx, actor, &host.row, wish, key).await,
+                Err(error) => Err(error),
+            };
+            match queued {
+                Ok(id) => ids.push(id),
+                // One of them is no reason for the others not to be asked.
+                Err(error @ (AppError::Conflict(_) | AppError::Invalid(_))) => {
+                    asked.refused.push((host.name().to_owned(), error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        store::commit(tx).await?;
+        hosts.iter().for_each(|host| self.hub.poke(host.row.id));
+        for id in ids {
+            asked.jobs.push(self.job(actor, &id.to_string()).await?);
+        }
+        Ok(asked)
+    }
+
+    /// Changes these jobs, and what has not ended on the hosts that are meant. Says which were changed,
+    /// and which were not and why.
+    pub async fn change_many(
+        &self,
+        actor: &Actor,
+        jobs: &[String],
+        hosts: &Selection,
+        kind: &str,
+        change: Change,
+    ) -> Result<(Vec<JobId>, Vec<(String, String)>), AppError> {
+        let mut wanted: Vec<String> = jobs.to_vec();
+        if !hosts.is_empty() {
+            let hosts = self.select(actor, hosts).await?;
+            let mut conn = self.store.read().await?;
+            for host in hosts {
+                let open = store::jobs::open_of(&mut conn, host.row.id).await?;
+                let fits = open.into_iter().filter(|row| kind.is_empty() || row.kind == kind);
+                wanted.extend(fits.filter(|row| suits(row, change)).map(|row| row.id.to_string()));
+            }
+        } else if jobs.is_empty() {
+            return Err(AppError::Invalid("no job is meant; name jobs, or PCs, a group or a query".into()));
+        }
+        let (mut changed, mut refused) = (Vec::new(), Vec::new());
+        for job in wanted {
+            let done = match change {
+                Change::Cancel => self.cancel_job(actor, &job).await,
+                Change::Pause => self.pause_job(actor, &job, true).await,
+                Change::Resume => self.pause_job(actor, &job, false).await,
+            };
+            match (done, job.parse()) {
+                (Ok(()), Ok(id)) => changed.push(id),
+                (Err(error @ (AppError::Conflict(_) | AppError::NotFound(_))), _) => {
+                    refused.push((job, error.to_string()));
+                }
+                (Err(error), _) => return Err(error),
+                (Ok(()), Err(_)) => {}
+            }
+        }
+        Ok((changed, refused))
+    }
+
+    /// One page of jobs, the newest first, and where the next begins; empty: there is none.
+    pub async fn find_jobs(&self, actor: &Actor, filter: &Filter) -> Result<(Vec<JobView>, String), AppError> {
+        let host = self.host_filter(actor, &filter.host).await?;
+        let bad = || AppError::Invalid(format!("'{}' is no place in a listing", filter.after.escape_debug()));
+        let (before, last) = match filter.after.split_once('/') {
+            None if filter.after.is_empty() => (i64::MAX, String::new()),
+            None => return Err(bad()),
+            Some((at, id)) => (at.parse().map_err(|_| bad())?, id.to_owned()),
+        };
+        if !["", "open", "ended"].contains(&filter.state.as_str()) {
+            filter.state.parse::<keepwatch_proto::job::JobState>().map_err(|e| AppError::Invalid(e.to_string()))?;
+        }
+        if !filter.group.is_empty() {
+            self.group_and_below(&filter.group).await?;
+        }
+        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(1000) };
+        let mut conn = self.store.read().await?;
+        let names = super::hosts::names(&mut conn).await?;
+        let wanted = store::jobs::Wanted {
+            host: host.map(|host| host.to_string()).unwrap_or_default(),
+            group: filter.group.clone(),
+            state: filter.state.clone(),
+            kind: filter.kind.clone(),
+            since: filter.since,
+            before,
+            last,
+        };
+        let rows = store::jobs::find(&mut conn, &wanted, limit).await?;
+        drop(conn);
+        let full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
+        let next = rows.last().filter(|_| full).map(|row| format!("{}/{}", row.created, row.id)).unwrap_or_default();
+        Ok((rows.into_iter().map(|row| self.view_job(&names, row)).collect(), next))
+    }
+}
+
+/// Whether a change makes sense for a job that was not named itself.
+fn suits(row: &JobRow, change: Change) -> bool {
+    let can_wait = matches!(row.spec.0, JobSpec::Scan { .. } | JobSpec::Backup { .. });
+    match change {
+        Change::Cancel => row.cancel == 0,
+        Change::Pause => can_wait && row.paused == 0,
+        Change::Resume => can_wait && row.paused != 0,
+    }
+}
+
+fn words(host: &HostView) -> Vec<&'static str> {
+    host.reasons.iter().copied().map(Reason::word).collect()
+}
+
+fn subject<'a>(host: &'a HostView, reasons: &'a [&'a str]) -> Subject<'a> {
+    let moment = |seconds: i64| DateTime::from_timestamp(seconds, 0).filter(|_| seconds != 0);
+    Subject {
+        name: host.name(),
+        state: host.state.word(),
+        reasons,
+        system: &host.row.facts.0.system,
+        connected: host.connected,
+        last_backup: moment(host.last_backup),
+        last_scan: moment(host.last_scan),
+        last_seen: moment(host.row.last_seen),
+    }
+}
