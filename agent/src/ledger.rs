@@ -299,10 +299,11 @@ impl Ledger {
     /// What is known of jobs: all that run, and those that are offered and have ended.
     pub(crate) fn known_jobs(&self) -> Result<KnownJobs, LedgerError> {
         let txn = self.db.begin_read().map_err(redb::Error::from)?;
-        let desired = book::read_desired(&txn.open_table(book::META).map_err(redb::Error::from)?)?;
+        let meta = txn.open_table(book::META).map_err(redb::Error::from)?;
+        let (desired, wait) = (book::read_desired(&meta)?, book::read_wait(&meta)?);
         let offered: BTreeSet<JobId> = desired.iter().flat_map(|d| &d.jobs).map(|job| job.id).collect();
         let jobs = txn.open_table(book::JOBS).map_err(redb::Error::from)?;
-        let mut known = KnownJobs::default();
+        let mut known = KnownJobs { waiting: wait.map(|wait| wait.want.job), ..KnownJobs::default() };
         for entry in jobs.iter().map_err(redb::Error::from)? {
             let (job, record) = entry.map_err(redb::Error::from)?;
             let (job, record) = (book::job_id(job.value())?, serde_json::from_slice::<Record>(record.value())?);

@@ -18,6 +18,10 @@ CREATE TABLE slots (
     begun    BIGINT NOT NULL DEFAULT 0       -- 0: it has leave and has not begun
 );
 
+-- Whoever gives leave writes here first, so that of several controllers one does at a time.
+CREATE TABLE slot_desk (looked BIGINT NOT NULL);
+INSERT INTO slot_desk (looked) VALUES (0);
+
 -- What happened with a job, line by line: as the controller saw it, and as the PC told.
 CREATE TABLE job_logs (
     job    TEXT NOT NULL,

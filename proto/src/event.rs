@@ -21,6 +21,8 @@ pub struct Event {
 }
 
 /// What happened.
+// An end is larger than the rest; there is one for each job, and it is moved, not kept in numbers.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {

@@ -417,6 +417,7 @@ fn it_knows_what_runs_and_how_what_is_offered_has_ended() {
         ledger.end(job, success()).unwrap();
     }
     ledger.start(second, &backup(), Cause::Asked).unwrap();
-    let expected = KnownJobs { running: vec![second], ended: vec![(first, JobState::Succeeded)] };
+    ledger.wait(want(third, true)).unwrap();
+    let expected = KnownJobs { running: vec![second], ended: vec![(first, JobState::Succeeded)], waiting: Some(third) };
     assert_eq!(ledger.known_jobs().unwrap(), expected);
 }

@@ -217,6 +217,7 @@ pub(crate) fn link_for_tests(to: &Path, at: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 //! lines, are away for days. Each follows its schedule by the same pure pieces as the agent does; what
 //! they say goes through the use cases into a real database. Then it is asked: did every backup that
 //! came due run, or does it show? Was the bound kept? Did anybody wait beyond a fair share?
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use super::App;
 use super::events::Report;
@@ -204,7 +204,11 @@ impl Fortnight {
         }
         pc.told = want.as_ref().map(|want| want.job);
         let (host, outbox) = (pc.host, std::mem::take(&mut pc.outbox));
-        let known = (!had_line).then(|| KnownJobs { running: pc.running.iter().map(|r| r.0).collect(), ended: vec![] });
+        let known = (!had_line).then(|| KnownJobs {
+            running: pc.running.iter().map(|running| running.0).collect(),
+            ended: vec![],
+            waiting: pc.wait.as_ref().map(|wait| wait.want.job),
+        });
         let known = known.filter(|_| outbox.is_empty());
         let report = Report { wants: want.clone().into_iter().collect(), known, ..Report::of(pc.boot, outbox) };
         self.figures.reports += 1;

@@ -9,6 +9,8 @@ use keepwatch_proto::job::{Ended, JobState, KnownJobs};
 
 /// Why a job is lost that its PC does not know.
 const FORGOTTEN: &str = "its PC does not know of it any more: it was set up anew, or its own records were damaged";
+/// Why a job has expired that its PC does not ask for any more.
+const GIVEN_UP: &str = "its PC does not ask for it any more: its policy changed, or it was done otherwise";
 /// What is left of an end that was told and then lost.
 const ENDED_BEFORE: &str = "it ended like this, and what else was told of it was lost with the controller's database";
 
@@ -30,14 +32,19 @@ impl App {
             }
         }
         for open in store::jobs::open_of(conn, host).await? {
-            if open.state.0 == JobState::Running
-                && !known.running.contains(&open.id)
-                && store::jobs::step(conn, open.id, JobState::Running, JobState::Lost).await?
-            {
-                store::jobs::given_up(conn, open.id, self.now(), FORGOTTEN).await?;
+            let (state, why) = match open.state.0 {
+                JobState::Running if !known.running.contains(&open.id) => (JobState::Lost, FORGOTTEN),
+                // What staff asked for waits on; what the host itself would do, it asks for anew.
+                JobState::Waiting if known.waiting != Some(open.id) && !open.is_asked() => {
+                    (JobState::Expired, GIVEN_UP)
+                }
+                _ => continue,
+            };
+            if store::jobs::step(conn, open.id, open.state.0, state).await? {
+                store::jobs::given_up(conn, open.id, self.now(), why).await?;
                 store::slots::release(conn, host, open.id).await?;
                 store::hosts::bump(conn, host).await?;
-                self.note(conn, open.id, FORGOTTEN).await?;
+                self.note(conn, open.id, why).await?;
             }
         }
         Ok(())

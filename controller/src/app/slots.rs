@@ -116,10 +116,12 @@ impl App {
     /// Gives leave to whoever's turn it is. Returns those who got it.
     pub async fn grant_slots(&self) -> Result<Vec<HostId>, AppError> {
         let mut tx = self.store.begin().await?;
-        let rows = store::slots::list(&mut tx).await?;
-        if rows.is_empty() {
+        // Most of the time there is nothing to do, and nobody is kept waiting for it.
+        if store::slots::list(&mut tx).await?.is_empty() {
             return Ok(vec![]);
         }
+        store::slots::hold_desk(&mut tx).await?;
+        let rows = store::slots::list(&mut tx).await?;
         let policies = Policies::read(&mut tx).await?;
         let mut bounds = Bounds { whole: self.slots.whole, storage: self.slots.storage, groups: Default::default() };
         let places: Vec<Place> = rows.into_iter().map(|row| place(row, &policies, &mut bounds)).collect();

@@ -34,7 +34,7 @@ pub fn judge(open: &Open, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<(J
         }
         JobState::Queued if late(TimeDelta::zero()) => Some((JobState::Expired, LATE)),
         // A PC that is there says so itself.
-        JobState::Offered if late(SILENT) => Some((JobState::Expired, LATE)),
+        JobState::Offered | JobState::Waiting if late(SILENT) => Some((JobState::Expired, LATE)),
         _ => None,
     }
 }
@@ -68,6 +68,7 @@ mod tests {
             (Queued, None, Some(200), false, 201, Some(Expired)),
             (Offered, None, Some(200), false, 230, None),
             (Offered, None, Some(200), false, 231, Some(Expired)),
+            (Waiting, Some(231), Some(200), false, 231, Some(Expired)),
             (Offered, None, None, false, 100_000, None),
             (Queued, Some(100), None, true, 100, Some(Cancelled)),
             (Offered, Some(100), None, true, 100, Some(Lost)),

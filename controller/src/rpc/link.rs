@@ -121,3 +121,37 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
         known: report.known.map(TryInto::try_into).transpose()?,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use keepwatch_proto::clock::Clock;
+    use keepwatch_proto::ids::JobId;
+
+    #[test]
+    fn a_report_says_no_more_than_an_honest_agent_has_to_say() {
+        let clock = Clock::system();
+        let job = JobId::new(&clock).to_string();
+        let report = |wants: usize, running: usize| wire::Report {
+            boot: BootId::new(&clock).to_string(),
+            wants: vec![
+                wire::Want {
+                    job: job.clone(),
+                    spec: Some(keepwatch_proto::job::JobSpec::Backup { paths: vec![], excludes: vec![] }.into()),
+                    scheduled: true
+                };
+                wants
+            ],
+            known: Some(wire::KnownJobs { running: vec![job.clone(); running], ..Default::default() }),
+            ..Default::default()
+        };
+        assert!(read(report(MOST_WANTS, MOST_KNOWN)).is_ok());
+        assert_eq!(read(report(MOST_WANTS + 1, 0)).err().unwrap().field, "report.wants");
+        assert_eq!(read(report(0, MOST_KNOWN + 1)).err().unwrap().field, "report.known");
+        // Nonsense is refused, and not passed over.
+        assert!(read(wire::Report { wants: vec![wire::Want::default()], ..report(0, 0) }).is_err());
+        let known = Some(wire::KnownJobs { running: vec!["../x".into()], ..Default::default() });
+        assert!(read(wire::Report { known, ..report(0, 0) }).is_err());
+    }
+}

@@ -27,6 +27,12 @@ pub struct SlotRow {
     pub revoked: i64,
 }
 
+/// Of several controllers over one database, the others wait here until this transaction ends.
+pub async fn hold_desk(conn: &mut Conn) -> Result<(), StoreError> {
+    sqlx::query("UPDATE slot_desk SET looked = looked + 1").execute(conn).await?;
+    Ok(())
+}
+
 /// All of them, those that have waited longest first.
 pub async fn list(conn: &mut Conn) -> Result<Vec<SlotRow>, StoreError> {
     Ok(sqlx::query_as(

@@ -13,12 +13,15 @@ pub struct KnownJobs {
     pub running: Vec<JobId>,
     /// How those ended that the host was offered: it will not do them again.
     pub ended: Vec<(JobId, JobState)>,
+    /// The one that waits for leave, if any does.
+    pub waiting: Option<JobId>,
 }
 
 impl From<KnownJobs> for wire::KnownJobs {
     fn from(known: KnownJobs) -> Self {
         let ended = known.ended.into_iter();
         Self {
+            waiting: known.waiting.map(|job| job.to_string()).unwrap_or_default(),
             running: known.running.into_iter().map(|job| job.to_string()).collect(),
             ended: ended
                 .map(|(job, how)| wire::EndedJob { job: job.to_string(), outcome: how.word().into() })
@@ -34,7 +37,9 @@ impl TryFrom<wire::KnownJobs> for KnownJobs {
             how if how.is_end() && how != JobState::Lost => Ok((one.job.parse()?, how)),
             _ => Err(WireError::bad("known.ended.outcome", "is no end of a job's")),
         };
+        let waiting = Some(known.waiting).filter(|job| !job.is_empty());
         Ok(Self {
+            waiting: waiting.map(|job| job.parse()).transpose()?,
             running: known.running.iter().map(|job| job.parse()).collect::<Result<_, _>>()?,
             ended: known.ended.into_iter().map(ended).collect::<Result<_, WireError>>()?,
         })
@@ -50,8 +55,10 @@ mod tests {
     #[test]
     fn it_survives_the_wire_and_what_is_no_end_does_not() {
         let job = JobId::new(&Clock::system());
-        let known = KnownJobs { running: vec![job], ended: vec![(job, JobState::Partial)] };
+        let known = KnownJobs { running: vec![job], ended: vec![(job, JobState::Partial)], waiting: Some(job) };
         assert_eq!(KnownJobs::try_from(wire::KnownJobs::from(known.clone())).unwrap(), known);
+        let wrong = wire::KnownJobs { waiting: "../x".into(), ..known.clone().into() };
+        assert!(KnownJobs::try_from(wrong).is_err());
         for how in [JobState::Running, JobState::Lost] {
             let wrong = KnownJobs { ended: vec![(job, how)], ..known.clone() };
             assert!(KnownJobs::try_from(wire::KnownJobs::from(wrong)).is_err(), "{how}");

@@ -44,7 +44,7 @@ impl Scene {
     }
 
     async fn knows(&self, host: HostId, boot: BootId, running: Vec<JobId>, ended: Vec<(JobId, JobState)>) {
-        let known = Some(KnownJobs { running, ended });
+        let known = Some(KnownJobs { running, ended, waiting: None });
         self.app.ingest(host, Report { known, ..Report::of(boot, vec![]) }).await.unwrap();
     }
 
@@ -320,6 +320,23 @@ async fn a_job_that_waits_can_be_called_off() {
     scene.say(host, boot, vec![EventKind::Ended { job, ended }]).await;
     assert_eq!(scene.state(job).await, JobState::Cancelled);
     assert!(scene.app.desired(host).await.unwrap().slots.is_empty());
+}
+
+#[tokio::test]
+async fn what_its_pc_does_not_ask_for_any_more_does_not_wait_for_ever() {
+    let scene = Scene::new(1).await;
+    let (host, boot, job) = (enrol(&scene.app, "pc").await, scene.boot(), scene.job());
+    let asked = scene.app.ask_backup(&administrator(), "pc").await.unwrap().row.id;
+    for waits in [job, asked] {
+        scene.wants(host, boot, Some(waits)).await;
+        // It has other work just now.
+        scene.wants(host, boot, None).await;
+        assert_eq!(scene.state(waits).await, JobState::Waiting);
+    }
+    scene.knows(host, boot, vec![], vec![]).await;
+    assert_eq!((scene.state(job).await, scene.state(asked).await), (JobState::Expired, JobState::Waiting));
+    scene.wants(host, boot, Some(job)).await;
+    assert_eq!(scene.state(job).await, JobState::Waiting);
 }
 
 #[tokio::test]

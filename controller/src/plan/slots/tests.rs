@@ -1,4 +1,3 @@
-#![allow(clippy::unwrap_used)]
 //! Properties of who may back up next, over made-up fleets; then days of them, turn by turn.
 
 use super::*;
@@ -168,7 +167,10 @@ fn leave_that_is_not_used_and_backups_of_the_silent_lapse() {
     }
     // One that asked and is gone is not served.
     let gone = Place { heard: NOW - SILENT, ..waits };
-    assert_eq!(decide(&[gone.clone()], &bounds, NOW), Decision { granted: vec![], lapsed: vec![gone.host] });
+    assert_eq!(
+        decide(std::slice::from_ref(&gone), &bounds, NOW),
+        Decision { granted: vec![], lapsed: vec![gone.host] }
+    );
 }
 
 #[test]
