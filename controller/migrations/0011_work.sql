@@ -8,6 +8,7 @@ ALTER TABLE jobs ADD COLUMN waited BIGINT NOT NULL DEFAULT 0;         -- seconds
 ALTER TABLE jobs ADD COLUMN client_key TEXT NOT NULL DEFAULT '';      -- whoever asks twice with one key means one job
 CREATE UNIQUE INDEX jobs_by_key ON jobs (client_key, host) WHERE client_key <> '';
 CREATE INDEX jobs_by_kind ON jobs (host, kind, ended);
+CREATE INDEX jobs_by_time ON jobs (created, id);
 
 -- Who backs up, and who would. One row a host; no row: it does not, and does not ask.
 CREATE TABLE slots (

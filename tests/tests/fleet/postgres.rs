@@ -28,7 +28,13 @@ fn the_main_job_runs_on_postgresql() {
     staff.set_paths(&[&disk]);
     staff.run(["scan", &host, "--watch"]).ok();
     staff.run(["scan", &host, "--watch"]).ok();
-    staff.run(["backup", &host, "--watch"]).ok();
+    // By group and in turns; then what became of it, by each filter.
+    staff.run(["backup", "--group", "all", "--yes", "--watch"]).ok();
+    let listed =
+        staff.json(&["jobs", "list", "--group", "all", "--state", "ended", "--kind", "backup", "--since", "1h"]);
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["state"]), (1, &"succeeded".into()), "{listed}");
+    assert!(staff.json(&["jobs", "log", listed[0]["id"].as_str().unwrap()]).to_string().contains("has leave to begin"));
+    assert_eq!(staff.json(&["jobs", "slots"]).as_array().unwrap().len(), 0);
     staff.run(["restore", &host, "latest", "--infected", "--watch"]).ok();
     assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 1);
     let id = staff.json(&["detections"])[0]["id"].as_str().unwrap().to_owned();
@@ -57,5 +63,6 @@ fn the_main_job_runs_on_postgresql() {
     let second = controller.staff_as("second", created["password"].as_str().unwrap());
     second.run(["hosts", "delete-repository", &host, "approve"]).ok();
     assert_eq!(second.json(&["hosts", "deletions"])[0]["state"], "approved");
+    assert!(!controller.log().contains("was not looked through"), "{}", controller.log());
     second.run(["hosts", "delete-repository", &host, "call-off"]).ok();
 }
