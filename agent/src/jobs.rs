@@ -4,7 +4,7 @@
 
 mod account;
 mod deaths;
-mod queue;
+pub(crate) mod queue;
 mod scans;
 
 use crate::canaries::Canaries;
@@ -213,6 +213,28 @@ impl Running {
     }
 }
 
+/// Writes down a step that is no more than that. Gives back one that has something to be done.
+pub(crate) fn noted(step: Step, ledger: &Ledger, clock: &Clock) -> Result<Option<Step>, LedgerError> {
+    match step {
+        Step::Ask(asked, spec) => {
+            let (job, scheduled) = (asked.unwrap_or_else(|| JobId::new(clock)), asked.is_none());
+            tracing::info!(%job, kind = spec.kind(), "asks for leave");
+            ledger.wait(Want { job, spec, scheduled })?;
+        }
+        Step::GiveUp => ledger.give_up_waiting()?,
+        Step::Drop(job, spec) => {
+            let why = Ended::failed("it was called off before it began");
+            ledger.drop_unbegun(job, &spec, Ended { outcome: JobState::Cancelled, ..why })?;
+        }
+        Step::Expire(job, spec) => {
+            let why = Ended::failed("it was not begun in time; ask for it again if it is still wanted");
+            ledger.drop_unbegun(job, &spec, Ended { outcome: JobState::Expired, ..why })?;
+        }
+        step => return Ok(Some(step)),
+    }
+    Ok(None)
+}
+
 impl Jobs {
     /// Does what is due until it is told to stop.
     pub(crate) async fn run(mut self, stop: CancellationToken) -> Result<(), LedgerError> {
@@ -259,26 +281,13 @@ impl Jobs {
     }
 
     fn take(self: &Arc<Self>, step: Step, running: &mut Running, media: &mut Media) -> Result<(), LedgerError> {
+        let Some(step) = noted(step, &self.ledger, &self.clock)? else { return Ok(()) };
         let (job, spec, cause) = match step {
             Step::Begin(job, spec) => (job, spec, Cause::Asked),
             Step::BeginScheduled(job, spec) => (job.unwrap_or_else(|| JobId::new(&self.clock)), spec, Cause::Schedule),
             Step::BeginMedium(spec) => {
                 media.begun();
                 (JobId::new(&self.clock), spec, Cause::Medium)
-            }
-            Step::Ask(asked, spec) => {
-                let (job, scheduled) = (asked.unwrap_or_else(|| JobId::new(&self.clock)), asked.is_none());
-                tracing::info!(%job, kind = spec.kind(), "asks for leave");
-                return self.ledger.wait(Want { job, spec, scheduled });
-            }
-            Step::GiveUp => return self.ledger.give_up_waiting(),
-            Step::Drop(job, spec) => {
-                let why = Ended::failed("it was called off before it began");
-                return self.ledger.drop_unbegun(job, &spec, Ended { outcome: JobState::Cancelled, ..why });
-            }
-            Step::Expire(job, spec) => {
-                let why = Ended::failed("it was not begun in time; ask for it again if it is still wanted");
-                return self.ledger.drop_unbegun(job, &spec, Ended { outcome: JobState::Expired, ..why });
             }
             Step::Stop(job) => {
                 if let Some(reins) = running.reins.get(&job) {
@@ -292,6 +301,8 @@ impl Jobs {
                 }
                 return Ok(());
             }
+            // Those are written down by now.
+            Step::Ask(..) | Step::GiveUp | Step::Drop(..) | Step::Expire(..) => return Ok(()),
         };
         let waited = self.ledger.standing()?.wait.is_some_and(|wait| wait.want.job == job);
         let slots = self.ledger.desired()?.map(|desired| desired.slots).unwrap_or_default();

@@ -5,12 +5,12 @@
 use crate::config::{Address, Config, StateDir};
 use crate::enroll::enroll;
 use crate::identity::Identity;
-use crate::jobs::{Step, plan};
+use crate::jobs::{Step, noted, plan, queue};
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::link::Link;
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::{HostId, JobId};
-use keepwatch_proto::job::{Ended, JobSpec, JobState};
+use keepwatch_proto::job::{Ended, JobSpec};
 use keepwatch_proto::policy::Policy;
 use keepwatch_proto::token::Token;
 use std::future::Future;
@@ -115,22 +115,21 @@ impl Simulated {
         W: Fn(JobSpec) -> F,
         F: Future<Output = Ended>,
     {
-        let mut changes = self.ledger.watch();
+        let (mut changes, mut heard) = (self.ledger.watch(), None);
         loop {
             changes.borrow_and_update();
-            for step in plan(&self.ledger.standing()?, None, self.clock.now()) {
-                let (job, spec, cause) = match step {
-                    Step::Begin(job, spec) => (job, spec, Cause::Asked),
-                    Step::BeginScheduled(spec) => (JobId::new(&self.clock), spec, Cause::Schedule),
-                    Step::Drop(job, kind) => {
-                        self.ledger.drop_unbegun(job, kind)?;
-                        continue;
+            let (now, standing) = (self.clock.now(), self.ledger.standing()?);
+            if *self.connected.borrow() && queue::is_answered(&standing) {
+                heard = Some(now);
+            }
+            for step in plan(&standing, None, heard, now) {
+                let (job, spec, cause) = match noted(step, &self.ledger, &self.clock)? {
+                    Some(Step::Begin(job, spec)) => (job, spec, Cause::Asked),
+                    Some(Step::BeginScheduled(job, spec)) => {
+                        (job.unwrap_or_else(|| JobId::new(&self.clock)), spec, Cause::Schedule)
                     }
-                    Step::Stop(job) => {
-                        self.ledger.end(job, Ended { outcome: JobState::Cancelled, ..Ended::failed("called off") })?;
-                        continue;
-                    }
-                    Step::BeginMedium(_) | Step::Hold(..) => continue,
+                    // What runs is over before anything else is looked at.
+                    _ => continue,
                 };
                 if self.ledger.start(job, &spec, cause)? {
                     let ended = tokio::select! {

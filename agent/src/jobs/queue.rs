@@ -84,7 +84,7 @@ impl<'a> Queue<'a> {
 }
 
 /// Whether the controller has said that it knows what the host asks for.
-pub(super) fn is_answered(standing: &Standing) -> bool {
+pub(crate) fn is_answered(standing: &Standing) -> bool {
     let (Some(desired), Some(wait)) = (&standing.desired, &standing.wait) else { return false };
     desired.slots.iter().any(|slot| slot.job == wait.want.job)
 }
