@@ -111,7 +111,8 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let agent_door = AgentDoor::new(&app);
     let admit_agent = move |caller: Caller| agent_door.clone().admit(caller);
-    let pages = staff::router(&app).merge(web::router(&app));
+    let token = metrics::MetricsToken::open(&folder.keys())?;
+    let pages = staff::router(&app).merge(web::router(&app)).merge(metrics::router(&app, token));
     let room = Arc::new(Semaphore::new(STAFF_CONNECTIONS));
     let admit_staff = move |caller: Caller| {
         let router: Router = pages.clone().layer(Extension(Origin(caller.address)));
@@ -165,6 +166,7 @@ async fn assemble(
         signing: Signing::new(&folder.keys(), &folder.signatures()),
         repositories: Arc::new(FolderStore::open(repositories)?),
         meters: Meters::default(),
+        taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: Catalogs::new(folder.catalogs()),
         attempts: Attempts::default(),

@@ -1,6 +1,7 @@
 //! The way to the staff door: TLS that trusts the controller's own CA and no other, and the
 //! session with every call.
 
+use keepwatch_proto::wire::staff::figures_client::FiguresClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use std::error::Error;
 use std::fmt;
@@ -20,7 +21,11 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The staff door, ready for calls.
-pub(crate) type Staff = StaffClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Staff = StaffClient<Line>;
+/// The same door's figures.
+pub(crate) type Figures = FiguresClient<Line>;
+/// What calls go over.
+pub(crate) type Line = InterceptedService<Channel, Bearer>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +117,18 @@ impl Interceptor for Bearer {
     }
 }
 
-/// Connects to the staff door. An empty session is enough for logging in and nothing else.
+/// The staff door. An empty session is enough for logging in and nothing else.
 pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<Staff, ConnectError> {
+    Ok(StaffClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The same door's figures.
+pub(crate) async fn figures(address: &Address, ca: &str, session: &str) -> Result<Figures, ConnectError> {
+    Ok(FiguresClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// Connects to the staff door.
+async fn line(address: &Address, ca: &str, session: &str) -> Result<Line, ConnectError> {
     let bearer = Bearer::new(session)?;
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).timeout(PATIENCE);
     let channel = Endpoint::from_shared(address.to_string())
@@ -126,7 +141,7 @@ pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<S
         .connect()
         .await
         .map_err(|error| refused(address, &error))?;
-    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+    Ok(InterceptedService::new(channel, bearer))
 }
 
 /// A connection that failed: nobody there, or the wrong one.

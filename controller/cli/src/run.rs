@@ -104,6 +104,8 @@ mod tests {
             "hosts list --output json",
             "hosts show PC-1",
             "groups create tax --parent city",
+            "groups health",
+            "groups health tax",
             "policies get all",
             "policies apply all -f policy.yaml --revision 3",
             "tokens create --uses 5 --ttl 7d --group tax",

@@ -11,6 +11,7 @@ use crate::session::Profiles;
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use keepwatch_proto::pin::Fingerprint;
+use keepwatch_proto::wire::staff::figures_server::{Figures, FiguresServer};
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
 use keepwatch_proto::wire::staff::*;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -181,6 +182,15 @@ staff! {
     fleet_report: Empty => FleetReportReply;
 }
 
+#[tonic::async_trait]
+impl Figures for Script {
+    async fn group_health(&self, request: Request<GroupName>) -> Result<Response<GroupsHealth>, Status> {
+        only_with_session(&request)?;
+        let group = |group: &str, depth| GroupHealthReply { group: group.into(), depth, ..Default::default() };
+        Ok(Response::new(GroupsHealth { at: 1, groups: vec![group("all", 0), group("a\x1b[2J", 1)] }))
+    }
+}
+
 /// A controller on loopback, and a user's home.
 struct Stage {
     port: u16,
@@ -202,7 +212,8 @@ impl Stage {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = incoming.local_addr().unwrap().port();
         let mut door = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
-        tokio::spawn(door.add_service(StaffServer::new(Script::default())).serve_with_incoming(incoming));
+        let door = door.add_service(StaffServer::new(Script::default()));
+        tokio::spawn(door.add_service(FiguresServer::new(Script::default())).serve_with_incoming(incoming));
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("right"), "right\n").unwrap();
         std::fs::write(home.path().join("wrong"), "wrong\n").unwrap();
@@ -276,6 +287,7 @@ async fn a_ca_file_does_as_well_and_a_wrong_one_does_not() {
     std::fs::write(&pem, &stage.ca_pem).unwrap();
     stage.logs_in(&["--password-file", &right, "--ca", &pem]).await.unwrap();
     stage.says(&["hosts", "list"]).await.unwrap();
+    stage.says(&["groups", "health"]).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, DetectionId, HostId, JobId};
 use keepwatch_proto::job::{Ended, JobState, Progress};
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 /// A host's report.
 pub struct Report {
@@ -33,6 +34,7 @@ const FARTHEST: i64 = 1 << 53;
 impl App {
     /// Takes a report in. Returns up to which sequence the host's events are committed.
     pub async fn ingest(&self, host: HostId, report: Report) -> Result<u64, AppError> {
+        let begun = Instant::now();
         let mut tx = self.store.begin().await?;
         store::hosts::seen(&mut tx, host, self.now(), report.bundle).await?;
         if let Some(facts) = &report.facts {
@@ -53,6 +55,7 @@ impl App {
             store::events::advance(&mut tx, host, report.boot, last).await?;
         }
         store::commit(tx).await?;
+        self.taken_in.count(report.events.iter().filter(|e| e.seq > committed), self.clock.now(), begun.elapsed());
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
         }

@@ -16,6 +16,7 @@ pub mod groups;
 pub mod heirs;
 pub mod hosts;
 pub mod jobs;
+pub mod meters;
 pub mod policies;
 pub mod recovery_key;
 pub mod recovery_kit;
@@ -66,6 +67,8 @@ pub struct App {
     pub repositories: Arc<dyn RepositoryStore>,
     /// What the repository service counts.
     pub meters: Meters,
+    /// What is counted of the hosts' reports.
+    pub taken_in: meters::ReportMeters,
     /// Folder of the signed bundles.
     pub signatures: PathBuf,
     /// What the snapshots hold, for searches.

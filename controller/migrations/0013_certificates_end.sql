@@ -1,0 +1,3 @@
+-- When a host's certificate in force ends. Those before this version were made for 3650 days.
+ALTER TABLE hosts ADD COLUMN certificate_expires BIGINT NOT NULL DEFAULT 0;
+UPDATE hosts SET certificate_expires = enrolled + 315360000;
