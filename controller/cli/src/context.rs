@@ -12,6 +12,8 @@ pub(crate) struct Context {
     pub(crate) profiles: Profiles,
     /// Name of the profile in use.
     pub(crate) profile: String,
+    /// Whether what is broad needs no confirmation.
+    pub(crate) yes: bool,
     /// A session from the environment, in place of the profile's.
     pub(crate) token: Option<String>,
 }

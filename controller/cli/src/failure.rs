@@ -68,6 +68,10 @@ pub(crate) enum Failure {
     LostSight(String),
     #[error("the controller's answer makes no sense ({0}); controller and command line may be of different versions")]
     Answer(String),
+    #[error("{0} Nobody is at a terminal to be asked; say --yes if it is meant")]
+    Unconfirmed(String),
+    #[error("nothing was done")]
+    Declined,
     #[error("{0}")]
     Usage(String),
 }
@@ -75,8 +79,17 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Unconfirmed(_) => 2,
             _ => 1,
+        }
+    }
+
+    /// Whether asking again may help.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Call(status) => is_passing(status),
+            Self::Connect(ConnectError::Unreachable { .. }) => true,
+            _ => false,
         }
     }
 

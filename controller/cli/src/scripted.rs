@@ -230,6 +230,7 @@ impl Stage {
             output: Output::new(Format::Json),
             profiles: Profiles::below(self.home.path()),
             profile: "default".into(),
+            yes: line.contains(&"--yes"),
             token: None,
         };
         arguments.command.run(&context).await
@@ -288,6 +289,24 @@ async fn a_ca_file_does_as_well_and_a_wrong_one_does_not() {
     stage.logs_in(&["--password-file", &right, "--ca", &pem]).await.unwrap();
     stage.says(&["hosts", "list"]).await.unwrap();
     stage.says(&["groups", "health"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_broad_is_not_done_unasked() {
+    let stage = Stage::logged_in().await;
+    for line in [
+        &["hosts", "revoke", "PC-1"][..],
+        &["hosts", "replace", "PC-1", "PC-2"],
+        &["hosts", "delete-repository", "PC-1", "approve"],
+        &["users", "remove", "ann"],
+        &["signatures", "remove", "office"],
+    ] {
+        // Nobody is at a terminal here: a script has to say that it means it.
+        let refused = stage.says(line).await.unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
+        assert!(refused.to_string().contains("say --yes"), "{refused}");
+        says(stage.says(&[line, &["--yes"]].concat()).await, "not in the script");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
 use crate::show;
+use crate::watch::{self, Refresh};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ enum Action {
         /// Only this group and those below it
         #[arg(default_value = "", hide_default_value = true)]
         group: String,
+        #[command(flatten)]
+        refresh: Refresh,
     },
     /// Make a group, which inherits its parent's policy
     Create {
@@ -95,18 +98,20 @@ impl Row for HealthView {
     }
 }
 
-async fn health(context: &Context, group: String) -> Result<Outcome, Failure> {
-    let groups = context.figures().await?.group_health(wire::GroupName { group }).await?.into_inner().groups;
+async fn health(context: &Context, group: &str) -> Result<(), Failure> {
+    let group = wire::GroupName { group: group.to_owned() };
+    let groups = context.figures().await?.group_health(group).await?.into_inner().groups;
     let views: Vec<HealthView> = groups.into_iter().map(Into::into).collect();
-    context.output.list(&views, "There is no group yet.")?;
-    Ok(Outcome::Done)
+    context.output.list(&views, "There is no group yet.")
 }
 
 impl Groups {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
         let action = self.action.unwrap_or(Action::List);
         let groups = match action {
-            Action::Health { group } => return health(context, group).await,
+            Action::Health { group, refresh } => {
+                return watch::again(context, refresh, async || health(context, &group).await).await;
+            }
             Action::List => context.staff().await?.list_groups(wire::Empty {}).await?.into_inner().groups,
             Action::Create { name, parent } => {
                 vec![context.staff().await?.create_group(wire::CreateGroupRequest { name, parent }).await?.into_inner()]

@@ -1,10 +1,12 @@
 //! `hosts`: the PCs of the fleet.
 
 use super::deletions::{self, DeleteRepository, DeletionView};
+use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Card, Row};
 use crate::show;
+use crate::watch::{self, Refresh};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::wire::staff as wire;
@@ -20,7 +22,7 @@ pub(crate) struct Hosts {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List all hosts (the default)
-    List,
+    List(Refresh),
     /// Show all that is known of one host
     Show {
         /// Its name or id
@@ -168,23 +170,28 @@ impl Card for HostView {
     }
 }
 
+async fn list(context: &Context) -> Result<(), Failure> {
+    let hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
+    let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
+    context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")
+}
+
 impl Hosts {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        match self.action.unwrap_or(Action::List) {
-            Action::List => {
-                let hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
-                let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
-                context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")?;
-            }
+        match self.action.unwrap_or(Action::List(Refresh::default())) {
+            Action::List(refresh) => return watch::again(context, refresh, async || list(context).await).await,
             Action::Show { host } => {
                 let host = context.staff().await?.get_host(wire::HostName { host }).await?.into_inner();
                 context.output.card(&HostView::from(host))?;
             }
             Action::Revoke { host } => {
+                ask::confirm(context, &format!("Cut {host} off for good? Its backups stay.")).await?;
                 context.staff().await?.revoke_host(wire::HostName { host: host.clone() }).await?;
                 context.output.note(&format!("{host} is cut off. To have it back, enrol it anew with a new token."));
             }
             Action::Replace { old, new } => {
+                let question = format!("Have {new} take over from {old}, which is cut off for good?");
+                ask::confirm(context, &question).await?;
                 let request = wire::ReplaceHostRequest { old: old.clone(), new: new.clone() };
                 context.staff().await?.replace_host(request).await?;
                 context.output.note(&format!(

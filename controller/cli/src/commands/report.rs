@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Card;
 use crate::show;
+use crate::watch::{self, Refresh};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
@@ -88,10 +89,12 @@ impl Card for ReportView {
 }
 
 /// Shows the fleet in numbers.
-pub(crate) async fn run(context: &Context) -> Result<Outcome, Failure> {
-    let report = context.staff().await?.fleet_report(wire::Empty {}).await?.into_inner();
-    context.output.card(&ReportView::from(report))?;
-    Ok(Outcome::Done)
+pub(crate) async fn run(context: &Context, refresh: Refresh) -> Result<Outcome, Failure> {
+    let show = async || {
+        let report = context.staff().await?.fleet_report(wire::Empty {}).await?.into_inner();
+        context.output.card(&ReportView::from(report))
+    };
+    watch::again(context, refresh, show).await
 }
 
 #[cfg(test)]
