@@ -16,8 +16,9 @@ use crate::rpc::AgentDoor;
 use crate::staff::Origin;
 use crate::store::Store;
 use crate::tasks;
-use crate::{InitOptions, ServeOptions, metrics, staff, web};
+use crate::{InitOptions, ServeOptions, metrics, staff, trace, web};
 use anyhow::Context;
+use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use keepwatch_proto::clock::Clock;
 use std::path::Path;
@@ -113,6 +114,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let admit_agent = move |caller: Caller| agent_door.clone().admit(caller);
     let token = metrics::MetricsToken::open(&folder.keys())?;
     let pages = staff::router(&app).merge(web::router(&app)).merge(metrics::router(&app, token));
+    let pages = pages.layer(from_fn_with_state(app.clock.clone(), trace::follow));
     let room = Arc::new(Semaphore::new(STAFF_CONNECTIONS));
     let admit_staff = move |caller: Caller| {
         let router: Router = pages.clone().layer(Extension(Origin(caller.address)));

@@ -4,7 +4,7 @@ mod restore;
 
 pub use restore::{Conflict, RestoreSpec};
 
-use crate::ids::{HostId, JobId};
+use crate::ids::{HostId, JobId, RequestId};
 use crate::verdict::Verdict;
 use crate::{WireError, wire::agent as wire};
 use chrono::{DateTime, Utc};
@@ -24,6 +24,9 @@ pub struct Job {
     pub cancel: bool,
     /// Staff want it to wait; scans and backups.
     pub pause: bool,
+    /// The request of the staff's that it was asked for by, where that is known: for the logs.
+    #[serde(default)]
+    pub request: Option<RequestId>,
 }
 
 /// What to do. Typed and closed: there is no "run this command".
@@ -287,7 +290,8 @@ impl TryFrom<wire::JobSpec> for JobSpec {
 
 impl From<Job> for wire::Job {
     fn from(job: Job) -> Self {
-        Self { id: job.id.to_string(), spec: Some(job.spec.into()), cancel: job.cancel, pause: job.pause }
+        let request = job.request.map(|id| id.to_string()).unwrap_or_default();
+        Self { id: job.id.to_string(), spec: Some(job.spec.into()), cancel: job.cancel, pause: job.pause, request }
     }
 }
 
@@ -299,6 +303,8 @@ impl TryFrom<wire::Job> for Job {
             spec: job.spec.ok_or(WireError::missing("job.spec"))?.try_into()?,
             cancel: job.cancel,
             pause: job.pause,
+            // Nothing is decided by it: one that is none must not keep a job from being done.
+            request: job.request.parse().ok(),
         })
     }
 }

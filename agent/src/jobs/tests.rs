@@ -33,7 +33,7 @@ fn standing() -> Standing {
 }
 
 fn job(number: u32, spec: JobSpec, cancel: bool) -> Job {
-    Job { id: id(number), spec, cancel, pause: false }
+    Job { id: id(number), spec, cancel, pause: false, request: None }
 }
 
 fn kinds(steps: &[Step]) -> Vec<String> {

@@ -65,7 +65,7 @@ fn detection(job: JobId) -> Detection {
 }
 
 fn desired(generation: u64, jobs: &[JobId]) -> Desired {
-    let job = |id: &JobId| Job { id: *id, spec: scan(), cancel: false, pause: false };
+    let job = |id: &JobId| Job { id: *id, spec: scan(), cancel: false, pause: false, request: None };
     let jobs = jobs.iter().map(job).collect();
     Desired { generation, policy: Policy::default(), bundle: None, agent_version: String::new(), jobs, grants: vec![] }
 }

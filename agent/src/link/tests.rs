@@ -4,6 +4,7 @@
 use super::*;
 use crate::identity::tests::{certificates, identity};
 use keepwatch_proto::clock::Clock;
+use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::job::JobSpec;
 use keepwatch_proto::policy::Policy;
 use keepwatch_proto::wire::agent::link_server::{Link as LinkService, LinkServer};
@@ -204,6 +205,7 @@ fn an_unknown_job_spoils_nothing_else() {
         spec: JobSpec::Backup { paths: vec![], excludes: vec![] },
         cancel: false,
         pause: false,
+        request: Some(RequestId::new(&clock)),
     };
     let unknown = JobId::new(&clock);
     let message = wire::Desired {

@@ -1,6 +1,8 @@
 //! The way to the staff door: TLS that trusts the controller's own CA and no other, and the
 //! session with every call.
 
+use keepwatch_proto::clock::Clock;
+use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::wire::staff::figures_client::FiguresClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use std::error::Error;
@@ -92,27 +94,37 @@ impl FromStr for Address {
     }
 }
 
-/// Adds the session to each call.
+/// Adds the session, and the id of this run, to each call.
 #[derive(Clone)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+pub(crate) struct Bearer {
+    session: Option<MetadataValue<Ascii>>,
+    /// By which this run is found in the controller's log, and in those of the PCs.
+    request: MetadataValue<Ascii>,
+}
+
+/// What the controller's log calls a run of this program.
+pub(crate) const REQUEST: &str = "x-request-id";
 
 impl Bearer {
     fn new(session: &str) -> Result<Self, ConnectError> {
+        let id = RequestId::new(&Clock::system()).to_string();
+        let request = MetadataValue::try_from(id).map_err(|_| ConnectError::Session)?;
         if session.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self { session: None, request });
         }
         let mut value: MetadataValue<Ascii> = format!("Bearer {session}").parse().map_err(|_| ConnectError::Session)?;
         // Kept out of logs and of header compression.
         value.set_sensitive(true);
-        Ok(Self(Some(value)))
+        Ok(Self { session: Some(value), request })
     }
 }
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
+        if let Some(value) = &self.session {
             request.metadata_mut().insert("authorization", value.clone());
         }
+        request.metadata_mut().insert(REQUEST, self.request.clone());
         Ok(request)
     }
 }
@@ -213,8 +225,8 @@ mod tests {
 
     #[test]
     fn a_session_that_is_no_header_is_refused() {
-        assert!(Bearer::new("abc").unwrap().0.unwrap().is_sensitive());
-        assert!(Bearer::new("").unwrap().0.is_none());
+        assert!(Bearer::new("abc").unwrap().session.unwrap().is_sensitive());
+        assert!(Bearer::new("").unwrap().session.is_none());
         assert!(matches!(Bearer::new("a\nb"), Err(ConnectError::Session)));
     }
 

@@ -127,6 +127,13 @@ fn explain(status: &Status) -> String {
         Code::Internal | Code::DataLoss => "the controller's log has the details",
         _ => "",
     };
+    // What it was asked by stands in that log, beside what went wrong.
+    let id = status.metadata().get(connect::REQUEST).and_then(|id| id.to_str().ok());
+    let found = match (status.code(), id) {
+        (Code::Internal | Code::DataLoss, Some(id)) => format!("{next}, under request {id}"),
+        _ => next.to_owned(),
+    };
+    let next = found.as_str();
     // The controller may have given the advice itself.
     if next.is_empty() || said.contains(next) || said.contains("'keepwatch ") {
         said
@@ -148,6 +155,13 @@ mod tests {
         }
         assert_eq!(Failure::Usage("no".into()).exit_code(), 2);
         assert_eq!(Failure::from(Status::not_found("no such host")).exit_code(), 1);
+    }
+
+    #[test]
+    fn what_only_the_log_explains_is_found_there_by_its_request() {
+        let mut status = Status::internal("the database failed");
+        status.metadata_mut().insert(connect::REQUEST, tonic::metadata::MetadataValue::from_static("0199-x"));
+        assert!(Failure::from(status).to_string().ends_with("has the details, under request 0199-x"));
     }
 
     #[test]

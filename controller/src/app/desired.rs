@@ -54,7 +54,13 @@ impl App {
 }
 
 fn job(row: &JobRow) -> Job {
-    Job { id: row.id, spec: row.spec.0.clone(), cancel: row.cancel != 0, pause: row.paused != 0 }
+    Job {
+        id: row.id,
+        spec: row.spec.0.clone(),
+        cancel: row.cancel != 0,
+        pause: row.paused != 0,
+        request: row.request.parse().ok(),
+    }
 }
 
 fn bundle(row: BundleRow) -> Bundle {

@@ -151,7 +151,9 @@ impl App {
 async fn advance(conn: &mut Conn, host: HostId, job: JobId, to: JobState) -> Result<bool, AppError> {
     match store::jobs::get(conn, job).await? {
         Some(row) if row.host == host && row.state.0.may_become(to) => {
-            Ok(store::jobs::step(conn, job, row.state.0, to).await?)
+            let went = store::jobs::step(conn, job, row.state.0, to).await?;
+            tracing::info!(%host, %job, kind = row.kind, request = row.request, state = to.word(), "a job went on");
+            Ok(went)
         }
         Some(row) if row.host != host => {
             tracing::warn!(%host, %job, "a host reported on another host's job");

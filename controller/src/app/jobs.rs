@@ -5,6 +5,7 @@ use super::hosts::{name_of, names};
 use super::policies::Policies;
 use super::{App, AppError};
 use crate::store::{self, hosts::HostRow, jobs::JobRow};
+use crate::trace;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Progress};
 use keepwatch_proto::policy::{WORDS, no_such_word, unknown_word};
@@ -105,10 +106,14 @@ impl App {
         let object = format!("{} on {host}", row.id);
         let mut tx = self.store.begin().await?;
         store::jobs::insert(&mut tx, &row).await?;
+        if let Some(request) = trace::current() {
+            store::jobs::set_request(&mut tx, row.id, request).await?;
+        }
         store::hosts::bump(&mut tx, host).await?;
         let action = format!("job {}", row.kind);
         self.record(&mut tx, actor, &Deed { action: &action, object: &object, detail: &detail }).await?;
         store::commit(tx).await?;
+        tracing::info!(job = %row.id, %host, kind = row.kind, user = actor.user, "a job was asked for");
         self.hub.poke(host);
         self.job(actor, &row.id.to_string()).await
     }

@@ -1,7 +1,7 @@
 //! Jobs: asked for by staff or begun by a host's own schedule, and how they ended.
 
 use super::{Conn, Json, StoreError, json};
-use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::ids::{HostId, JobId, RequestId};
 use keepwatch_proto::job::{Ended, Failure, JobSpec, JobState, Tally};
 use sqlx::FromRow;
 
@@ -55,6 +55,8 @@ pub struct JobRow {
     pub snapshot: String,
     /// Where a restore wrote.
     pub target: String,
+    /// The request that it was asked for by; empty: none.
+    pub request: String,
 }
 
 /// A job's state as a column.
@@ -90,6 +92,7 @@ impl JobRow {
             failures: Json(vec![]),
             snapshot: String::new(),
             target: String::new(),
+            request: String::new(),
         }
     }
 }
@@ -245,6 +248,16 @@ pub async fn step(conn: &mut Conn, id: JobId, from: JobState, to: JobState) -> R
 /// Work began.
 pub async fn set_started(conn: &mut Conn, id: JobId, at: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE jobs SET started = $2 WHERE id = $1").bind(id.to_string()).bind(at).execute(conn).await?;
+    Ok(())
+}
+
+/// Which request it was asked for by.
+pub async fn set_request(conn: &mut Conn, id: JobId, request: RequestId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET request = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(request.to_string())
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -1,10 +1,13 @@
-//! Page, command line and metrics of a real controller say the same of a fleet, and the command
-//! line says it in the reader's language.
+//! Page, command line and metrics of a real controller say the same of a fleet, the command line
+//! in the reader's language; and one id leads through all logs.
 
-use keepwatch_tests::{Agent, Controller, until};
+use crate::scan::fleet;
+use keepwatch_proto::ids::RequestId;
+use keepwatch_tests::{Agent, Controller, binary, until};
 use reqwest::StatusCode;
 use reqwest::blocking::Client;
 use serde_json::Value;
+use std::io::BufRead;
 
 fn client(controller: &Controller) -> Client {
     // A second install changes nothing.
@@ -71,4 +74,54 @@ fn one_fleet_has_one_set_of_figures() {
     assert!(table.starts_with("分组") && table.contains("等待首次连接") && table.contains("  东区"), "{table}");
     let refused = staff.run(["hosts", "show", "PC-9", "--lang", "zh-CN"]);
     assert!(refused.err.contains("没有名为“PC-9”的电脑"), "{refused:?}");
+}
+
+/// The id of a request, from behind its mark in a line of a log.
+fn id_after(line: &str, mark: &str) -> String {
+    let rest = line.split(mark).nth(1).unwrap_or_else(|| panic!("no {mark} in {line}"));
+    rest.trim_start_matches('"').chars().take(36).collect()
+}
+
+#[test]
+fn one_id_leads_from_the_command_line_to_the_worker_and_back() {
+    let (controller, staff, agent) = fleet();
+    std::fs::write(agent.disk().join("letter.txt"), "dear all").unwrap();
+    staff.set_paths(&[&agent.disk()]);
+    staff.run(["backup", &agent.host(), "--watch"]).ok();
+    let log = controller.log();
+    let asked = log.lines().find(|l| l.contains("a job was asked for") && l.contains("kind=\"backup\"")).unwrap();
+    let request = id_after(asked, "request{request=");
+    assert!(request.parse::<RequestId>().is_ok(), "{asked}");
+    // The PC began and ended it under that id, and the controller heard of both.
+    let told = agent.log();
+    for word in ["begins", "ended"] {
+        let line = told.lines().find(|l| l.contains(&request) && l.contains(word));
+        assert!(line.is_some(), "no '{word}' of {request} in {told}");
+    }
+    for state in ["running", "succeeded"] {
+        let line = log.lines().find(|l| l.contains(&request) && l.contains(&format!("state=\"{state}\"")));
+        assert!(line.is_some(), "no '{state}' of {request} in {log}");
+    }
+}
+
+#[test]
+fn a_log_for_programs_is_json_line_by_line() {
+    let mut controller = Controller::start();
+    controller.kill();
+    let mut command = std::process::Command::new(binary("keepwatch-controller"));
+    command.args(["serve", "--log", "json", "--agents", "127.0.0.1:0", "--staff", "127.0.0.1:0", "--data"]);
+    let mut process = command.arg(controller.data()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = std::io::BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut serving = None;
+    for line in lines {
+        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        if line["fields"]["message"] == "serving" {
+            serving = Some(line);
+            break;
+        }
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let serving = serving.expect("it says that it serves");
+    assert_eq!((&serving["level"], &serving["fields"]["metrics"]), (&"INFO".into(), &"off".into()));
 }

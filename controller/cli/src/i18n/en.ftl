@@ -201,6 +201,7 @@ next-log-in = log in with 'keepwatch login'
 next-role = ask someone whose role allows it
 next-versions = controller and command line are of different versions; update the older one
 next-log = the controller's log has the details
+next-log-id = the controller's log has the details, under request { $id }
 session-no-folder = cannot tell where your config folder is; set HOME (on Windows: APPDATA)
 session-name = '{ $name }' cannot be a profile's name; use letters, digits, '-' and '_'
 session-missing = there is no profile '{ $name }' yet; log in with 'keepwatch login https://NAME:PORT'

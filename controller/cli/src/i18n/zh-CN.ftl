@@ -200,6 +200,7 @@ next-log-in = 请用“keepwatch login”登录
 next-role = 请联系有相应角色的人员
 next-versions = 控制器与命令行版本不同，请更新较旧的一方
 next-log = 详情见控制器的日志
+next-log-id = 详情见控制器的日志，请求编号 { $id }
 session-no-folder = 无法确定您的配置文件夹；请设置 HOME（Windows 上为 APPDATA）
 session-name = “{ $name }”不能作为配置名；请使用字母、数字、“-”和“_”
 session-missing = 还没有配置“{ $name }”；请用“keepwatch login https://名称:端口”登录
