@@ -12,6 +12,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 type Labels = Vec<(&'static str, String)>;
 type Gauges = Family<Labels, Gauge>;
+/// A metric's name, its help, and the moment of a host's that it shows.
+type Moment = (&'static str, &'static str, fn(&HostView) -> i64);
 
 /// All that is shown, as of the survey.
 pub(super) fn registry(app: &App, survey: &Survey) -> Registry {
@@ -106,7 +108,7 @@ fn jobs(registry: &mut Registry, survey: &Survey) {
 
 fn hosts(registry: &mut Registry, hosts: &[(HostView, u64)]) {
     let (state, bytes) = (Gauges::default(), Gauges::default());
-    let times: [(&str, &str, fn(&HostView) -> i64); 6] = [
+    let times: [Moment; 6] = [
         ("host_last_seen_timestamp", "When a host was last heard of", |h| h.row.last_seen),
         ("host_last_backup_timestamp", "When a host was last backed up", |h| h.last_backup),
         ("host_last_scan_timestamp", "When a host was last scanned", |h| h.last_scan),

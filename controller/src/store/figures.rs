@@ -14,7 +14,8 @@ pub struct HostMoment {
     pub at: i64,
 }
 
-/// When all of each host was last scanned, in whole or in part: by a scan of all its disks.
+/// When all of each host was last scanned, in whole or in part: by a scan of all its disks. As the
+/// next one, it has an index of its own with the very same conditions.
 pub async fn last_full_scans(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
     // As the spec's JSON has it: quotes in a path's own text are escaped there.
     Ok(sqlx::query_as(
