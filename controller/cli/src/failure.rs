@@ -84,6 +84,30 @@ impl Failure {
         }
     }
 
+    /// A stable word for what kind of failure it is, for scripts.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Session(_) => "session",
+            Self::Connect(_) | Self::CutShort { .. } | Self::LostSight(_) => "connection",
+            Self::Gather(_) | Self::Output(_) | Self::File { .. } | Self::Exists(_) | Self::Ask(_) => "file",
+            Self::NotPublished(_) => "not-published",
+            Self::Answer(_) => "answer",
+            Self::Usage(_) => "usage",
+            Self::Unconfirmed(_) => "unconfirmed",
+            Self::Declined => "declined",
+            Self::Call(status) if is_passing(status) => "connection",
+            Self::Call(status) => match status.code() {
+                Code::NotFound => "not-found",
+                Code::InvalidArgument => "invalid",
+                Code::FailedPrecondition => "conflict",
+                Code::PermissionDenied => "forbidden",
+                Code::Unauthenticated => "session",
+                Code::ResourceExhausted => "too-many",
+                _ => "failed",
+            },
+        }
+    }
+
     /// Whether asking again may help.
     pub(crate) fn passes(&self) -> bool {
         match self {
@@ -162,6 +186,30 @@ mod tests {
         let mut status = Status::internal("the database failed");
         status.metadata_mut().insert(connect::REQUEST, tonic::metadata::MetadataValue::from_static("0199-x"));
         assert!(Failure::from(status).to_string().ends_with("has the details, under request 0199-x"));
+    }
+
+    #[test]
+    fn each_failure_has_a_word_that_the_page_on_shapes_explains() {
+        let page = include_str!("../../../deploy/json-shapes.md");
+        for (failure, word) in [
+            (Failure::from(Status::not_found("")), "not-found"),
+            (Status::invalid_argument("").into(), "invalid"),
+            (Status::failed_precondition("").into(), "conflict"),
+            (Status::permission_denied("").into(), "forbidden"),
+            (Status::unauthenticated("").into(), "session"),
+            (Status::resource_exhausted("").into(), "too-many"),
+            (Status::unavailable("").into(), "connection"),
+            (Status::internal("").into(), "failed"),
+            (Failure::Exists("/a".into()), "file"),
+            (Failure::NotPublished("was"), "not-published"),
+            (Failure::Answer("no".into()), "answer"),
+            (Failure::Usage("no".into()), "usage"),
+            (Failure::Unconfirmed("no".into()), "unconfirmed"),
+            (Failure::Declined, "declined"),
+        ] {
+            assert_eq!(failure.word(), word);
+            assert!(page.contains(&format!("`{word}`")), "deploy/json-shapes.md does not explain {word}");
+        }
     }
 
     #[test]

@@ -124,6 +124,18 @@ impl Output {
         let _ = write!(io::stderr(), "{}", harmless_lines(&self.language.say(text)));
     }
 
+    /// Why it did not work, with its stable word and the exit code: for programs as one line of JSON.
+    pub(crate) fn failed(&self, text: &str, word: &str, exit_code: u8) {
+        match self.format {
+            Format::Table => self.failure(text),
+            Format::Json => {
+                let error = serde_json::json!({"error": word, "message": text, "exit_code": exit_code});
+                // Standard error that is closed is no reason to stop.
+                let _ = writeln!(io::stderr(), "{}", harmless_json(&error.to_string()));
+            }
+        }
+    }
+
     /// Why it did not work.
     pub(crate) fn failure(&self, text: &str) {
         let _ = write!(io::stderr(), "{}", harmless_lines(&format!("keepwatch: {}", self.language.say(text))));

@@ -78,7 +78,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         // The reader, `head` for one, has had enough.
         Some(Err(Failure::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Some(Err(failure)) => {
-            output.failure(&failure.to_string());
+            output.failed(&failure.to_string(), failure.word(), failure.exit_code());
             ExitCode::from(failure.exit_code())
         }
     }

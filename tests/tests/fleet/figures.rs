@@ -74,6 +74,9 @@ fn one_fleet_has_one_set_of_figures() {
     assert!(table.starts_with("分组") && table.contains("等待首次连接") && table.contains("  东区"), "{table}");
     let refused = staff.run(["hosts", "show", "PC-9", "--lang", "zh-CN"]);
     assert!(refused.err.contains("没有名为“PC-9”的电脑"), "{refused:?}");
+    let refused = staff.run(["hosts", "show", "PC-9", "--output", "json", "--lang", "zh-CN"]);
+    let error: Value = serde_json::from_str(refused.err.lines().last().unwrap()).unwrap();
+    assert_eq!((&error["error"], &error["exit_code"]), (&"not-found".into(), &refused.code.into()), "{error}");
 }
 
 /// The id of a request, from behind its mark in a line of a log.
