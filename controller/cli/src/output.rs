@@ -41,9 +41,29 @@ pub(crate) struct Output {
     language: Language,
 }
 
+/// Labels whose values are the program's own sentences.
+const SENTENCES: [&str; 5] = ["rules", "disk", "not done", "its backups", "look encrypted"];
+
 /// Columns and labels that hold stable words, which people read in their language.
-const WORDS: [&str; 10] =
-    ["STATE", "PRESENCE", "WHY", "KIND", "SEVERITY", "ROLE", "OUTCOME", "OF THE UNKNOWN", "DEALT WITH", "OWN POLICY"];
+const WORDS: [&str; 17] = [
+    "LAST SCAN",
+    "LAST FULL SCAN",
+    "LAST BACKUP",
+    "LAST SEEN",
+    "LAST LOGIN",
+    "BACKUPS SOUND",
+    "ENROLLED",
+    "STATE",
+    "PRESENCE",
+    "WHY",
+    "KIND",
+    "SEVERITY",
+    "ROLE",
+    "OUTCOME",
+    "OF THE UNKNOWN",
+    "DEALT WITH",
+    "OWN POLICY",
+];
 
 impl Output {
     pub(crate) fn new(format: Format) -> Self {
@@ -197,7 +217,11 @@ fn list<R: Row>(format: Format, language: Language, rows: &[R]) -> Result<String
 fn pairs(language: Language, lines: Vec<(&'static str, String)>) -> String {
     let mut table = plain_table();
     for (name, value) in lines {
-        let value = if WORDS.contains(&name.to_uppercase().as_str()) { language.words(&value) } else { value };
+        let value = match name {
+            _ if SENTENCES.contains(&name) => language.say(&value),
+            _ if WORDS.contains(&name.to_uppercase().as_str()) => language.words(&value),
+            _ => value,
+        };
         table.add_row([format!("{}:", language.say(name)), harmless(&value).into_owned()]);
     }
     trimmed(&table)
@@ -286,7 +310,9 @@ mod tests {
         }
         impl Card for Pc {
             fn lines(&self) -> Vec<(&'static str, String)> {
-                vec![("name", "protected".into()), ("state", "protected".into())]
+                let disk = "1.00 GiB free of 2.00 GiB".into();
+                let known = [("name", "protected"), ("state", "protected"), ("last scan", "never")];
+                known.map(|(label, value)| (label, value.into())).into_iter().chain([("disk", disk)]).collect()
             }
         }
         // A PC that is called as a state is keeps its name.
@@ -295,7 +321,20 @@ mod tests {
         assert!(table.contains("疑有恶意软件、备份逾期"), "{table}");
         assert_eq!(
             pairs(Language::ZhCn, Pc("").lines()).split_whitespace().collect::<Vec<_>>(),
-            ["名称:", "protected", "状态:", "受保护"]
+            [
+                "名称:",
+                "protected",
+                "状态:",
+                "受保护",
+                "上次扫描:",
+                "从未",
+                "磁盘:",
+                "可用",
+                "1.00",
+                "GiB，共",
+                "2.00",
+                "GiB"
+            ]
         );
         assert_eq!(
             list(Format::Json, Language::ZhCn, &[Pc("a")]).unwrap(),

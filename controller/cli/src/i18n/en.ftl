@@ -267,3 +267,7 @@ said-policy-unreadable = the policy of this host's group cannot be read, so it i
 said-no-compile = the rules could not be compiled: { $why }
 said-zip-unreadable = the zip '{ $path }' cannot be read: { $why }
 said-repository-unreadable = the repository cannot be read: { $why }
+value-bundle = bundle { $version }, of { $when }
+value-disk = { $free } free of { $total }
+value-not-done = { $failed } failed, { $skipped } skipped, { $unchanged } unchanged
+value-encrypted = { $n } of the files that it read

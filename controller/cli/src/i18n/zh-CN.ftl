@@ -266,6 +266,10 @@ said-policy-unreadable = 无法读取该电脑所在分组的策略，不能确�
 said-no-compile = 规则无法编译：{ $why }
 said-zip-unreadable = 无法读取 zip“{ $path }”：{ $why }
 said-repository-unreadable = 无法读取备份库：{ $why }
+value-bundle = 第 { $version } 版，发布于 { $when }
+value-disk = 可用 { $free }，共 { $total }
+value-not-done = 失败 { $failed }，略过 { $skipped }，未变 { $unchanged }
+value-encrypted = 所读文件中的 { $n } 个
 
 word-protected = 受保护
 word-attention = 需要处理
