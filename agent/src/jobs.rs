@@ -21,6 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
 use keepwatch_backup::{Service, Storage};
 use keepwatch_proto::clock::Clock;
+use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, RestoreSpec, Want};
 use keepwatch_proto::paths;
@@ -35,6 +36,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// One thing to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,7 +211,9 @@ impl Running {
         let reins = self.reins.entry(job).or_default();
         reins.hold.send_replace(held);
         let wishes = Wishes { called_off: reins.stop.clone(), held: reins.hold.subscribe() };
-        self.tasks.spawn(jobs.clone().perform(job, spec, wishes));
+        // All that is logged of it, here and by its worker, says which job and whose wish it is.
+        let span = tracing::info_span!("job", %job, request = jobs.request(job));
+        self.tasks.spawn(jobs.clone().perform(job, spec, wishes).instrument(span));
     }
 }
 
@@ -313,6 +317,13 @@ impl Jobs {
             running.begin(self, job, spec, false);
         }
         Ok(())
+    }
+
+    /// The request that a job was asked for by; empty where there is none.
+    fn request(&self, job: JobId) -> String {
+        let desired = self.ledger.desired().ok().flatten();
+        let of = |desired: Desired| desired.jobs.into_iter().find(|known| known.id == job)?.request;
+        desired.and_then(of).map(|id| id.to_string()).unwrap_or_default()
     }
 
     /// Whether a medium that appears is to be scanned: without signatures it could not be.

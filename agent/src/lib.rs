@@ -45,8 +45,20 @@ const SERVICE_LOG: &str = "warn,keepwatch_agent=info,keepwatch_scan=info,keepwat
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
+    /// How the log on standard error is written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "KEEPWATCH_LOG_FORMAT")]
+    log: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -118,7 +130,9 @@ pub fn main() -> ExitCode {
     // One crypto provider for everything that speaks TLS.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let service = matches!(cli.command, Command::Run { .. } | Command::Service | Command::Worker);
-    log(if service { SERVICE_LOG } else { "error" });
+    // What a worker says is put into the agent's own log, line by line.
+    let format = if matches!(cli.command, Command::Worker) { LogFormat::Text } else { cli.log };
+    log(if service { SERVICE_LOG } else { "error" }, format);
     // A scan that did not come about has inspected nothing; 1 would mean that it found something.
     let failure = if matches!(cli.command, Command::Scan(_)) { ExitCode::from(2) } else { ExitCode::FAILURE };
     obey(cli.command).unwrap_or_else(|error| {
@@ -128,10 +142,13 @@ pub fn main() -> ExitCode {
     })
 }
 
-fn log(level: &str) {
+fn log(level: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_env("KEEPWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
 }
 
 fn obey(command: Command) -> anyhow::Result<ExitCode> {

@@ -21,6 +21,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// Longest line that is taken from a child: it handles hostile files. What is [`bounded`]
 /// fits also where JSON needs six bytes for each one of it.
@@ -117,7 +118,7 @@ impl Worker {
 
         let (sender, said) = mpsc::channel(64);
         tokio::spawn(listen(stdout, sender));
-        let complaints = tokio::spawn(pass_on(stderr));
+        let complaints = tokio::spawn(pass_on(stderr).in_current_span());
         let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
         // A child that has died already shows by its end, not here.
@@ -187,7 +188,7 @@ async fn pass_on(stderr: impl AsyncRead + Unpin) -> VecDeque<String> {
     while let Some(line) = next_line(&mut lines).await {
         // It may name files, and a name with a line end in it must not pass for our own word.
         let text = harmless(String::from_utf8_lossy(&line).trim()).into_owned();
-        eprintln!("worker: {text}");
+        tracing::info!("worker: {text}");
         if last.len() == LOG_LINES {
             last.pop_front();
         }

@@ -15,9 +15,10 @@ mod run;
 mod staff;
 mod store;
 mod tasks;
+mod trace;
 mod web;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
@@ -25,8 +26,20 @@ use tracing_subscriber::EnvFilter;
 #[derive(Parser)]
 #[command(version, about)]
 struct Options {
+    /// How the log on standard error is written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "KEEPWATCH_LOG_FORMAT")]
+    log: LogFormat,
     #[command(subcommand)]
     command: Command,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON object a line
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -158,8 +171,13 @@ struct AdoptOptions {
 
 fn main() -> std::process::ExitCode {
     let filter = EnvFilter::try_from_env("KEEPWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let done = match Options::parse().command {
+    let options = Options::parse();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match options.log {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    let done = match options.command {
         Command::Init(options) => in_runtime(run::init(options)).map(|told| say(&told)),
         Command::Serve(options) => in_runtime(run::serve(options)),
         Command::RecoveryKey { action } => in_runtime(run::recovery::recovery_key(action)).map(|told| say(&told)),

@@ -17,8 +17,9 @@ use crate::rpc::AgentDoor;
 use crate::staff::Origin;
 use crate::store::Store;
 use crate::tasks;
-use crate::{InitOptions, ServeOptions, metrics, staff, web};
+use crate::{InitOptions, ServeOptions, metrics, staff, trace, web};
 use anyhow::Context;
+use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use keepwatch_proto::clock::Clock;
 use std::path::Path;
@@ -112,7 +113,9 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let agent_door = AgentDoor::new(&app);
     let admit_agent = move |caller: Caller| agent_door.clone().admit(caller);
-    let pages = staff::router(&app).merge(web::router(&app));
+    let token = metrics::MetricsToken::open(&folder.keys())?;
+    let pages = staff::router(&app).merge(web::router(&app)).merge(metrics::router(&app, token));
+    let pages = pages.layer(from_fn_with_state(app.clock.clone(), trace::follow));
     let room = Arc::new(Semaphore::new(STAFF_CONNECTIONS));
     let admit_staff = move |caller: Caller| {
         let router: Router = pages.clone().layer(Extension(Origin(caller.address)));
@@ -166,6 +169,7 @@ async fn assemble(
         signing: Signing::new(&folder.keys(), &folder.signatures()),
         repositories: Arc::new(FolderStore::open(repositories)?),
         meters: Meters::default(),
+        taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: Catalogs::new(folder.catalogs()),
         attempts: Attempts::default(),

@@ -62,6 +62,10 @@ id!(
     DetectionId, "detection"
 );
 id!(
+    /// One request of the staff's, by which what it causes is followed from log to log.
+    RequestId, "request"
+);
+id!(
     /// One life of an agent's ledger: a ledger made anew starts a new one.
     BootId, "boot"
 );

@@ -12,7 +12,7 @@ pub use machine::JobState;
 pub use restore::{Conflict, RestoreSpec};
 pub use slot::{LONGEST_WAIT, Slot, Wait, Want};
 
-use crate::ids::{HostId, JobId};
+use crate::ids::{HostId, JobId, RequestId};
 use crate::verdict::Verdict;
 use crate::{WireError, wire::agent as wire};
 use chrono::{DateTime, Utc};
@@ -38,6 +38,9 @@ pub struct Job {
     /// It is not begun after this.
     #[serde(default)]
     pub deadline: Option<DateTime<Utc>>,
+    /// The request of the staff's that it was asked for by, where that is known: for the logs.
+    #[serde(default)]
+    pub request: Option<RequestId>,
 }
 
 /// What to do. Typed and closed: there is no "run this command".
@@ -268,6 +271,7 @@ impl From<Job> for wire::Job {
             pause: job.pause,
             known_only: job.known_only,
             deadline: job.deadline.map_or(0, |at| at.timestamp()),
+            request: job.request.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -282,6 +286,8 @@ impl TryFrom<wire::Job> for Job {
             pause: job.pause,
             known_only: job.known_only,
             deadline: moment(job.deadline, "job.deadline")?,
+            // Nothing is decided by it: one that is none must not keep a job from being done.
+            request: job.request.parse().ok(),
         })
     }
 }

@@ -59,6 +59,9 @@ impl Staff {
             .args(words)
             .env("XDG_CONFIG_HOME", self.home.path())
             .env("HOME", self.home.path())
+            // Nobody is at a terminal to be asked, and what is said is compared.
+            .env("KEEPWATCH_YES", "true")
+            .env("KEEPWATCH_LANG", "en")
             .env_remove("KEEPWATCH_TOKEN");
         Ran::of(command.output().expect("keepwatch runs"))
     }

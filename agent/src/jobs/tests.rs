@@ -41,7 +41,7 @@ fn standing() -> Standing {
 }
 
 fn job(number: u32, spec: JobSpec, cancel: bool) -> Job {
-    Job { id: id(number), spec, cancel, pause: false, known_only: false, deadline: None }
+    Job { id: id(number), spec, cancel, pause: false, known_only: false, deadline: None, request: None }
 }
 
 /// Nothing is heard of the controller.

@@ -70,8 +70,15 @@ fn detection(job: JobId) -> Detection {
 }
 
 fn desired(generation: u64, jobs: &[JobId]) -> Desired {
-    let job =
-        |id: &JobId| Job { id: *id, spec: scan(), cancel: false, pause: false, known_only: false, deadline: None };
+    let job = |id: &JobId| Job {
+        id: *id,
+        spec: scan(),
+        cancel: false,
+        pause: false,
+        known_only: false,
+        deadline: None,
+        request: None,
+    };
     Desired {
         generation,
         policy: Policy::default(),

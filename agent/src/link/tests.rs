@@ -4,6 +4,7 @@
 use super::*;
 use crate::identity::tests::{certificates, identity};
 use keepwatch_proto::clock::Clock;
+use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::job::{JobSpec, Want};
 use keepwatch_proto::policy::Policy;
 use keepwatch_proto::wire::agent::link_server::{Link as LinkService, LinkServer};
@@ -226,6 +227,7 @@ fn an_unknown_job_spoils_nothing_else() {
         pause: false,
         known_only: false,
         deadline: None,
+        request: Some(RequestId::new(&clock)),
     };
     let unknown = JobId::new(&clock);
     let message = wire::Desired {

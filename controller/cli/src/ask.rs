@@ -1,6 +1,7 @@
 //! Questions to the person at the terminal, and secrets from files for scripts. Answers are
 //! awaited on another thread, so that Ctrl-C still works.
 
+use crate::context::Context;
 use crate::failure::Failure;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
@@ -11,6 +12,19 @@ const LONGEST: u64 = 64 << 10;
 /// Whether somebody is there to answer.
 pub(crate) fn is_possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Has something broad, or for good, confirmed first: by `--yes`, or by whoever is at the terminal.
+pub(crate) async fn confirm(context: &Context, question: &str) -> Result<(), Failure> {
+    if context.yes {
+        return Ok(());
+    }
+    if !is_possible() {
+        return Err(Failure::Unconfirmed(question.to_owned()));
+    }
+    let answer = line(format!("{} [y/N] ", context.output.translated(question))).await?;
+    let agreed = ["y", "yes", "是"].contains(&answer.to_lowercase().as_str());
+    if agreed { Ok(()) } else { Err(Failure::Declined) }
 }
 
 /// One line, shown while typed.

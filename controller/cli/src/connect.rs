@@ -1,6 +1,9 @@
 //! The way to the staff door: TLS that trusts the controller's own CA and no other, and the
 //! session with every call.
 
+use keepwatch_proto::clock::Clock;
+use keepwatch_proto::ids::RequestId;
+use keepwatch_proto::wire::staff::figures_client::FiguresClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use keepwatch_proto::wire::staff::work_client::WorkClient;
 use std::error::Error;
@@ -21,10 +24,14 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The staff door, ready for calls.
-pub(crate) type Staff = StaffClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Staff = StaffClient<Line>;
+/// The same door's figures.
+pub(crate) type Figures = FiguresClient<Line>;
+/// What calls go over.
+pub(crate) type Line = InterceptedService<Channel, Bearer>;
 
 /// What is asked of many hosts at once, by the same door.
-pub(crate) type Work = WorkClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Work = WorkClient<Line>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,48 +98,61 @@ impl FromStr for Address {
     }
 }
 
-/// Adds the session to each call.
+/// Adds the session, and the id of this run, to each call.
 #[derive(Clone)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+pub(crate) struct Bearer {
+    session: Option<MetadataValue<Ascii>>,
+    /// By which this run is found in the controller's log, and in those of the PCs.
+    request: MetadataValue<Ascii>,
+}
+
+/// What the controller's log calls a run of this program.
+pub(crate) const REQUEST: &str = "x-request-id";
 
 impl Bearer {
     fn new(session: &str) -> Result<Self, ConnectError> {
+        let id = RequestId::new(&Clock::system()).to_string();
+        let request = MetadataValue::try_from(id).map_err(|_| ConnectError::Session)?;
         if session.is_empty() {
-            return Ok(Self(None));
+            return Ok(Self { session: None, request });
         }
         let mut value: MetadataValue<Ascii> = format!("Bearer {session}").parse().map_err(|_| ConnectError::Session)?;
         // Kept out of logs and of header compression.
         value.set_sensitive(true);
-        Ok(Self(Some(value)))
+        Ok(Self { session: Some(value), request })
     }
 }
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
+        if let Some(value) = &self.session {
             request.metadata_mut().insert("authorization", value.clone());
         }
+        request.metadata_mut().insert(REQUEST, self.request.clone());
         Ok(request)
     }
 }
 
-/// Connects to the staff door. An empty session is enough for logging in and nothing else.
+/// The staff door. An empty session is enough for logging in and nothing else.
 pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<Staff, ConnectError> {
-    let channel = channel(address, ca).await?;
-    let bearer = Bearer::new(session)?;
-    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+    Ok(StaffClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
-/// The same, for what is asked of many.
+/// The same door's figures.
+pub(crate) async fn figures(address: &Address, ca: &str, session: &str) -> Result<Figures, ConnectError> {
+    Ok(FiguresClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The same door, for what is asked of many hosts at once.
 pub(crate) async fn open_work(address: &Address, ca: &str, session: &str) -> Result<Work, ConnectError> {
-    let channel = channel(address, ca).await?;
-    let bearer = Bearer::new(session)?;
-    Ok(WorkClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+    Ok(WorkClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
-async fn channel(address: &Address, ca: &str) -> Result<Channel, ConnectError> {
+/// Connects to the staff door.
+async fn line(address: &Address, ca: &str, session: &str) -> Result<Line, ConnectError> {
+    let bearer = Bearer::new(session)?;
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).timeout(PATIENCE);
-    Endpoint::from_shared(address.to_string())
+    let channel = Endpoint::from_shared(address.to_string())
         .map_err(|_| ConnectError::Address(address.to_string()))?
         .tls_config(tls)
         .map_err(|error| ConnectError::Ca(causes(&error)))?
@@ -141,7 +161,8 @@ async fn channel(address: &Address, ca: &str) -> Result<Channel, ConnectError> {
         .keep_alive_timeout(KEEPALIVE)
         .connect()
         .await
-        .map_err(|error| refused(address, &error))
+        .map_err(|error| refused(address, &error))?;
+    Ok(InterceptedService::new(channel, bearer))
 }
 
 /// A connection that failed: nobody there, or the wrong one.
@@ -213,8 +234,8 @@ mod tests {
 
     #[test]
     fn a_session_that_is_no_header_is_refused() {
-        assert!(Bearer::new("abc").unwrap().0.unwrap().is_sensitive());
-        assert!(Bearer::new("").unwrap().0.is_none());
+        assert!(Bearer::new("abc").unwrap().session.unwrap().is_sensitive());
+        assert!(Bearer::new("").unwrap().session.is_none());
         assert!(matches!(Bearer::new("a\nb"), Err(ConnectError::Session)));
     }
 

@@ -1,9 +1,9 @@
 //! What every command is given: where to write, and who is asking whom.
 
-use crate::connect::{self, Address, Staff, Work};
+use crate::connect::{self, Figures, Staff, Work};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::session::{Profiles, SessionError};
+use crate::session::{Profile, Profiles, SessionError};
 
 /// The surroundings of a command.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(crate) struct Context {
     pub(crate) profiles: Profiles,
     /// Name of the profile in use.
     pub(crate) profile: String,
+    /// Whether what is broad needs no confirmation.
+    pub(crate) yes: bool,
     /// A session from the environment, in place of the profile's.
     pub(crate) token: Option<String>,
 }
@@ -19,22 +21,28 @@ pub(crate) struct Context {
 impl Context {
     /// The staff door, with the session.
     pub(crate) async fn staff(&self) -> Result<Staff, Failure> {
-        let (address, ca, session) = self.way()?;
-        Ok(connect::open(&address, &ca, &session).await?)
+        let (profile, session) = self.session()?;
+        Ok(connect::open(&profile.address.parse()?, &profile.ca, &session).await?)
     }
 
-    /// The same, for what is asked of many hosts at once.
+    /// The same door's figures.
+    pub(crate) async fn figures(&self) -> Result<Figures, Failure> {
+        let (profile, session) = self.session()?;
+        Ok(connect::figures(&profile.address.parse()?, &profile.ca, &session).await?)
+    }
+
+    /// The same door, for what is asked of many hosts at once.
     pub(crate) async fn work(&self) -> Result<Work, Failure> {
-        let (address, ca, session) = self.way()?;
-        Ok(connect::open_work(&address, &ca, &session).await?)
+        let (profile, session) = self.session()?;
+        Ok(connect::open_work(&profile.address.parse()?, &profile.ca, &session).await?)
     }
 
-    fn way(&self) -> Result<(Address, String, String), Failure> {
+    fn session(&self) -> Result<(Profile, String), Failure> {
         let profile = self.profiles.load(&self.profile)?;
-        let session = self.token.as_deref().unwrap_or(&profile.session).to_owned();
+        let session = self.token.clone().unwrap_or_else(|| profile.session.clone());
         if session.is_empty() {
             return Err(SessionError::LoggedOut(self.profile.clone()).into());
         }
-        Ok((profile.address.parse()?, profile.ca, session))
+        Ok((profile, session))
     }
 }

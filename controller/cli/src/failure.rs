@@ -75,6 +75,10 @@ pub(crate) enum Failure {
     LostSight(String),
     #[error("the controller's answer makes no sense ({0}); controller and command line may be of different versions")]
     Answer(String),
+    #[error("{0} Nobody is at a terminal to be asked; say --yes if it is meant")]
+    Unconfirmed(String),
+    #[error("nothing was done")]
+    Declined,
     #[error("{0}")]
     Refused(String),
     #[error("{0}")]
@@ -84,8 +88,42 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Unconfirmed(_) => 2,
             _ => 1,
+        }
+    }
+
+    /// A stable word for what kind of failure it is, for scripts.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Session(_) => "session",
+            Self::Connect(_) | Self::CutShort { .. } | Self::LostSight(_) => "connection",
+            Self::Gather(_) | Self::Output(_) | Self::File { .. } | Self::Exists(_) | Self::Ask(_) => "file",
+            Self::NotPublished(_) => "not-published",
+            Self::Answer(_) => "answer",
+            Self::Usage(_) => "usage",
+            Self::Unconfirmed(_) => "unconfirmed",
+            Self::Declined => "declined",
+            Self::Refused(_) => "refused",
+            Self::Call(status) if is_passing(status) => "connection",
+            Self::Call(status) => match status.code() {
+                Code::NotFound => "not-found",
+                Code::InvalidArgument => "invalid",
+                Code::FailedPrecondition => "conflict",
+                Code::PermissionDenied => "forbidden",
+                Code::Unauthenticated => "session",
+                Code::ResourceExhausted => "too-many",
+                _ => "failed",
+            },
+        }
+    }
+
+    /// Whether asking again may help.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Call(status) => is_passing(status),
+            Self::Connect(ConnectError::Unreachable { .. }) => true,
+            _ => false,
         }
     }
 
@@ -123,6 +161,13 @@ fn explain(status: &Status) -> String {
         Code::Internal | Code::DataLoss => "the controller's log has the details",
         _ => "",
     };
+    // What it was asked by stands in that log, beside what went wrong.
+    let id = status.metadata().get(connect::REQUEST).and_then(|id| id.to_str().ok());
+    let found = match (status.code(), id) {
+        (Code::Internal | Code::DataLoss, Some(id)) => format!("{next}, under request {id}"),
+        _ => next.to_owned(),
+    };
+    let next = found.as_str();
     // The controller may have given the advice itself.
     if next.is_empty() || said.contains(next) || said.contains("'keepwatch ") {
         said
@@ -145,6 +190,37 @@ mod tests {
         assert_eq!(Outcome::Partial.worse(Outcome::Failed).worse(Outcome::Done), Outcome::Failed);
         assert_eq!(Failure::Usage("no".into()).exit_code(), 2);
         assert_eq!(Failure::from(Status::not_found("no such host")).exit_code(), 1);
+    }
+
+    #[test]
+    fn what_only_the_log_explains_is_found_there_by_its_request() {
+        let mut status = Status::internal("the database failed");
+        status.metadata_mut().insert(connect::REQUEST, tonic::metadata::MetadataValue::from_static("0199-x"));
+        assert!(Failure::from(status).to_string().ends_with("has the details, under request 0199-x"));
+    }
+
+    #[test]
+    fn each_failure_has_a_word_that_the_page_on_shapes_explains() {
+        let page = include_str!("../../../deploy/json-shapes.md");
+        for (failure, word) in [
+            (Failure::from(Status::not_found("")), "not-found"),
+            (Status::invalid_argument("").into(), "invalid"),
+            (Status::failed_precondition("").into(), "conflict"),
+            (Status::permission_denied("").into(), "forbidden"),
+            (Status::unauthenticated("").into(), "session"),
+            (Status::resource_exhausted("").into(), "too-many"),
+            (Status::unavailable("").into(), "connection"),
+            (Status::internal("").into(), "failed"),
+            (Failure::Exists("/a".into()), "file"),
+            (Failure::NotPublished("was"), "not-published"),
+            (Failure::Answer("no".into()), "answer"),
+            (Failure::Usage("no".into()), "usage"),
+            (Failure::Unconfirmed("no".into()), "unconfirmed"),
+            (Failure::Declined, "declined"),
+        ] {
+            assert_eq!(failure.word(), word);
+            assert!(page.contains(&format!("`{word}`")), "deploy/json-shapes.md does not explain {word}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod commands;
 mod connect;
 mod context;
 mod failure;
+mod i18n;
 mod output;
 mod platform;
 mod progress;

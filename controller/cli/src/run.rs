@@ -3,6 +3,7 @@
 use crate::commands::Command;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::i18n::Language;
 use crate::output::{Format, Output};
 use crate::session::Profiles;
 use clap::Parser;
@@ -26,7 +27,9 @@ Exit codes:
 
 Environment:
   KEEPWATCH_PROFILE  the profile to use, as --profile
-  KEEPWATCH_TOKEN    a session that is used instead of the profile's, for scripts";
+  KEEPWATCH_TOKEN    a session that is used instead of the profile's, for scripts
+  KEEPWATCH_LANG     en or zh-CN, as --lang
+  KEEPWATCH_YES      true: as --yes, for scripts";
 
 /// Staff's command line for Keepwatch: hosts, scans, backups, restores.
 #[derive(Debug, Parser)]
@@ -38,13 +41,20 @@ pub(crate) struct Arguments {
     /// How results are written: json has RFC 3339 times, bytes and a shape that stays
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", help_heading = EVERYWHERE)]
     output: Format,
+    /// Do what is broad or for good without asking first
+    #[arg(long, global = true, env = "KEEPWATCH_YES", help_heading = EVERYWHERE)]
+    yes: bool,
+    /// Language for people; what programs read has none [default: the environment's, LANG]
+    #[arg(long, global = true, value_enum, env = "KEEPWATCH_LANG", value_name = "LANGUAGE", help_heading = EVERYWHERE)]
+    lang: Option<Language>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 /// Does what is asked and says how that went.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let output = Output::new(arguments.output);
+    let language = arguments.lang.unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok()));
+    let output = Output::new(arguments.output).speaking(language);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -68,7 +78,7 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
         // The reader, `head` for one, has had enough.
         Some(Err(Failure::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Some(Err(failure)) => {
-            output.failure(&failure.to_string());
+            output.failed(&failure.to_string(), failure.word(), failure.exit_code());
             ExitCode::from(failure.exit_code())
         }
     }
@@ -79,6 +89,7 @@ async fn obey(arguments: Arguments, output: &Output) -> Result<Outcome, Failure>
         output: output.clone(),
         profiles: Profiles::of_user()?,
         profile: arguments.profile,
+        yes: arguments.yes,
         token: std::env::var(TOKEN).ok().filter(|token| !token.is_empty()),
     };
     arguments.command.run(&context).await
@@ -102,8 +113,19 @@ mod tests {
             "login",
             "hosts",
             "hosts list --output json",
+            "hosts list --watch",
+            "hosts --lang zh-CN",
+            "hosts revoke PC-1 --yes",
+            "groups health --watch=30 tax",
+            "detections list --watch=5",
+            "report --watch",
+            "completion bash",
+            "man",
+            "man --to man1",
             "hosts show PC-1",
             "groups create tax --parent city",
+            "groups health",
+            "groups health tax",
             "policies get all",
             "policies apply all -f policy.yaml --revision 3",
             "tokens create --uses 5 --ttl 7d --group tax",
@@ -160,6 +182,9 @@ mod tests {
             "tokens create --uses 0",
             "detections acknowledge 1",
             "rollouts",
+            "hosts list --watch=0",
+            "hosts --lang fr",
+            "completion tcsh",
         ] {
             let words = std::iter::once("keepwatch").chain(line.split(' '));
             assert_eq!(Arguments::try_parse_from(words).unwrap_err().exit_code(), 2, "{line}");

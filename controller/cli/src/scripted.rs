@@ -11,6 +11,7 @@ use crate::session::Profiles;
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use keepwatch_proto::pin::Fingerprint;
+use keepwatch_proto::wire::staff::figures_server::{Figures, FiguresServer};
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
 use keepwatch_proto::wire::staff::work_server::{Work, WorkServer};
 use keepwatch_proto::wire::staff::*;
@@ -236,6 +237,15 @@ staff! {
     fleet_report: Empty => FleetReportReply;
 }
 
+#[tonic::async_trait]
+impl Figures for Script {
+    async fn group_health(&self, request: Request<GroupName>) -> Result<Response<GroupsHealth>, Status> {
+        only_with_session(&request)?;
+        let group = |group: &str, depth| GroupHealthReply { group: group.into(), depth, ..Default::default() };
+        Ok(Response::new(GroupsHealth { at: 1, groups: vec![group("all", 0), group("a\x1b[2J", 1)] }))
+    }
+}
+
 /// A controller on loopback, and a user's home.
 struct Stage {
     port: u16,
@@ -257,11 +267,8 @@ impl Stage {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = incoming.local_addr().unwrap().port();
         let mut door = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
-        tokio::spawn(
-            door.add_service(StaffServer::new(Script::default()))
-                .add_service(WorkServer::new(Many::default()))
-                .serve_with_incoming(incoming),
-        );
+        let door = door.add_service(StaffServer::new(Script::default())).add_service(WorkServer::new(Many::default()));
+        tokio::spawn(door.add_service(FiguresServer::new(Script::default())).serve_with_incoming(incoming));
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("right"), "right\n").unwrap();
         std::fs::write(home.path().join("wrong"), "wrong\n").unwrap();
@@ -278,6 +285,7 @@ impl Stage {
             output: Output::new(Format::Json),
             profiles: Profiles::below(self.home.path()),
             profile: "default".into(),
+            yes: line.contains(&"--yes"),
             token: None,
         };
         arguments.command.run(&context).await
@@ -335,6 +343,25 @@ async fn a_ca_file_does_as_well_and_a_wrong_one_does_not() {
     std::fs::write(&pem, &stage.ca_pem).unwrap();
     stage.logs_in(&["--password-file", &right, "--ca", &pem]).await.unwrap();
     stage.says(&["hosts", "list"]).await.unwrap();
+    stage.says(&["groups", "health"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_broad_is_not_done_unasked() {
+    let stage = Stage::logged_in().await;
+    for line in [
+        &["hosts", "revoke", "PC-1"][..],
+        &["hosts", "replace", "PC-1", "PC-2"],
+        &["hosts", "delete-repository", "PC-1", "approve"],
+        &["users", "remove", "ann"],
+        &["signatures", "remove", "office"],
+    ] {
+        // Nobody is at a terminal here: a script has to say that it means it.
+        let refused = stage.says(line).await.unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
+        assert!(refused.to_string().contains("say --yes"), "{refused}");
+        says(stage.says(&[line, &["--yes"]].concat()).await, "not in the script");
+    }
 }
 
 #[tokio::test]

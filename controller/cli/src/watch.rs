@@ -12,6 +12,41 @@ use std::time::Duration;
 /// Waits between attempts to see the job again, in seconds; about two minutes in all.
 const WAITS: [u64; 7] = [1, 2, 4, 8, 16, 30, 60];
 
+/// How often a listing is shown anew, where it is.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Refresh {
+    /// Show it anew every so many seconds, until it is interrupted
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "5", value_parser = clap::value_parser!(u64).range(1..))]
+    watch: Option<u64>,
+}
+
+impl Refresh {
+    /// This, or else that.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { watch: self.watch.or(other.watch) }
+    }
+}
+
+/// Shows something once, or again and again. A controller that is away for a while is waited for.
+pub(crate) async fn again(
+    context: &Context,
+    refresh: Refresh,
+    mut show: impl AsyncFnMut() -> Result<(), Failure>,
+) -> Result<Outcome, Failure> {
+    let Some(seconds) = refresh.watch else {
+        show().await?;
+        return Ok(Outcome::Done);
+    };
+    loop {
+        context.output.clear()?;
+        match show().await {
+            Err(failure) if failure.passes() => context.output.failure(&failure.to_string()),
+            shown => shown?,
+        }
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
 /// Shows the job's progress until it ends, then how it ended.
 pub(crate) async fn to_the_end(context: &Context, staff: &mut Staff, id: &str) -> Result<Outcome, Failure> {
     let job = until_it_ends(context, staff, id).await?;

@@ -65,6 +65,7 @@ fn job(row: &JobRow) -> Job {
         // The host began it, or would: it is named so that staff can call it off.
         known_only: !row.is_asked(),
         deadline: DateTime::from_timestamp(row.deadline, 0).filter(|_| row.deadline != 0),
+        request: row.request.parse().ok(),
     }
 }
 

@@ -69,6 +69,7 @@ impl App {
             bundle_refused: String::new(),
         };
         store::hosts::insert(&mut tx, &row).await?;
+        store::figures::set_certificate_end(&mut tx, host, issued.expires).await?;
         let signatures_root = self.signing.root_json()?;
         store::commit(tx).await?;
         tracing::info!(%host, name = row.facts.0.name, group = row.group_name, "enrolled");

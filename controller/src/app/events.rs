@@ -11,6 +11,7 @@ use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, DetectionId, HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, KnownJobs, Progress, Want};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// A host's report.
 pub struct Report {
@@ -71,12 +72,13 @@ impl App {
             self.agree(conn, host, known).await?;
         }
         let asks = self.hear_wants(conn, host, &report.wants).await?;
-        Ok(Taken { last, news: last > committed, ended, restored, asks })
+        Ok(Taken { before: committed, last, ended, restored, asks })
     }
 
     /// Tells whom it concerns what was taken in and is committed.
-    pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken) {
-        let Taken { news, ended, restored, asks, .. } = taken;
+    pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken, took: Duration) {
+        let Taken { before, last, ended, restored, asks } = taken;
+        self.taken_in.count(report.events.iter().filter(|e| e.seq > before), self.clock.now(), took);
         if asks || !ended.is_empty() {
             self.slots.look();
         }
@@ -85,7 +87,7 @@ impl App {
             self.hub.poke(host);
         }
         ended.iter().for_each(|job| self.hub.forget_progress(*job));
-        if news {
+        if last > before {
             self.hub.tell(Change::Host(host));
         }
         report.progress.into_iter().filter(|p| !ended.contains(&p.job)).for_each(|p| self.hub.set_progress(host, p));
@@ -220,7 +222,9 @@ impl App {
 pub(super) async fn advance(conn: &mut Conn, host: HostId, job: JobId, to: JobState) -> Result<bool, AppError> {
     match store::jobs::get(conn, job).await? {
         Some(row) if row.host == host && row.state.0.may_become(to) => {
-            Ok(store::jobs::step(conn, job, row.state.0, to).await?)
+            let went = store::jobs::step(conn, job, row.state.0, to).await?;
+            tracing::info!(%host, %job, kind = row.kind, request = row.request, state = to.word(), "a job went on");
+            Ok(went)
         }
         Some(row) if row.host != host => {
             tracing::warn!(%host, %job, "a host reported on another host's job");

@@ -275,7 +275,7 @@ impl Fortnight {
             };
             // Its grace is a quarter of the period, and a period more where its last run was late.
             if now - last >= period * 3 / 2 {
-                let unheard = shown(Reason::Silent) || shown(Reason::NeverConnected);
+                let unheard = [Reason::Away, Reason::Lost, Reason::NeverConnected].into_iter().any(shown);
                 assert!(late || unheard, "{}: {due} has not run and does not show: {:?}", view.name(), view.reasons);
             }
             self.figures.overdue_shown += usize::from(late);

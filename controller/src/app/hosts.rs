@@ -2,15 +2,17 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::policies::Policies;
+use super::verification::{ROUND, proved};
 use super::{App, AppError};
 use crate::plan::health::{self, Known, Reason, State, Work};
 use crate::store::deletions::DeletionRow;
+use crate::store::figures::HostMoment;
 use crate::store::hosts::HostRow;
 use crate::store::{self, Conn};
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
 use keepwatch_proto::job::JobState;
-use keepwatch_proto::policy::Policy;
+use keepwatch_proto::policy::{FULL, Policy};
 use keepwatch_proto::schedule::Schedule;
 use std::collections::{HashMap, HashSet};
 
@@ -27,12 +29,20 @@ pub struct HostView {
     pub reasons: Vec<Reason>,
     /// When it was last scanned; Unix seconds, 0: never.
     pub last_scan: i64,
+    /// When all its disks were last scanned.
+    pub last_full_scan: i64,
     /// When it was last backed up.
     pub last_backup: i64,
+    /// By when all that it stored was last read and found sound.
+    pub last_verified: i64,
     /// When it is next due; 0: only when asked.
     pub next_scan: i64,
     /// When it is next due; 0: only when asked.
     pub next_backup: i64,
+    /// When its bundle was published; 0: it has none, or one that is not known here.
+    pub bundle_published: i64,
+    /// When its certificate ends; 0: not known.
+    pub certificate_expires: i64,
     /// Open detections.
     pub open_detections: u32,
     /// Whether its repository is to be deleted, or was.
@@ -68,6 +78,11 @@ impl App {
 
     /// All of them.
     pub async fn hosts(&self, _actor: &Actor) -> Result<Vec<HostView>, AppError> {
+        self.all_hosts().await
+    }
+
+    /// The same, for the controller's own use.
+    pub(super) async fn all_hosts(&self) -> Result<Vec<HostView>, AppError> {
         let mut conn = self.store.read().await?;
         let rows = store::hosts::list(&mut conn).await?;
         let fleet = Fleet::read(&mut conn).await?;
@@ -133,7 +148,13 @@ struct Fleet {
     done: HashMap<(HostId, String), i64>,
     outcomes: HashMap<(HostId, String), JobState>,
     open: HashMap<HostId, (u32, u32)>,
-    newest: Option<(u64, DateTime<Utc>)>,
+    /// Versions of all bundles and when each was published, the newest first.
+    bundles: Vec<(i64, i64)>,
+    full_scans: HashMap<HostId, i64>,
+    first_backups: HashMap<HostId, i64>,
+    /// By when all of a repository was found sound.
+    proved: HashMap<String, i64>,
+    certificates: HashMap<HostId, i64>,
     /// Hosts of which no snapshot is removed.
     frozen: HashSet<String>,
     /// Hosts of which a canary was touched.
@@ -150,7 +171,8 @@ impl Fleet {
         let done = store::jobs::last_done(conn).await?;
         let ended = store::jobs::last_ended(conn).await?;
         let open = store::detections::open_counts(conn).await?;
-        let newest = store::bundles::newest(conn).await?;
+        let bundles = store::bundles::list(conn).await?;
+        let by_host = |rows: Vec<HostMoment>| rows.into_iter().map(|row| (row.host, row.at)).collect();
         let retention = store::retention::list(conn).await?;
         let verified = store::verification::list(conn).await?;
         Ok(Self {
@@ -160,9 +182,13 @@ impl Fleet {
             open: open.into_iter().map(|o| (o.host, (count(o.open), count(o.grave)))).collect(),
             canaries: retention.iter().filter(|row| !row.canary.is_empty()).map(|row| row.host.clone()).collect(),
             frozen: retention.into_iter().filter(|row| !row.frozen.is_empty()).map(|row| row.host).collect(),
+            proved: verified.iter().filter_map(|row| Some((row.host.clone(), proved(&row.parts.0)?))).collect(),
             damaged: verified.into_iter().filter(|row| row.damage.0.is_some()).map(|row| row.host).collect(),
             deletions: store::deletions::list(conn).await?.into_iter().map(|row| (row.host, row)).collect(),
-            newest: newest.map(|b| (u64::try_from(b.version).unwrap_or(0), moment(b.published))),
+            bundles: bundles.into_iter().map(|b| (b.version, b.published)).collect(),
+            full_scans: by_host(store::figures::last_full_scans(conn).await?),
+            first_backups: by_host(store::figures::first_backups(conn).await?),
+            certificates: by_host(store::figures::certificate_ends(conn).await?),
         })
     }
 
@@ -171,6 +197,15 @@ impl Fleet {
         let (scan_schedule, backup_schedule) = (policy.scan_schedule(), policy.backup_schedule());
         let (open_detections, grave_detections) = self.open.get(&row.id).copied().unwrap_or_default();
         let deletion = self.deletions.get(&row.id).cloned();
+        let (id, at) = (row.id.to_string(), |of: &HashMap<HostId, i64>| of.get(&row.id).copied().and_then(maybe));
+        let (last_full_scan, certificate_expires) = (at(&self.full_scans), at(&self.certificates));
+        let mut scan = self.work(row.id, "scan", scan_schedule.as_ref(), now);
+        let last_scan = scan.last_done;
+        if policy.scan.paths.iter().any(|path| path == FULL) {
+            // A quick look is not what this policy asks for.
+            scan.last_done = last_full_scan;
+        }
+        let (bundle_published, bundle_superseded) = self.bundle(row.bundle);
         let known = Known {
             enrolled: moment(row.enrolled),
             revoked: row.revoked != 0,
@@ -178,17 +213,27 @@ impl Fleet {
             connected: connected(row.id),
             last_seen: maybe(row.last_seen),
             backup: self.work(row.id, "backup", backup_schedule.as_ref(), now),
-            scan: self.work(row.id, "scan", scan_schedule.as_ref(), now),
+            scan,
             open_detections,
             grave_detections,
             bundle: u64::try_from(row.bundle).unwrap_or(0),
-            newest_bundle: self.newest,
+            bundle_published,
+            bundle_superseded,
             bundle_refused: !row.bundle_refused.is_empty(),
-            retention_frozen: self.frozen.contains(&row.id.to_string()),
+            retention_frozen: self.frozen.contains(&id),
+            verification: Work {
+                period: Some(ROUND),
+                last_done: self.proved.get(&id).copied().and_then(maybe),
+                last_outcome: None,
+            },
+            first_backup: at(&self.first_backups),
             trial: self.outcomes.get(&(row.id, "verify".to_owned())).copied(),
-            canary_touched: self.canaries.contains(&row.id.to_string()),
-            repository_damaged: self.damaged.contains(&row.id.to_string()),
+            canary_touched: self.canaries.contains(&id),
+            repository_damaged: self.damaged.contains(&id),
             deletion_wanted: deletion.as_ref().is_some_and(|row| row.done == 0),
+            certificate_expires,
+            disk: (row.facts.0.disk_free, row.facts.0.disk_total),
+            agent_old: health::older(&row.facts.0.agent_version, env!("CARGO_PKG_VERSION")),
         };
         let (state, reasons) = health::judge(&known, now);
         let next = |s: Option<Schedule>| s.and_then(|s| s.next_after(now)).map_or(0, |t| t.timestamp());
@@ -197,14 +242,26 @@ impl Fleet {
             connected: known.connected,
             state,
             reasons,
-            last_scan: seconds(known.scan.last_done),
+            last_scan: seconds(last_scan),
+            last_full_scan: seconds(last_full_scan),
             last_backup: seconds(known.backup.last_done),
+            last_verified: seconds(known.verification.last_done),
             next_scan: next(scan_schedule),
             next_backup: next(backup_schedule),
+            bundle_published: seconds(bundle_published),
+            certificate_expires: seconds(certificate_expires),
             open_detections,
             deletion,
             row,
         }
+    }
+
+    /// When the bundle of this version was published, and since when there is a newer one.
+    fn bundle(&self, version: i64) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+        let at = |(_, published): &(i64, i64)| moment(*published);
+        let published = self.bundles.iter().find(|(known, _)| *known == version).map(at);
+        let newer = self.bundles.iter().take_while(|(known, _)| *known > version);
+        (published, newer.last().map(at))
     }
 
     fn work(&self, host: HostId, kind: &str, schedule: Option<&Schedule>, now: DateTime<Utc>) -> Work {

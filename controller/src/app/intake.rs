@@ -7,6 +7,7 @@ use super::{App, AppError};
 use crate::store::{self, Conn};
 use keepwatch_proto::ids::{HostId, JobId};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Reports in one commit. Others wait for it, and a report may hold two thousand events.
@@ -23,15 +24,16 @@ pub struct Intake {
 struct Waiting {
     host: HostId,
     report: Report,
+    since: Instant,
     answer: oneshot::Sender<Result<u64, AppError>>,
 }
 
 /// What a report that was taken in has changed; told once it is committed.
 pub(super) struct Taken {
-    /// Up to which sequence the host's events are committed.
+    /// Up to which sequence the host's events were committed before.
+    pub(super) before: u64,
+    /// Up to which they are now.
     pub(super) last: u64,
-    /// Whether there was anything new.
-    pub(super) news: bool,
     /// Jobs that have ended.
     pub(super) ended: Vec<JobId>,
     /// Whether the host was ahead of this database.
@@ -52,7 +54,7 @@ impl App {
     /// Takes a report in. Returns up to which sequence the host's events are committed.
     pub async fn ingest(&self, host: HostId, report: Report) -> Result<u64, AppError> {
         let (answer, mut answered) = oneshot::channel();
-        let mine = Waiting { host, report, answer };
+        let mine = Waiting { host, report, since: Instant::now(), answer };
         self.intake.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(mine);
         loop {
             let turn = self.intake.turn.lock().await;
@@ -70,24 +72,24 @@ impl App {
         let (mut taken, mut left) = (Vec::new(), reports.into_iter());
         let committed = async {
             let mut tx = self.store.begin().await?;
-            for Waiting { host, report, answer } in left.by_ref() {
+            for Waiting { host, report, since, answer } in left.by_ref() {
                 match self.apart(&mut tx, host, &report).await {
-                    Ok(changed) => taken.push((host, report, answer, changed)),
+                    Ok(changed) => taken.push((host, report, since, answer, changed)),
                     Err(error) => drop(answer.send(Err(error))),
                 }
             }
             store::commit(tx).await
         };
         match committed.await {
-            Ok(()) => taken.into_iter().for_each(|(host, report, answer, changed)| {
+            Ok(()) => taken.into_iter().for_each(|(host, report, since, answer, changed)| {
                 let last = changed.last;
-                self.tell(host, report, changed);
+                self.tell(host, report, changed, since.elapsed());
                 // Who asked may be gone.
                 let _ = answer.send(Ok(last));
             }),
             Err(error) => {
                 tracing::error!(%error, "reports could not be committed; the hosts send them again");
-                let answers = taken.into_iter().map(|(_, _, answer, _)| answer).chain(left.map(|w| w.answer));
+                let answers = taken.into_iter().map(|(_, _, _, answer, _)| answer).chain(left.map(|w| w.answer));
                 answers.for_each(|answer| drop(answer.send(Err(AppError::Interrupted))));
             }
         }

@@ -6,6 +6,7 @@ use super::overdue::deadline;
 use super::policies::Policies;
 use super::{App, AppError};
 use crate::store::{self, Conn, hosts::HostRow, jobs::JobRow, logs::LogLine};
+use crate::trace;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Progress, RestoreSpec};
 use keepwatch_proto::policy::{Policy, WORDS, no_such_word, unknown_word};
@@ -115,10 +116,14 @@ impl App {
         let detail = serde_json::to_string(&row.spec.0).unwrap_or_default();
         let object = format!("{} on {host}", row.id);
         store::jobs::insert(conn, &row).await?;
+        if let Some(request) = trace::current() {
+            store::jobs::set_request(conn, row.id, request).await?;
+        }
         self.note(conn, row.id, &format!("asked for by {}", actor.user)).await?;
         store::hosts::bump(conn, host).await?;
         let action = format!("job {}", row.kind);
         self.record(conn, actor, &Deed { action: &action, object: &object, detail: &detail }).await?;
+        tracing::info!(job = %row.id, %host, kind = row.kind, user = actor.user, "a job was asked for");
         Ok(row.id)
     }
 

@@ -19,6 +19,7 @@ pub mod hosts;
 pub mod intake;
 pub mod jobs;
 pub mod known;
+pub mod meters;
 pub mod overdue;
 pub mod policies;
 pub mod recovery_key;
@@ -74,6 +75,8 @@ pub struct App {
     pub repositories: Arc<dyn RepositoryStore>,
     /// What the repository service counts.
     pub meters: Meters,
+    /// What is counted of the hosts' reports.
+    pub taken_in: meters::ReportMeters,
     /// Folder of the signed bundles.
     pub signatures: PathBuf,
     /// What the snapshots hold, for searches.

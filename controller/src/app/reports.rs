@@ -1,49 +1,142 @@
-//! The fleet in figures. Every enrolled host counts, whatever is known of it.
+//! The fleet in figures, whole and by group. Every enrolled host counts, whatever is known of
+//! it, and whoever shows figures takes them from here: page, command line and metrics agree.
 
 use super::audit::Actor;
+use super::groups::no_group;
+use super::hosts::HostView;
 use super::{App, AppError};
-use crate::plan::health::State;
+use crate::plan::health::{Figures, GroupFigures, roll_up};
+use crate::store;
+use crate::store::figures::{JobCount, JobWait};
+use std::collections::{BTreeMap, HashMap};
 
-/// The fleet in figures.
-#[derive(Debug, Clone, Default)]
-pub struct FleetView {
-    /// Enrolled hosts that were not revoked.
-    pub hosts: u32,
-    /// Of them, protected.
-    pub protected: u32,
-    /// Of them, to be looked at.
-    pub attention: u32,
-    /// Of them, at risk.
-    pub at_risk: u32,
-    /// Of them, not heard of.
-    pub unknown: u32,
-    /// Open detections.
-    pub open_detections: u32,
-    /// Bytes of all repositories.
-    pub repository_bytes: u64,
+/// All that is counted, as of one moment.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The fleet.
+    pub fleet: Figures,
+    /// Its groups, each with all below it: a parent before its children.
+    pub groups: Vec<GroupFigures>,
+    /// Its hosts, each with the bytes of its repository.
+    pub hosts: Vec<(HostView, u64)>,
+    /// Its jobs.
+    pub jobs: Vec<JobCount>,
+    /// How long those that staff asked for wait, by kind.
+    pub waiting: Vec<Waiting>,
+}
+
+/// How long jobs of one kind wait until their host begins with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// `scan`, `backup`, `restore`, `verify`.
+    pub kind: String,
+    /// Seconds that half, nine in ten, and all of those waited that began within a day.
+    pub waits: Vec<(&'static str, i64)>,
+    /// Seconds that the oldest has waited which has not begun; 0: none waits.
+    pub oldest: i64,
+}
+
+/// Of so many seconds back waits are looked at.
+const WAITS_OF: i64 = 24 * 60 * 60;
+
+fn waiting(rows: Vec<JobWait>, now: i64) -> Vec<Waiting> {
+    let mut kinds: BTreeMap<String, (Vec<i64>, i64)> = BTreeMap::new();
+    for row in rows {
+        let (waits, oldest) = kinds.entry(row.kind).or_default();
+        match row.started {
+            0 => *oldest = (*oldest).max(now - row.created),
+            // The start is dated by the PC's clock.
+            started => waits.push((started - row.created).max(0)),
+        }
+    }
+    let of_kind = |(kind, (mut waits, oldest)): (String, (Vec<i64>, i64))| {
+        waits.sort_unstable();
+        let at = |share: usize| waits.get((waits.len() * share / 100).min(waits.len().saturating_sub(1))).copied();
+        let quantiles = [("0.5", 50), ("0.9", 90), ("1", 100)];
+        let waits = quantiles.into_iter().filter_map(|(name, share)| Some((name, at(share)?))).collect();
+        Waiting { kind, waits, oldest }
+    };
+    kinds.into_iter().map(of_kind).collect()
 }
 
 impl App {
     /// The fleet in figures, as of now.
-    pub async fn fleet(&self, actor: &Actor) -> Result<FleetView, AppError> {
-        let mut fleet = FleetView::default();
-        let hosts = self.hosts(actor).await?;
-        let (ids, repositories) = (hosts.iter().map(|h| h.row.id).collect::<Vec<_>>(), self.repositories.clone());
-        let used = tokio::task::spawn_blocking(move || ids.into_iter().map(|id| repositories.usage(id).bytes).sum());
-        fleet.repository_bytes = used.await.map_err(|e| AppError::Repository(e.to_string()))?;
-        for host in hosts {
-            fleet.open_detections += host.open_detections;
-            if host.row.revoked != 0 {
-                continue;
-            }
-            fleet.hosts += 1;
-            match host.state {
-                State::Protected => fleet.protected += 1,
-                State::Attention => fleet.attention += 1,
-                State::AtRisk => fleet.at_risk += 1,
-                State::Unknown => fleet.unknown += 1,
-            }
-        }
+    pub async fn fleet(&self, _actor: &Actor) -> Result<Figures, AppError> {
+        let (own, _) = self.counted().await?;
+        let mut fleet = Figures::default();
+        own.into_values().for_each(|figures| fleet += figures);
         Ok(fleet)
+    }
+
+    /// The figures of a group and of each below it; of all groups where none is named.
+    pub async fn group_health(&self, _actor: &Actor, group: &str) -> Result<Vec<GroupFigures>, AppError> {
+        let (own, _) = self.counted().await?;
+        let rolled = roll_up(&self.group_parents().await?, &own);
+        if group.is_empty() {
+            return Ok(rolled);
+        }
+        let at = rolled.iter().position(|g| g.name == group).ok_or_else(|| no_group(group))?;
+        let depth = rolled[at].depth;
+        let below = rolled[at + 1..].iter().take_while(|g| g.depth > depth).count();
+        Ok(rolled[at..=at + below].to_vec())
+    }
+
+    /// All of it, for those who watch the controller.
+    pub async fn survey(&self) -> Result<Survey, AppError> {
+        let (own, hosts) = self.counted().await?;
+        let mut fleet = Figures::default();
+        own.values().for_each(|figures| fleet += *figures);
+        let groups = roll_up(&self.group_parents().await?, &own);
+        let mut conn = self.store.read().await?;
+        let jobs = store::figures::job_counts(&mut conn).await?;
+        let waits = store::figures::job_waits(&mut conn, self.now() - WAITS_OF).await?;
+        Ok(Survey { fleet, groups, hosts, jobs, waiting: waiting(waits, self.now()) })
+    }
+
+    /// Whether the controller can do its work: its database answers.
+    pub async fn ready(&self) -> Result<(), AppError> {
+        let mut conn = self.store.read().await?;
+        Ok(store::figures::answers(&mut conn).await?)
+    }
+
+    async fn group_parents(&self) -> Result<Vec<(String, String)>, AppError> {
+        let mut conn = self.store.read().await?;
+        Ok(store::groups::list(&mut conn).await?.into_iter().map(|g| (g.name, g.parent)).collect())
+    }
+
+    /// The figures of the hosts that are in each group itself, and the hosts.
+    async fn counted(&self) -> Result<(HashMap<String, Figures>, Vec<(HostView, u64)>), AppError> {
+        let hosts = self.all_hosts().await?;
+        let (ids, repositories) = (hosts.iter().map(|h| h.row.id).collect::<Vec<_>>(), self.repositories.clone());
+        let used =
+            tokio::task::spawn_blocking(move || ids.into_iter().map(|id| repositories.usage(id).bytes).collect());
+        let used: Vec<u64> = used.await.map_err(|e| AppError::Repository(e.to_string()))?;
+        let mut own: HashMap<String, Figures> = HashMap::new();
+        for (host, bytes) in hosts.iter().zip(&used) {
+            let figures = own.entry(host.row.group_name.clone()).or_default();
+            figures.open_detections += host.open_detections;
+            figures.repository_bytes += bytes;
+            figures.count(host.state, &host.reasons);
+        }
+        Ok((own, hosts.into_iter().zip(used).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_shared_out_by_kind() {
+        let wait = |kind: &str, created, started| JobWait { kind: kind.into(), created, started };
+        let mut rows: Vec<JobWait> = (1..=100).map(|n| wait("backup", 1_000, 1_000 + n)).collect();
+        // A clock that is behind waits for nothing; two have not begun.
+        rows.extend([wait("scan", 1_000, 900), wait("backup", 1_500, 0), wait("backup", 1_900, 0)]);
+        let waiting = waiting(rows, 2_000);
+        let expected = [
+            Waiting { kind: "backup".into(), waits: vec![("0.5", 51), ("0.9", 91), ("1", 100)], oldest: 500 },
+            Waiting { kind: "scan".into(), waits: vec![("0.5", 0), ("0.9", 0), ("1", 0)], oldest: 0 },
+        ];
+        assert_eq!(waiting, expected);
     }
 }

@@ -37,6 +37,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         signing: Signing::new(&folder.keys(), &folder.signatures()),
         repositories: Arc::new(FolderStore::open(folder.repositories()).unwrap()),
         meters: Default::default(),
+        taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: catalogs::Catalogs::new(folder.catalogs()),
         attempts: Attempts::default(),

@@ -19,6 +19,8 @@ use std::time::Duration;
 const PARTS: usize = 4;
 /// How often one is.
 const EVERY: TimeDelta = TimeDelta::days(7);
+/// In which all of a repository is read.
+pub const ROUND: TimeDelta = TimeDelta::days(7 * PARTS as i64);
 /// How often a PC tries whether backups come back.
 const TRY_EVERY: TimeDelta = TimeDelta::days(30);
 /// With what: enough to tell, and little on a thin line.
@@ -249,7 +251,7 @@ fn oldest(parts: &[i64]) -> usize {
 }
 
 /// Since when all parts have been found sound.
-fn proved(parts: &[i64]) -> Option<i64> {
+pub(super) fn proved(parts: &[i64]) -> Option<i64> {
     parts.iter().copied().min().filter(|at| *at > 0 && parts.len() == PARTS)
 }
 

@@ -118,8 +118,10 @@ impl Ca {
         params.distinguished_name.push(DnType::CommonName, host.to_string());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let expires = params.not_after.unix_timestamp();
         let certificate = params.signed_by(&request.public_key, &self.issuer).map_err(refuse)?;
         Ok(HostCertificate {
+            expires,
             fingerprint: Fingerprint::of(certificate.der()),
             pem: format!("{}{}", certificate.pem(), self.certificate_pem),
         })
@@ -161,6 +163,8 @@ impl Ca {
 
 /// What a host gets.
 pub struct HostCertificate {
+    /// When it ends; Unix seconds.
+    pub expires: i64,
     /// By which its certificate in force is known.
     pub fingerprint: Fingerprint,
     /// The chain: its own, then the CA's.

@@ -1,6 +1,14 @@
 //! A host's health, with its reasons, judged against its own schedule. Silence is never
 //! green: what has not been heard of is unknown, not well.
 
+mod figures;
+mod reason;
+#[cfg(test)]
+mod tests;
+
+pub use figures::{Figures, GroupFigures, roll_up};
+pub use reason::Reason;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::job::JobState;
 
@@ -25,127 +33,6 @@ impl State {
             Self::Attention => "attention",
             Self::AtRisk => "at-risk",
             Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Why a host is not simply protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// Its certificate was revoked.
-    Revoked,
-    /// Another PC has taken over from it.
-    Replaced,
-    /// Enrolled, never heard of since.
-    NeverConnected,
-    /// Not heard of for longer than its backups' period.
-    Silent,
-    /// High or critical detections are open.
-    Malware,
-    /// Milder detections are open.
-    Detections,
-    /// It never backed up, and should have by now.
-    NoBackup,
-    /// Its first backup is still to come.
-    FirstBackup,
-    /// Its backup is late.
-    BackupOverdue,
-    /// Its backup is so late that a whole run was missed.
-    BackupMissed,
-    /// Its newest backup failed.
-    BackupFailed,
-    /// Its newest backup left something out.
-    BackupPartial,
-    /// Its scan is late, or never was.
-    ScanOverdue,
-    /// Its newest scan failed.
-    ScanFailed,
-    /// Its newest scan could not look at everything.
-    ScanPartial,
-    /// It runs without signatures.
-    NoSignatures,
-    /// Its signatures are not the newest, and have not been for days.
-    SignaturesOld,
-    /// It refused the newest signatures.
-    SignaturesRefused,
-    /// Its snapshots look odd, so that none is removed.
-    RetentionFrozen,
-    /// Something of what it stored is spoilt or gone.
-    RepositoryDamaged,
-    /// What it stored is to be deleted, by one's wish or two's.
-    RepositoryDeletion,
-    /// Files of its newest snapshot, restored to try it, did not all come back as they were.
-    TrialFailed,
-    /// A document that nobody has reason to touch was changed, renamed or deleted.
-    CanaryTouched,
-}
-
-impl Reason {
-    /// All of them, so that a test finds one without a translation.
-    #[cfg(test)]
-    pub const ALL: [Self; 23] = [
-        Self::Revoked,
-        Self::Replaced,
-        Self::NeverConnected,
-        Self::Silent,
-        Self::Malware,
-        Self::Detections,
-        Self::NoBackup,
-        Self::FirstBackup,
-        Self::BackupOverdue,
-        Self::BackupMissed,
-        Self::BackupFailed,
-        Self::BackupPartial,
-        Self::ScanOverdue,
-        Self::ScanFailed,
-        Self::ScanPartial,
-        Self::NoSignatures,
-        Self::SignaturesOld,
-        Self::SignaturesRefused,
-        Self::RetentionFrozen,
-        Self::RepositoryDamaged,
-        Self::RepositoryDeletion,
-        Self::TrialFailed,
-        Self::CanaryTouched,
-    ];
-
-    /// The word for it, as sent and translated.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::Replaced => "replaced",
-            Self::NeverConnected => "never-connected",
-            Self::Silent => "silent",
-            Self::Malware => "malware",
-            Self::Detections => "detections",
-            Self::NoBackup => "no-backup",
-            Self::FirstBackup => "first-backup",
-            Self::BackupOverdue => "backup-overdue",
-            Self::BackupMissed => "backup-missed",
-            Self::BackupFailed => "backup-failed",
-            Self::BackupPartial => "backup-partial",
-            Self::ScanOverdue => "scan-overdue",
-            Self::ScanFailed => "scan-failed",
-            Self::ScanPartial => "scan-partial",
-            Self::NoSignatures => "no-signatures",
-            Self::SignaturesOld => "signatures-old",
-            Self::SignaturesRefused => "signatures-refused",
-            Self::RetentionFrozen => "retention-frozen",
-            Self::RepositoryDamaged => "repository-damaged",
-            Self::RepositoryDeletion => "repository-deletion",
-            Self::TrialFailed => "trial-failed",
-            Self::CanaryTouched => "canary-touched",
-        }
-    }
-
-    /// How bad it is.
-    pub fn state(self) -> State {
-        match self {
-            Self::Revoked | Self::Replaced | Self::NeverConnected | Self::Silent => State::Unknown,
-            Self::Malware | Self::NoBackup | Self::BackupMissed | Self::RepositoryDamaged | Self::CanaryTouched => {
-                State::AtRisk
-            }
-            _ => State::Attention,
         }
     }
 }
@@ -184,8 +71,10 @@ pub struct Known {
     pub grave_detections: u32,
     /// Version of the bundle in use; 0: none.
     pub bundle: u64,
-    /// The newest bundle's version, and when it was published.
-    pub newest_bundle: Option<(u64, DateTime<Utc>)>,
+    /// When that was published, where it is known here.
+    pub bundle_published: Option<DateTime<Utc>>,
+    /// Since when there has been a newer one; `None`: it is the newest.
+    pub bundle_superseded: Option<DateTime<Utc>>,
     /// Whether it refused the newest bundle.
     pub bundle_refused: bool,
     /// Whether none of its snapshots is removed, since they look odd.
@@ -194,16 +83,40 @@ pub struct Known {
     pub repository_damaged: bool,
     /// Whether what it stored is to be deleted.
     pub deletion_wanted: bool,
+    /// How all of what it stored is read again: counted from its first backup.
+    pub verification: Work,
+    /// When its first backup came, as far back as is known; `None`: nothing is there to be read.
+    pub first_backup: Option<DateTime<Utc>>,
     /// How the newest trial whether backups come back ended.
     pub trial: Option<JobState>,
     /// Whether a canary was touched since staff have looked.
     pub canary_touched: bool,
+    /// When its certificate ends, where that is known.
+    pub certificate_expires: Option<DateTime<Utc>>,
+    /// Free and all bytes of the disk with the agent's state; 0 of all: not told.
+    pub disk: (u64, u64),
+    /// Whether its agent is [`older`] than this controller.
+    pub agent_old: bool,
 }
 
+/// A PC that was let in connects within a day; later than that, something keeps it away.
+const FIRST_CONTACT: TimeDelta = TimeDelta::days(1);
 /// Silence of this length is a PC that is away, whatever its schedule.
-const SILENT: TimeDelta = TimeDelta::days(7);
+const AWAY: TimeDelta = TimeDelta::days(7);
+/// No leave is as long: of this silence, somebody must find the cause on the spot.
+const LOST: TimeDelta = TimeDelta::days(30);
 /// Signatures may take this long to arrive.
 const SIGNATURES_OLD: TimeDelta = TimeDelta::days(3);
+/// From then on a PC is open to all that was found since; so the makers of scanners count, too.
+const SIGNATURES_OUTDATED: TimeDelta = TimeDelta::days(7);
+/// Certificates are renewed long before: what has so little left could not be.
+const CERTIFICATE_ENDS: TimeDelta = TimeDelta::days(30);
+/// With less, a backup has no room to work in.
+const DISK_NEEDED: u64 = 1 << 30;
+/// A smaller share than one in so many is little, on disks that are not large.
+const DISK_SHARE: u64 = 20;
+/// From so many free bytes on, no share is too small.
+const DISK_ENOUGH: u64 = 10 << 30;
 
 /// The state, which is the worst of the reasons' (unknown before all), and the reasons,
 /// worst first.
@@ -214,11 +127,7 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
         let deletion = known.deletion_wanted.then_some(Reason::RepositoryDeletion);
         return (State::Unknown, std::iter::once(why).chain(deletion).collect());
     }
-    match known.last_seen {
-        None if !known.connected => reasons.push(Reason::NeverConnected),
-        Some(seen) if !known.connected && now - seen > SILENT => reasons.push(Reason::Silent),
-        _ => {}
-    }
+    reasons.extend(silence(known, now));
     if known.grave_detections > 0 {
         reasons.push(Reason::Malware);
     } else if known.open_detections > 0 {
@@ -239,8 +148,22 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     if known.retention_frozen {
         reasons.push(Reason::RetentionFrozen);
     }
+    judge_repository(known, now, &mut reasons);
+    judge_machine(known, now, &mut reasons);
     reasons.sort_by_key(|r| std::cmp::Reverse(r.state()));
     (reasons.first().map_or(State::Protected, |r| r.state()), reasons)
+}
+
+/// Why nothing is heard of it. One that holds a stream is not silent.
+fn silence(known: &Known, now: DateTime<Utc>) -> Option<Reason> {
+    match known.last_seen {
+        _ if known.connected => None,
+        None if now - known.enrolled <= FIRST_CONTACT => Some(Reason::Pending),
+        None => Some(Reason::NeverConnected),
+        Some(seen) if now - seen > LOST => Some(Reason::Lost),
+        Some(seen) if now - seen > AWAY => Some(Reason::Away),
+        Some(_) => None,
+    }
 }
 
 /// Overdue at a quarter past its period: a PC may be off on the day itself.
@@ -280,108 +203,50 @@ fn judge_signatures(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>
     if known.bundle_refused {
         reasons.push(Reason::SignaturesRefused);
     }
-    match known.newest_bundle {
+    let lasts = |since: DateTime<Utc>, limit: TimeDelta| now - since > limit;
+    match (known.bundle_superseded, known.bundle_published) {
         _ if known.bundle == 0 => reasons.push(Reason::NoSignatures),
-        Some((newest, published)) if known.bundle < newest && now - published > SIGNATURES_OLD => {
-            reasons.push(Reason::SignaturesOld);
-        }
+        (Some(since), _) if lasts(since, SIGNATURES_OUTDATED) => reasons.push(Reason::SignaturesOutdated),
+        (Some(since), _) if lasts(since, SIGNATURES_OLD) => reasons.push(Reason::SignaturesOld),
+        // No PC can have better ones, so none is at risk by it: whoever imports has to look.
+        (None, Some(since)) if lasts(since, SIGNATURES_OUTDATED) => reasons.push(Reason::SignaturesStale),
         _ => {}
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
-
-    fn ago(hours: i64) -> DateTime<Utc> {
-        NOW - TimeDelta::hours(hours)
+/// The controller reads what is stored by itself, whether the PC is there or not.
+fn judge_repository(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
+    let Some(first) = known.first_backup else { return };
+    let since = known.verification.last_done.unwrap_or(first);
+    if known.verification.period.is_some_and(|period| overdue(since, period, now)) {
+        reasons.push(Reason::VerificationOverdue);
     }
+}
 
-    fn well() -> Known {
-        let work = |period, done| Work {
-            period: Some(TimeDelta::hours(period)),
-            last_done: Some(ago(done)),
-            last_outcome: Some(JobState::Succeeded),
-        };
-        Known {
-            enrolled: ago(10_000),
-            revoked: false,
-            replaced: false,
-            connected: true,
-            last_seen: Some(ago(0)),
-            backup: work(168, 24),
-            scan: work(24, 3),
-            open_detections: 0,
-            grave_detections: 0,
-            bundle: 5,
-            newest_bundle: Some((5, ago(500))),
-            bundle_refused: false,
-            retention_frozen: false,
-            repository_damaged: false,
-            deletion_wanted: false,
-            trial: None,
-            canary_touched: false,
-        }
+fn judge_machine(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
+    match known.certificate_expires {
+        Some(end) if end <= now => reasons.push(Reason::CertificateExpired),
+        Some(end) if end - now < CERTIFICATE_ENDS => reasons.push(Reason::CertificateExpiring),
+        _ => {}
     }
-
-    type Case = (fn(&mut Known), State, &'static [Reason]);
-
-    #[test]
-    fn each_fact_has_its_consequence() {
-        let cases: &[Case] = &[
-            (|_| {}, State::Protected, &[]),
-            (|k| k.revoked = true, State::Unknown, &[Reason::Revoked]),
-            (|k| (k.revoked, k.replaced) = (true, true), State::Unknown, &[Reason::Replaced]),
-            (
-                |k| (k.revoked, k.deletion_wanted) = (true, true),
-                State::Unknown,
-                &[Reason::Revoked, Reason::RepositoryDeletion],
-            ),
-            (|k| (k.connected, k.last_seen) = (false, None), State::Unknown, &[Reason::NeverConnected]),
-            (|k| (k.connected, k.last_seen) = (false, Some(ago(8 * 24))), State::Unknown, &[Reason::Silent]),
-            // Off over the weekend is not silence.
-            (|k| (k.connected, k.last_seen) = (false, Some(ago(60))), State::Protected, &[]),
-            (|k| (k.open_detections, k.grave_detections) = (2, 1), State::AtRisk, &[Reason::Malware]),
-            (|k| k.trial = Some(JobState::Partial), State::Attention, &[Reason::TrialFailed]),
-            (|k| k.trial = Some(JobState::Succeeded), State::Protected, &[]),
-            (|k| k.open_detections = 2, State::Attention, &[Reason::Detections]),
-            (|k| k.backup.last_done = Some(ago(209)), State::Protected, &[]),
-            (|k| k.backup.last_done = Some(ago(211)), State::Attention, &[Reason::BackupOverdue]),
-            (|k| k.backup.last_done = Some(ago(421)), State::AtRisk, &[Reason::BackupMissed]),
-            (|k| (k.backup.last_done, k.backup.last_outcome) = (None, None), State::AtRisk, &[Reason::NoBackup]),
-            (
-                |k| (k.backup.last_done, k.backup.last_outcome, k.enrolled) = (None, None, ago(5)),
-                State::Attention,
-                &[Reason::FirstBackup],
-            ),
-            (|k| k.backup.last_outcome = Some(JobState::Failed), State::Attention, &[Reason::BackupFailed]),
-            (|k| k.backup.last_outcome = Some(JobState::Partial), State::Attention, &[Reason::BackupPartial]),
-            (|k| k.scan.last_done = Some(ago(31)), State::Attention, &[Reason::ScanOverdue]),
-            (|k| k.scan.last_done = None, State::Attention, &[Reason::ScanOverdue]),
-            (|k| k.scan.last_outcome = Some(JobState::Partial), State::Attention, &[Reason::ScanPartial]),
-            (|k| k.bundle = 0, State::Attention, &[Reason::NoSignatures]),
-            (|k| k.bundle = 4, State::Attention, &[Reason::SignaturesOld]),
-            (|k| k.newest_bundle = Some((6, ago(1))), State::Protected, &[]),
-            (|k| k.bundle_refused = true, State::Attention, &[Reason::SignaturesRefused]),
-            // A host that does nothing by itself is only judged by what it did.
-            (|k| (k.backup, k.scan) = (Work::default(), Work::default()), State::Protected, &[]),
-        ];
-        for (number, (change, state, reasons)) in cases.iter().enumerate() {
-            let mut known = well();
-            change(&mut known);
-            assert_eq!(judge(&known, NOW), (*state, reasons.to_vec()), "case {number}");
-        }
+    let (free, total) = known.disk;
+    if total > 0 && (free < DISK_NEEDED || (free < DISK_ENOUGH && free < total / DISK_SHARE)) {
+        reasons.push(Reason::DiskLow);
     }
-
-    #[test]
-    fn unknown_outweighs_what_was_known() {
-        let mut known = well();
-        (known.connected, known.last_seen) = (false, Some(ago(500)));
-        known.backup.last_done = Some(ago(500));
-        let (state, reasons) = judge(&known, NOW);
-        assert_eq!(state, State::Unknown);
-        assert_eq!(reasons[..2], [Reason::Silent, Reason::BackupMissed]);
+    if known.agent_old {
+        reasons.push(Reason::AgentOld);
     }
+}
+
+/// Whether a version is older than another. One that is no version, as of a PC that has not said
+/// it yet, is not.
+pub fn older(version: &str, than: &str) -> bool {
+    matches!((parts(version), parts(than)), (Some(version), Some(than)) if version < than)
+}
+
+/// `1.2.3`, without what stands after a `-` or `+`.
+fn parts(version: &str) -> Option<[u64; 3]> {
+    let core = version.split(['-', '+']).next()?;
+    let numbers: Option<Vec<u64>> = core.split('.').map(|part| part.parse().ok()).collect();
+    numbers?.try_into().ok()
 }

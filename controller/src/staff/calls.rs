@@ -1,6 +1,6 @@
 //! The calls, one after another.
 
-use super::{Service, bearer, origin, views};
+use super::{Service, bearer, figures, origin, views};
 use crate::app::detections::SHOWN;
 use crate::app::downloads::{self, Asked};
 use crate::app::signatures::Import;
@@ -408,15 +408,6 @@ impl Staff for Service {
     async fn fleet_report(&self, request: Request<wire::Empty>) -> Reply<wire::FleetReportReply> {
         let actor = self.actor(&request).await?;
         let fleet = self.0.fleet(&actor).await.map_err(|e| status(&e))?;
-        Ok(Response::new(wire::FleetReportReply {
-            hosts: fleet.hosts,
-            protected: fleet.protected,
-            attention: fleet.attention,
-            at_risk: fleet.at_risk,
-            unknown: fleet.unknown,
-            open_detections: fleet.open_detections,
-            repository_bytes: fleet.repository_bytes,
-            at: self.0.now(),
-        }))
+        Ok(Response::new(figures::report(&fleet, self.0.now())))
     }
 }

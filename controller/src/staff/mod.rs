@@ -2,6 +2,7 @@
 //! No decision is made here.
 
 mod calls;
+mod figures;
 mod views;
 mod work;
 
@@ -10,6 +11,7 @@ use crate::app::audit::Actor;
 use crate::rpc::status;
 use axum::Router;
 use keepwatch_proto::MAX_MESSAGE;
+use keepwatch_proto::wire::staff::figures_server::FiguresServer;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
 use keepwatch_proto::wire::staff::work_server::WorkServer;
 use std::net::SocketAddr;
@@ -18,14 +20,17 @@ use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 
+#[derive(Clone)]
 struct Service(Arc<App>);
 
 /// The staff's gRPC.
 pub fn router(app: &Arc<App>) -> Router {
-    let service = StaffServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
-    let work = WorkServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
+    let service = Service(app.clone());
+    let staff = StaffServer::new(service.clone()).max_decoding_message_size(MAX_MESSAGE);
+    let work = WorkServer::new(service.clone()).max_decoding_message_size(MAX_MESSAGE);
+    let figures = FiguresServer::new(service).max_decoding_message_size(MAX_MESSAGE);
     // Without the fallback that gRPC routes bring: what is no call is a page.
-    Routes::new(service).add_service(work).into_axum_router().reset_fallback()
+    Routes::new(staff).add_service(work).add_service(figures).into_axum_router().reset_fallback()
 }
 
 /// Where a request came from, as the door says.

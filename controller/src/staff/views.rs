@@ -68,6 +68,10 @@ pub(super) fn host(h: HostView) -> wire::Host {
         group: h.row.group_name,
         bundle_refused: h.row.bundle_refused,
         replaced_by: h.row.replaced_by,
+        last_full_scan: h.last_full_scan,
+        last_verified: h.last_verified,
+        bundle_published: h.bundle_published,
+        certificate_expires: h.certificate_expires,
         facts: Some(h.row.facts.0.into()),
     }
 }

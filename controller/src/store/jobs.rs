@@ -1,7 +1,7 @@
 //! Jobs: asked for by staff or begun by a host's own schedule, and how they ended.
 
 use super::{Conn, Json, StoreError, json};
-use keepwatch_proto::ids::{HostId, JobId};
+use keepwatch_proto::ids::{HostId, JobId, RequestId};
 use keepwatch_proto::job::{Ended, Failure, JobSpec, JobState, Tally};
 use sqlx::FromRow;
 
@@ -71,6 +71,8 @@ pub struct JobRow {
     pub waited: i64,
     /// What whoever asked calls this wish; empty: nothing.
     pub client_key: String,
+    /// The request that it was asked for by; empty: none.
+    pub request: String,
 }
 
 /// A job's state as a column.
@@ -118,6 +120,7 @@ impl JobRow {
             failure_kind: String::new(),
             waited: 0,
             client_key: String::new(),
+            request: String::new(),
         }
     }
 }
@@ -367,6 +370,16 @@ pub async fn given_up(conn: &mut Conn, id: JobId, at: i64, why: &str) -> Result<
         .bind(id.to_string())
         .bind(at)
         .bind(why)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Which request it was asked for by.
+pub async fn set_request(conn: &mut Conn, id: JobId, request: RequestId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE jobs SET request = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(request.to_string())
         .execute(conn)
         .await?;
     Ok(())

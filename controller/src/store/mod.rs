@@ -7,6 +7,7 @@ pub mod bundles;
 pub mod deletions;
 pub mod detections;
 pub mod events;
+pub mod figures;
 pub mod groups;
 pub mod hosts;
 pub mod jobs;

@@ -196,11 +196,12 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 12] = [
+        let families: [(&str, Vec<&str>); 13] = [
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
             ("reason", Reason::ALL.map(Reason::word).into()),
             ("advice", Reason::ALL.map(Reason::word).into()),
             ("job", JobState::ALL.map(JobState::word).into()),
+            ("silent", vec!["never-connected", "pending", "away", "lost"]),
             ("kind", vec!["scan", "backup", "restore", "verify"]),
             ("severity", Severity::ALL.map(Severity::word).into()),
             ("role", vec!["viewer", "operator", "administrator"]),

@@ -26,7 +26,7 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, fleet, host, login, snapshot};
+use pages::{detections, fleet, groups, host, login, snapshot};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
@@ -50,6 +50,7 @@ fn routes() -> Routes {
         ("/logout", VIEWER, post(login::leave)),
         ("/events", VIEWER, get(live::events)),
         ("/", VIEWER, get(fleet::page)),
+        ("/groups", VIEWER, get(groups::page)),
         ("/hosts/{host}", VIEWER, get(host::page)),
         ("/hosts/{host}/scan", OPERATOR, post(host::scan)),
         ("/hosts/{host}/backup", OPERATOR, post(host::back_up)),

@@ -17,6 +17,13 @@ pub struct Moment {
 // Its template escapes by itself.
 impl HtmlSafe for Moment {}
 
+impl Moment {
+    /// How long ago or ahead it is.
+    pub fn into_words(self) -> String {
+        self.words
+    }
+}
+
 /// A word of state with its shape, so that colour is never needed to tell it.
 #[derive(Template)]
 #[template(path = "badge.html")]

@@ -8,6 +8,7 @@ mod deletion;
 mod downloads;
 mod enrolment;
 mod faults;
+mod figures;
 mod full;
 mod interop;
 mod isolation;

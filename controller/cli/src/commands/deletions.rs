@@ -1,6 +1,7 @@
 //! `hosts delete-repository`, `hosts deletions`: a host's backups go when two administrators want
 //! it and a waiting time has passed.
 
+use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
@@ -109,6 +110,7 @@ impl DeleteRepository {
                 ));
             }
             Some(Step::Approve) => {
+                ask::confirm(context, &format!("Agree that all backups of {host} are deleted?")).await?;
                 let deletion = DeletionView::from(staff.approve_deletion(name).await?.into_inner());
                 context.output.note(&format!(
                     "All backups of {host} go on {}. Until then: 'keepwatch hosts delete-repository {host} call-off'.",

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
 use crate::show;
+use crate::watch::{self, Refresh};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
@@ -26,6 +27,8 @@ struct Filter {
     /// Acknowledged ones too
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    refresh: Refresh,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -101,26 +104,32 @@ impl Row for DetectionView {
     }
 }
 
+async fn list(context: &Context, request: wire::ListDetectionsRequest) -> Result<(), Failure> {
+    let none = if request.all { "There is no detection." } else { "There is no open detection." };
+    let answer = context.staff().await?.list_detections(request).await?.into_inner();
+    let views: Vec<DetectionView> = answer.detections.into_iter().map(Into::into).collect();
+    context.output.list(&views, none)?;
+    if answer.more {
+        let shown = views.len();
+        context
+            .output
+            .note(&format!("Only the newest {shown} are shown; there are older ones. Name a host with --host."));
+    }
+    Ok(())
+}
+
 impl Detections {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let mut staff = context.staff().await?;
         let outer = self.filter;
         match self.action.unwrap_or(Action::List(Filter::default())) {
             Action::List(inner) => {
                 let host = inner.host.or(outer.host).unwrap_or_default();
                 let request = wire::ListDetectionsRequest { host, all: inner.all || outer.all };
-                let none = if request.all { "There is no detection." } else { "There is no open detection." };
-                let wire::Detections { detections, more } = staff.list_detections(request).await?.into_inner();
-                let views: Vec<DetectionView> = detections.into_iter().map(Into::into).collect();
-                context.output.list(&views, none)?;
-                if more {
-                    context.output.note(&format!(
-                        "Only the newest {} are shown; there are older ones. Name a host with --host.",
-                        views.len()
-                    ));
-                }
+                let refresh = inner.refresh.or(outer.refresh);
+                return watch::again(context, refresh, async || list(context, request.clone()).await).await;
             }
             Action::Acknowledge { id, reason } => {
+                let mut staff = context.staff().await?;
                 staff.acknowledge_detection(wire::AcknowledgeRequest { id: id.clone(), reason }).await?;
                 context.output.note(&format!("Detection {id} is dealt with."));
             }

@@ -1,9 +1,11 @@
 //! `groups`: the tree of departments and sites.
 
+use super::report::ReportView;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
 use crate::show;
+use crate::watch::{self, Refresh};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
 
@@ -18,6 +20,14 @@ pub(crate) struct Groups {
 enum Action {
     /// List all groups (the default)
     List,
+    /// Show how the PCs of each group are, with those of all groups below it
+    Health {
+        /// Only this group and those below it
+        #[arg(default_value = "", hide_default_value = true)]
+        group: String,
+        #[command(flatten)]
+        refresh: Refresh,
+    },
     /// Make a group, which inherits its parent's policy
     Create {
         /// Its name
@@ -50,13 +60,61 @@ impl Row for GroupView {
     }
 }
 
+/// A group's PCs, with those of all groups below it.
+#[derive(Debug, Serialize)]
+struct HealthView {
+    group: String,
+    parent: Option<String>,
+    depth: u32,
+    own_hosts: u32,
+    figures: ReportView,
+}
+
+impl From<wire::GroupHealthReply> for HealthView {
+    fn from(reply: wire::GroupHealthReply) -> Self {
+        let wire::GroupHealthReply { group, parent, depth, own_hosts, figures } = reply;
+        Self { group, parent: show::some(parent), depth, own_hosts, figures: figures.unwrap_or_default().into() }
+    }
+}
+
+/// Levels that are set off from one another in a table.
+const STEPS: u32 = 8;
+
+impl Row for HealthView {
+    const HEADER: &'static [&'static str] = &[
+        "GROUP",
+        "HOSTS",
+        "PROTECTED",
+        "ATTENTION",
+        "AT RISK",
+        "UNKNOWN",
+        "OF THE UNKNOWN",
+        "DETECTIONS",
+        "REPOSITORIES",
+    ];
+    fn cells(&self) -> Vec<String> {
+        let step = "  ".repeat(self.depth.min(STEPS) as usize);
+        std::iter::once(format!("{step}{}", self.group)).chain(self.figures.cells()).collect()
+    }
+}
+
+async fn health(context: &Context, group: &str) -> Result<(), Failure> {
+    let group = wire::GroupName { group: group.to_owned() };
+    let groups = context.figures().await?.group_health(group).await?.into_inner().groups;
+    let views: Vec<HealthView> = groups.into_iter().map(Into::into).collect();
+    context.output.list(&views, "There is no group yet.")
+}
+
 impl Groups {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let mut staff = context.staff().await?;
-        let groups = match self.action.unwrap_or(Action::List) {
-            Action::List => staff.list_groups(wire::Empty {}).await?.into_inner().groups,
+        let action = self.action.unwrap_or(Action::List);
+        let groups = match action {
+            Action::Health { group, refresh } => {
+                return watch::again(context, refresh, async || health(context, &group).await).await;
+            }
+            Action::List => context.staff().await?.list_groups(wire::Empty {}).await?.into_inner().groups,
             Action::Create { name, parent } => {
-                vec![staff.create_group(wire::CreateGroupRequest { name, parent }).await?.into_inner()]
+                vec![context.staff().await?.create_group(wire::CreateGroupRequest { name, parent }).await?.into_inner()]
             }
         };
         let views: Vec<GroupView> = groups.into_iter().map(Into::into).collect();
@@ -78,5 +136,23 @@ mod tests {
             serde_json::to_value(GroupView::from(group)).unwrap(),
             json!({"name": "税务局", "parent": null, "hosts": 2, "own_policy": true})
         );
+    }
+
+    #[test]
+    fn a_groups_health_is_figures_below_its_name() {
+        let figures = wire::FleetReportReply { hosts: 7, unknown: 3, away: 2, lost: 1, ..Default::default() };
+        let reply = wire::GroupHealthReply {
+            group: "东区".into(),
+            parent: "all".into(),
+            depth: 1,
+            own_hosts: 4,
+            figures: Some(figures),
+        };
+        let view = HealthView::from(reply);
+        assert_eq!(view.cells()[..2], ["  东区", "7"]);
+        assert_eq!(view.cells()[6], "2 away, 1 lost");
+        let json = serde_json::to_value(view).unwrap();
+        assert_eq!((&json["group"], &json["parent"], &json["depth"]), (&json!("东区"), &json!("all"), &json!(1)));
+        assert_eq!((&json["own_hosts"], &json["figures"]["hosts"]), (&json!(4), &json!(7)));
     }
 }

@@ -1,10 +1,12 @@
 //! `hosts`: the PCs of the fleet.
 
 use super::deletions::{self, DeleteRepository, DeletionView};
+use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Card, Row};
 use crate::show;
+use crate::watch::{self, Refresh};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::wire::staff as wire;
@@ -20,7 +22,7 @@ pub(crate) struct Hosts {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List all hosts (the default)
-    List,
+    List(Refresh),
     /// Show all that is known of one host
     Show {
         /// Its name or id
@@ -57,11 +59,15 @@ struct HostView {
     enrolled: Option<DateTime<Utc>>,
     last_seen: Option<DateTime<Utc>>,
     last_scan: Option<DateTime<Utc>>,
+    last_full_scan: Option<DateTime<Utc>>,
     last_backup: Option<DateTime<Utc>>,
+    last_verified: Option<DateTime<Utc>>,
     next_scan: Option<DateTime<Utc>>,
     next_backup: Option<DateTime<Utc>>,
     bundle: u64,
+    bundle_published: Option<DateTime<Utc>>,
     bundle_refused: Option<String>,
+    certificate_expires: Option<DateTime<Utc>>,
     open_detections: u32,
     /// Id of the host that took over from it.
     replaced_by: Option<String>,
@@ -82,10 +88,14 @@ impl From<wire::Host> for HostView {
             enrolled: show::time(host.enrolled),
             last_seen: show::time(host.last_seen),
             last_scan: show::time(host.last_scan),
+            last_full_scan: show::time(host.last_full_scan),
             last_backup: show::time(host.last_backup),
+            last_verified: show::time(host.last_verified),
             next_scan: show::time(host.next_scan),
             next_backup: show::time(host.next_backup),
             bundle: host.bundle,
+            bundle_published: show::time(host.bundle_published),
+            certificate_expires: show::time(host.certificate_expires),
             bundle_refused: show::some(host.bundle_refused),
             open_detections: host.open_detections,
             replaced_by: show::some(host.replaced_by),
@@ -138,11 +148,14 @@ impl Card for HostView {
             ("enrolled", show::last(self.enrolled)),
             ("last seen", show::last(self.last_seen)),
             ("last scan", show::last(self.last_scan)),
+            ("last full scan", show::last(self.last_full_scan)),
             ("next scan", show::when(self.next_scan)),
             ("last backup", show::last(self.last_backup)),
+            ("backups sound", show::last(self.last_verified)),
             ("next backup", show::when(self.next_backup)),
-            ("rules", format!("bundle {}", self.bundle)),
+            ("rules", format!("bundle {}, of {}", self.bundle, show::when(self.bundle_published))),
             ("refused", show::or_dash(self.bundle_refused.as_ref())),
+            ("certificate ends", show::when(self.certificate_expires)),
             ("open detections", self.open_detections.to_string()),
         ];
         if let Some(facts) = &self.facts {
@@ -157,23 +170,28 @@ impl Card for HostView {
     }
 }
 
+async fn list(context: &Context) -> Result<(), Failure> {
+    let hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
+    let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
+    context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")
+}
+
 impl Hosts {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        match self.action.unwrap_or(Action::List) {
-            Action::List => {
-                let hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
-                let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
-                context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")?;
-            }
+        match self.action.unwrap_or(Action::List(Refresh::default())) {
+            Action::List(refresh) => return watch::again(context, refresh, async || list(context).await).await,
             Action::Show { host } => {
                 let host = context.staff().await?.get_host(wire::HostName { host }).await?.into_inner();
                 context.output.card(&HostView::from(host))?;
             }
             Action::Revoke { host } => {
+                ask::confirm(context, &format!("Cut {host} off for good? Its backups stay.")).await?;
                 context.staff().await?.revoke_host(wire::HostName { host: host.clone() }).await?;
                 context.output.note(&format!("{host} is cut off. To have it back, enrol it anew with a new token."));
             }
             Action::Replace { old, new } => {
+                let question = format!("Have {new} take over from {old}, which is cut off for good?");
+                ask::confirm(context, &question).await?;
                 let request = wire::ReplaceHostRequest { old: old.clone(), new: new.clone() };
                 context.staff().await?.replace_host(request).await?;
                 context.output.note(&format!(
@@ -215,8 +233,9 @@ mod tests {
             json!({
                 "id": "1", "name": "PC-1", "group": "all", "connected": true, "revoked": false, "state": "",
                 "reasons": ["backup-overdue"], "enrolled": "1970-01-01T00:00:01Z", "last_seen": null,
-                "last_scan": null, "last_backup": null, "next_scan": null, "next_backup": null, "bundle": 0,
-                "bundle_refused": null, "open_detections": 0, "replaced_by": null, "facts": facts, "deletion": null
+                "last_scan": null, "last_full_scan": null, "last_backup": null, "last_verified": null,
+                "next_scan": null, "next_backup": null, "bundle": 0, "bundle_published": null,
+                "bundle_refused": null, "certificate_expires": null, "open_detections": 0, "replaced_by": null, "facts": facts, "deletion": null
             })
         );
     }

@@ -28,9 +28,6 @@ pub(crate) struct Many {
     /// connected offline no-backup:10d no-scan:3d silent:7d; several with spaces between must all be so
     #[arg(long, value_name = "QUERY", default_value = "", hide_default_value = true)]
     query: String,
-    /// Do not ask whether all of them are meant
-    #[arg(long)]
-    yes: bool,
 }
 
 impl Many {
@@ -55,7 +52,7 @@ impl Many {
         hosts: &wire::Selection,
         what: &str,
     ) -> Result<bool, Failure> {
-        if self.yes || (!self.is_given() && hosts.names.len() == 1) {
+        if context.yes || (!self.is_given() && hosts.names.len() == 1) {
             return Ok(true);
         }
         let selected = work.select_hosts(hosts.clone()).await?.into_inner().hosts;
@@ -69,12 +66,9 @@ impl Many {
         let named: Vec<&str> = selected.iter().take(NAMED).map(|host| host.name.as_str()).collect();
         let more = if selected.len() > NAMED { ", …" } else { "" };
         let count = selected.len();
-        context.output.note(&format!("This would {what} {count} PCs: {}{more}", named.join(", ")));
-        if !ask::is_possible() {
-            return Err(Failure::Usage(format!("say --yes to {what} {count} PCs without being asked")));
-        }
-        let answer = ask::line("Go on? [y/N] ".into()).await?;
-        Ok(["y", "yes"].contains(&answer.to_lowercase().as_str()))
+        let question = format!("This would {what} {count} PCs: {}{more}. Go on?", named.join(", "));
+        ask::confirm(context, &question).await?;
+        Ok(true)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod completion;
 mod deletions;
 mod detections;
 mod download;
@@ -19,6 +20,8 @@ mod report;
 mod restore;
 mod retention;
 mod scan;
+#[cfg(test)]
+mod shapes;
 mod signatures;
 mod snapshots;
 mod tokens;
@@ -28,6 +31,7 @@ mod versions;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::watch;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use keepwatch_proto::paths;
 use std::ffi::OsString;
@@ -82,9 +86,11 @@ pub(crate) enum Command {
     /// Who did what, and when
     Audit(audit::Audit),
     /// The fleet in numbers
-    Report,
+    Report(watch::Refresh),
     /// What stock restic needs to open a host's backups without Keepwatch
     RecoveryKit(recovery_kit::RecoveryKit),
+    Completion(completion::Completion),
+    Man(completion::Manual),
 }
 
 impl Command {
@@ -113,8 +119,10 @@ impl Command {
             Self::Signatures(command) => command.run(context).await,
             Self::Users(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
-            Self::Report => report::run(context).await,
+            Self::Report(refresh) => report::run(context, refresh).await,
             Self::RecoveryKit(command) => command.run(context).await,
+            Self::Completion(command) => command.run(context),
+            Self::Man(command) => command.run(context),
         }
     }
 }

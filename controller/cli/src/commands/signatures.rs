@@ -1,5 +1,6 @@
 //! `signatures`: the rules that hosts scan with.
 
+use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Card, Row};
@@ -206,6 +207,8 @@ impl Signatures {
                 context.output.list(&views, NONE)?;
             }
             Action::Remove { source } => {
+                let question = format!("Remove the source {source} and publish new rules without it to all PCs?");
+                ask::confirm(context, &question).await?;
                 let reply = context.staff().await?.remove_source(wire::SourceName { source }).await?.into_inner();
                 let view = ImportView::new(reply, false, vec![]);
                 context.output.card(&view)?;

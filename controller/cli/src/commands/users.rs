@@ -116,6 +116,7 @@ impl Users {
                     .note("The password is shown this once. It can be changed with 'keepwatch users password'.");
             }
             Action::Remove { name } => {
+                ask::confirm(context, &format!("Remove the user {name} and end all sessions of theirs?")).await?;
                 staff.remove_user(wire::UserName { user: name.clone() }).await?;
                 context.output.note(&format!("{name} can no longer log in."));
             }

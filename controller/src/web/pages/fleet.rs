@@ -3,8 +3,7 @@
 use super::{Frame, Page, Teller, own_name, show};
 use crate::app::App;
 use crate::app::hosts::HostView;
-use crate::app::reports::FleetView;
-use crate::plan::health::State as Health;
+use crate::plan::health::{Figures, State as Health};
 use crate::web::i18n::Value;
 use crate::web::session::Visitor;
 use crate::web::words::{Badge, Moment, plain, size};
@@ -82,7 +81,7 @@ fn urgency(host: &HostView) -> (bool, u8) {
     (host.row.revoked != 0, rank)
 }
 
-fn sentence(teller: Teller, fleet: &FleetView) -> String {
+fn sentence(teller: Teller, fleet: &Figures) -> String {
     let count = |n: u32| Value::Count(n.into());
     let (hosts, protected) = (fleet.hosts, fleet.protected);
     match hosts - protected.min(hosts) {
@@ -95,7 +94,7 @@ fn sentence(teller: Teller, fleet: &FleetView) -> String {
     }
 }
 
-fn counts(teller: Teller, fleet: &FleetView) -> Vec<Count> {
+fn counts(teller: Teller, fleet: &Figures) -> Vec<Count> {
     let states = [
         (Health::Protected, fleet.protected),
         (Health::Attention, fleet.attention),

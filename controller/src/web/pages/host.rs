@@ -73,6 +73,9 @@ struct Facts {
     refused: String,
     enrolled: Moment,
     seen: Moment,
+    full_scan: Moment,
+    verified: Moment,
+    certificate: Option<Moment>,
     next_scan: Option<Moment>,
     next_backup: Option<Moment>,
 }
@@ -183,13 +186,22 @@ fn facts(teller: Teller, host: &HostView) -> Facts {
             0 => String::new(),
             _ => language.with("host-disk-free", &[("free", Value::Text(&free)), ("total", Value::Text(&total))]),
         },
-        signatures: signatures(teller, row.bundle),
+        signatures: match host.bundle_published {
+            0 => signatures(teller, row.bundle),
+            at => language.with(
+                "signatures-from",
+                &[("version", Value::Text(&row.bundle.to_string())), ("when", Value::Text(&teller.words(at)))],
+            ),
+        },
         refused: match row.bundle_refused.as_str() {
             "" => String::new(),
             reason => teller.text("host-refused", "reason", &plain(reason)),
         },
         enrolled: teller.moment(row.enrolled),
         seen: teller.moment(row.last_seen),
+        full_scan: teller.moment(host.last_full_scan),
+        verified: teller.moment(host.last_verified),
+        certificate: next(host.certificate_expires),
         next_scan: next(host.next_scan),
         next_backup: next(host.next_backup),
     }

@@ -3,6 +3,7 @@
 
 pub mod detections;
 pub mod fleet;
+pub mod groups;
 pub mod host;
 pub mod login;
 pub mod snapshot;
@@ -104,6 +105,11 @@ impl Teller {
 
     fn moment(self, seconds: i64) -> words::Moment {
         self.language.moment(seconds, self.now)
+    }
+
+    /// How long ago or ahead it is, without more.
+    fn words(self, seconds: i64) -> String {
+        self.moment(seconds).into_words()
     }
 
     fn badge(self, family: &str, kind: &'static str) -> words::Badge {

@@ -1,0 +1,101 @@
+//! What only the figures need: of all hosts at once, and read-only but for the end of certificates.
+
+use super::{Conn, StoreError};
+use keepwatch_proto::ids::HostId;
+use sqlx::FromRow;
+
+/// A moment of a host's.
+#[derive(Debug, Clone, FromRow)]
+pub struct HostMoment {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// Unix seconds.
+    pub at: i64,
+}
+
+/// When all of each host was last scanned, in whole or in part: by a scan of all its disks. As the
+/// next one, it has an index of its own with the very same conditions.
+pub async fn last_full_scans(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
+    // As the spec's JSON has it: quotes in a path's own text are escaped there.
+    Ok(sqlx::query_as(
+        "SELECT host, MAX(ended) AS at FROM jobs WHERE kind = 'scan' AND state IN ('succeeded', 'partial') \
+         AND spec LIKE '%\"@full\"%' GROUP BY host",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// When each host's first backup came that is still on record.
+pub async fn first_backups(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT host, MIN(ended) AS at FROM jobs WHERE kind = 'backup' AND state IN ('succeeded', 'partial') GROUP BY host",
+    )
+    .fetch_all(conn)
+    .await?)
+}
+
+/// When each host's certificate in force ends.
+pub async fn certificate_ends(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
+    Ok(sqlx::query_as("SELECT id AS host, certificate_expires AS at FROM hosts").fetch_all(conn).await?)
+}
+
+/// Keeps when a host's certificate in force ends.
+pub async fn set_certificate_end(conn: &mut Conn, host: HostId, at: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET certificate_expires = $2 WHERE id = $1")
+        .bind(host.to_string())
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Jobs of one kind that stand so.
+#[derive(Debug, Clone, FromRow)]
+pub struct JobCount {
+    /// `scan`, `backup`, `restore`, `verify`.
+    pub kind: String,
+    /// Where they stand.
+    pub state: String,
+    /// How many.
+    pub jobs: i64,
+}
+
+/// How many jobs there are, by kind and state.
+pub async fn job_counts(conn: &mut Conn) -> Result<Vec<JobCount>, StoreError> {
+    Ok(sqlx::query_as("SELECT kind, state, COUNT(*) AS jobs FROM jobs GROUP BY kind, state ORDER BY kind, state")
+        .fetch_all(conn)
+        .await?)
+}
+
+/// When a job was asked for, and when it began.
+#[derive(Debug, Clone, FromRow)]
+pub struct JobWait {
+    /// `scan`, `backup`, `restore`, `verify`.
+    pub kind: String,
+    /// Unix seconds.
+    pub created: i64,
+    /// Unix seconds; 0: it has not begun.
+    pub started: i64,
+}
+
+/// At most so many waits are looked at.
+const WAITS: i64 = 20_000;
+
+/// Jobs that staff asked for and that began after this, and those that have not begun.
+pub async fn job_waits(conn: &mut Conn, since: i64) -> Result<Vec<JobWait>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT kind, created, started FROM jobs WHERE origin NOT IN ('schedule', 'medium', '?') \
+         AND (started > $1 OR state IN ('queued', 'offered')) ORDER BY created DESC LIMIT $2",
+    )
+    .bind(since)
+    .bind(WAITS)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// Asks the database for nothing, to see whether it answers.
+pub async fn answers(conn: &mut Conn) -> Result<(), StoreError> {
+    let _: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM groups").fetch_one(conn).await?;
+    Ok(())
+}
