@@ -4,12 +4,13 @@
 
 mod account;
 mod deaths;
+mod due;
 mod scans;
 
 use crate::canaries::Canaries;
 use crate::config::StateDir;
 use crate::identity::Identity;
-use crate::ledger::{Cause, Ledger, LedgerError, Standing, Turn};
+use crate::ledger::{Cause, Ledger, LedgerError, Standing};
 use crate::media::Media;
 use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
@@ -18,13 +19,13 @@ use crate::worker::{BackupOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder
 use account::{Account, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
+pub(crate) use due::Pc;
 use keepwatch_backup::{Service, Storage};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, Progress, RestoreSpec};
 use keepwatch_proto::paths;
 use keepwatch_proto::policy::{Policy, WhenInfected};
-use keepwatch_proto::schedule::Schedule;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ fn lane(kind: &str) -> Lane {
 }
 
 /// What to do next. `medium` is the root of a removable medium that waits.
-pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
+pub(crate) fn plan(standing: &Standing, pc: Pc, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
     let Some(desired) = &standing.desired else { return vec![] };
     let mut steps = Vec::new();
     let mut busy: BTreeSet<Lane> = standing.running.values().map(|kind| lane(kind)).collect();
@@ -84,7 +85,7 @@ pub(crate) fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc
     if !busy.contains(&Lane::Rest) {
         // Somebody has just put it in, and is about to open what is on it.
         let medium = medium.map(|at| Step::BeginMedium(scan_of(&desired.policy, vec![paths::of_path(at)])));
-        steps.extend(medium.or_else(|| scheduled(&desired.policy, standing, now).map(Step::BeginScheduled)));
+        steps.extend(medium.or_else(|| due::scheduled(&desired.policy, standing, pc, now).map(Step::BeginScheduled)));
     }
     steps
 }
@@ -93,32 +94,6 @@ fn scan_of(policy: &Policy, paths: Vec<String>) -> JobSpec {
     JobSpec::Scan { paths, excludes: policy.scan.excludes.clone(), max_file_bytes: policy.scan.max_file_bytes }
 }
 
-/// What the policy asks for now; of several, what has been due longest.
-fn scheduled(policy: &Policy, standing: &Standing, now: DateTime<Utc>) -> Option<JobSpec> {
-    let backup = (policy.backup_schedule(), standing.backup);
-    let scan = (policy.scan_schedule(), standing.scan);
-    let due = [backup, scan].map(|(schedule, turn)| due(&schedule?, turn, now));
-    match due {
-        [None, None] => None,
-        [Some(backup), scan] if scan.is_none_or(|scan| backup <= scan) => {
-            Some(JobSpec::Backup { paths: policy.backup.paths.clone(), excludes: policy.backup.excludes.clone() })
-        }
-        _ => Some(scan_of(policy, policy.scan.paths.clone())),
-    }
-}
-
-/// Since when a schedule has been due.
-fn due(schedule: &Schedule, turn: Turn, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    // A clock that was far ahead and was set right: better once too often than not for years.
-    if turn.since > now + CLOCK_SET_BACK {
-        return Some(now);
-    }
-    let waits = turn.not_before.is_some_and(|earliest| now < earliest && earliest < now + CLOCK_SET_BACK);
-    if waits { None } else { schedule.due(turn.since, now) }
-}
-
-/// A time that lies this far ahead was written under a wrong clock.
-const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
 /// Removable media are looked for no more often than this.
 const LOOK_FOR_MEDIA: Duration = Duration::from_secs(30);
 
@@ -182,7 +157,8 @@ impl Jobs {
                 media.look(present_media().await, jobs.wants_media(&standing));
                 looked = Instant::now();
             }
-            for step in plan(&standing, media.next().as_deref(), jobs.clock.now()) {
+            let pc = Pc { host: jobs.identity.host, on_battery: jobs.waits_on_battery(&standing).await };
+            for step in plan(&standing, pc, media.next().as_deref(), jobs.clock.now()) {
                 jobs.take(step, &mut running, &mut media)?;
             }
             // Schedules are looked at again after this: a PC sleeps, and its clock is set.
@@ -231,6 +207,13 @@ impl Jobs {
     fn wants_media(&self, standing: &Standing) -> bool {
         let wanted = standing.desired.as_ref().is_some_and(|desired| desired.policy.scan.removable);
         wanted && self.bundle.borrow().is_some()
+    }
+
+    /// Whether the PC runs on battery, where the policy asks. A driver may make whoever reads it wait.
+    async fn waits_on_battery(&self, standing: &Standing) -> bool {
+        let policy = standing.desired.as_ref().map(|desired| &desired.policy);
+        let asked = policy.is_some_and(|p| p.scan.timing.not_on_battery || p.backup.timing.not_on_battery);
+        asked && tokio::task::spawn_blocking(platform::on_battery).await.unwrap_or_default()
     }
 
     async fn perform(self: Arc<Self>, job: JobId, spec: JobSpec, mut wishes: Wishes) -> Result<JobId, LedgerError> {

@@ -5,13 +5,16 @@ mod backup;
 mod bandwidth;
 mod keep;
 mod scan;
+mod timing;
 
 pub use backup::{BackupPolicy, WhenInfected};
 pub use bandwidth::{Bandwidth, bytes_per_second};
 pub use keep::Keep;
 pub use scan::{Allowed, ScanPolicy};
+pub use timing::{Hours, Timing};
 
-use crate::schedule::{Schedule, ScheduleError};
+use crate::ids::HostId;
+use crate::schedule::{Schedule, ScheduleError, Timetable, parse_zone};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +115,8 @@ impl Policy {
                 return Err(PolicyError::NoPaths(paths_field));
             }
         }
+        // Windows and limits are in it where there is no schedule, too.
+        parse_zone(&self.time_zone).map_err(|error| PolicyError::Schedule { field: "time_zone", error })?;
         bandwidth::check(&self.backup.bandwidth)?;
         self.backup.check()?;
         self.scan.check()
@@ -125,6 +130,16 @@ impl Policy {
     /// When backups are due; `None` where they are only made when asked.
     pub fn backup_schedule(&self) -> Option<Schedule> {
         self.schedule(&self.backup.schedule)
+    }
+
+    /// When this host's scans are due; `None` where they are only made when asked.
+    pub fn scan_timetable(&self, host: HostId) -> Option<Timetable> {
+        self.scan.timing.timetable(self.scan_schedule()?, host, "scan").ok()
+    }
+
+    /// When this host's backups are due; `None` where they are only made when asked.
+    pub fn backup_timetable(&self, host: HostId) -> Option<Timetable> {
+        self.backup.timing.timetable(self.backup_schedule()?, host, "backup").ok()
     }
 
     fn schedule(&self, expression: &str) -> Option<Schedule> {

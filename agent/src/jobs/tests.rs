@@ -2,6 +2,7 @@
 //! What is begun when, as tables.
 
 use super::*;
+use crate::ledger::Turn;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::job::Job;
 use std::collections::BTreeMap;
@@ -12,6 +13,10 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn id(number: u32) -> JobId {
     format!("0193582e-0000-7000-8000-{number:012}").parse().unwrap()
+}
+
+fn pc() -> Pc {
+    Pc { host: "0193582e-0000-7000-8000-000000000001".parse().unwrap(), on_battery: false }
 }
 
 fn restore() -> JobSpec {
@@ -57,7 +62,7 @@ fn the_schedule_is_followed_also_after_a_long_absence() {
         // Wednesday the 25th was missed as well: the newest scan is due later than it.
         ("26T09:30", Some("scheduled backup")),
     ] {
-        assert_eq!(kinds(&plan(&standing(), None, at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
+        assert_eq!(kinds(&plan(&standing(), pc(), None, at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
     }
 }
 
@@ -65,14 +70,14 @@ fn the_schedule_is_followed_also_after_a_long_absence() {
 fn a_failed_one_waits_for_its_time_and_an_empty_schedule_never_comes() {
     let mut later = standing();
     later.scan.not_before = Some(at("21T10:00"));
-    assert_eq!(plan(&later, None, at("21T09:59")), vec![]);
-    assert_eq!(kinds(&plan(&later, None, at("21T10:00"))), ["scheduled scan"]);
+    assert_eq!(plan(&later, pc(), None, at("21T09:59")), vec![]);
+    assert_eq!(kinds(&plan(&later, pc(), None, at("21T10:00"))), ["scheduled scan"]);
 
     let mut asked_only = standing();
     asked_only.desired.as_mut().unwrap().policy.scan.schedule.clear();
-    assert_eq!(plan(&asked_only, None, at("21T10:00")), vec![]);
+    assert_eq!(plan(&asked_only, pc(), None, at("21T10:00")), vec![]);
     asked_only.desired = None;
-    assert_eq!(plan(&asked_only, None, at("30T10:00")), vec![]);
+    assert_eq!(plan(&asked_only, pc(), None, at("30T10:00")), vec![]);
 }
 
 #[test]
@@ -80,12 +85,12 @@ fn a_clock_that_was_years_ahead_and_was_set_right_stops_nothing() {
     let mut set_back = standing();
     let (now, ahead) = (at("20T13:00"), "2031-01-01T00:00:00Z".parse().unwrap());
     set_back.scan.since = ahead;
-    assert_eq!(kinds(&plan(&set_back, None, now)), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&set_back, pc(), None, now)), ["scheduled scan"]);
     // A second of correction is no reason to run again.
     set_back.scan.since = at("20T13:01");
-    assert_eq!(plan(&set_back, None, now), vec![]);
+    assert_eq!(plan(&set_back, pc(), None, now), vec![]);
     set_back.scan = Turn { not_before: Some(ahead), ..standing().scan };
-    assert_eq!(kinds(&plan(&set_back, None, at("21T09:00"))), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&set_back, pc(), None, at("21T09:00"))), ["scheduled scan"]);
 }
 
 #[test]
@@ -94,18 +99,18 @@ fn what_staff_ask_goes_first_one_at_a_time_and_restores_beside() {
     asked.desired.as_mut().unwrap().jobs =
         vec![job(1, backup(), false), job(2, backup(), false), job(3, restore(), false), job(4, restore(), false)];
     let now = at("21T09:00");
-    assert_eq!(plan(&asked, None, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
+    assert_eq!(plan(&asked, pc(), None, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
 
     asked.known = BTreeSet::from([id(1), id(3)]);
     asked.running = BTreeMap::from([(id(1), "backup".into()), (id(3), "restore".into())]);
-    assert_eq!(plan(&asked, None, now), vec![Step::Hold(id(1), false)]);
+    assert_eq!(plan(&asked, pc(), None, now), vec![Step::Hold(id(1), false)]);
 
     // Offered again after its end: never begun again.
     asked.running.clear();
-    assert_eq!(plan(&asked, None, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
+    assert_eq!(plan(&asked, pc(), None, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
 
     asked.known.extend([id(2), id(4)]);
-    assert_eq!(kinds(&plan(&asked, None, now)), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&asked, pc(), None, now)), ["scheduled scan"]);
 }
 
 #[test]
@@ -115,7 +120,7 @@ fn what_is_called_off_is_dropped_stopped_or_long_over() {
         vec![job(1, backup(), true), job(2, restore(), true), job(3, backup(), true)];
     called_off.known = BTreeSet::from([id(2), id(3)]);
     called_off.running = BTreeMap::from([(id(2), "restore".into())]);
-    assert_eq!(plan(&called_off, None, at("20T13:00")), vec![Step::Drop(id(1), "backup"), Step::Stop(id(2))]);
+    assert_eq!(plan(&called_off, pc(), None, at("20T13:00")), vec![Step::Drop(id(1), "backup"), Step::Stop(id(2))]);
 }
 
 #[test]
@@ -127,12 +132,40 @@ fn a_medium_waits_for_what_runs_and_goes_before_the_schedule() {
         excludes: vec![],
         max_file_bytes: Policy::default().scan.max_file_bytes,
     };
-    assert_eq!(plan(&busy, medium, now), vec![Step::BeginMedium(expected)]);
+    assert_eq!(plan(&busy, pc(), medium, now), vec![Step::BeginMedium(expected)]);
     // What staff ask for goes first, a restore beside it.
     busy.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
-    assert_eq!(plan(&busy, medium, now), vec![Step::Begin(id(1), backup())]);
+    assert_eq!(plan(&busy, pc(), medium, now), vec![Step::Begin(id(1), backup())]);
     busy.desired.as_mut().unwrap().jobs = vec![job(3, restore(), false)];
-    assert_eq!(kinds(&plan(&busy, medium, now)), ["restore", "medium scan"]);
+    assert_eq!(kinds(&plan(&busy, pc(), medium, now)), ["restore", "medium scan"]);
     busy.running = BTreeMap::from([(id(7), "scan".into())]);
-    assert_eq!(kinds(&plan(&busy, medium, now)), ["restore"]);
+    assert_eq!(kinds(&plan(&busy, pc(), medium, now)), ["restore"]);
+}
+
+#[test]
+fn timing_holds_back_the_start() {
+    let with = |timing: &str| {
+        let yaml =
+            format!("{{time_zone: UTC, scan: {{schedule: ''}}, backup: {{schedule: '0 10 * * *', timing: {timing}}}}}");
+        let mut standing = standing();
+        standing.desired.as_mut().unwrap().policy = Policy::from_yaml(&yaml).unwrap();
+        standing
+    };
+    let begins =
+        |timing: &str, on_battery, now: &str| !plan(&with(timing), Pc { on_battery, ..pc() }, None, at(now)).is_empty();
+    for (timing, on_battery, now, expected) in [
+        ("{}", true, "21T10:00", true),
+        ("{not_on_battery: true}", true, "21T10:00", false),
+        ("{not_on_battery: true}", false, "21T10:00", true),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "21T10:00", false),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "21T18:00", true),
+        // Missed while it was off: made up for in the next window, or not at all.
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "22T11:00", false),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "22T19:00", true),
+        ("{catch_up_hours: 3}", false, "21T13:00", true),
+        ("{catch_up_hours: 3}", false, "21T13:01", false),
+        ("{spread_minutes: 600}", false, "21T20:00", true),
+    ] {
+        assert_eq!(begins(timing, on_battery, now), expected, "{timing} at {now}");
+    }
 }

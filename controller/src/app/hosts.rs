@@ -7,11 +7,11 @@ use crate::plan::health::{self, Known, Reason, State, Work};
 use crate::store::deletions::DeletionRow;
 use crate::store::hosts::HostRow;
 use crate::store::{self, Conn};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use keepwatch_proto::ids::HostId;
 use keepwatch_proto::job::JobState;
 use keepwatch_proto::policy::Policy;
-use keepwatch_proto::schedule::Schedule;
+use keepwatch_proto::schedule::Timetable;
 use std::collections::{HashMap, HashSet};
 
 /// A host with its state.
@@ -105,7 +105,7 @@ impl App {
 }
 
 /// The one meant by an id or a name.
-fn pick(hosts: Vec<HostView>, wanted: &str) -> Result<HostView, AppError> {
+pub(super) fn pick(hosts: Vec<HostView>, wanted: &str) -> Result<HostView, AppError> {
     let mut found: Vec<HostView> = match wanted.parse::<HostId>() {
         Ok(id) => hosts.into_iter().filter(|h| h.row.id == id).collect(),
         Err(_) => hosts.into_iter().filter(|h| h.name().eq_ignore_ascii_case(wanted)).collect(),
@@ -171,17 +171,16 @@ impl Fleet {
 
     fn view(&self, row: HostRow, connected: impl Fn(HostId) -> bool, now: DateTime<Utc>) -> HostView {
         let policy: Policy = self.policies.of(&row.group_name);
-        let (scan_schedule, backup_schedule) = (policy.scan_schedule(), policy.backup_schedule());
+        let (scan_times, backup_times) = (policy.scan_timetable(row.id), policy.backup_timetable(row.id));
         let (open_detections, grave_detections) = self.open.get(&row.id).copied().unwrap_or_default();
         let deletion = self.deletions.get(&row.id).cloned();
         let known = Known {
-            enrolled: moment(row.enrolled),
             revoked: row.revoked != 0,
             replaced: !row.replaced_by.is_empty(),
             connected: connected(row.id),
             last_seen: maybe(row.last_seen),
-            backup: self.work(row.id, "backup", backup_schedule.as_ref(), now),
-            scan: self.work(row.id, "scan", scan_schedule.as_ref(), now),
+            backup: self.work(&row, "backup", backup_times.as_ref()),
+            scan: self.work(&row, "scan", scan_times.as_ref()),
             open_detections,
             grave_detections,
             bundle: u64::try_from(row.bundle).unwrap_or(0),
@@ -194,7 +193,7 @@ impl Fleet {
             deletion_wanted: deletion.as_ref().is_some_and(|row| row.done == 0),
         };
         let (state, reasons) = health::judge(&known, now);
-        let next = |s: Option<Schedule>| s.and_then(|s| s.next_after(now)).map_or(0, |t| t.timestamp());
+        let next = |t: Option<Timetable>| t.and_then(|t| t.next_after(now)).map_or(0, |t| t.timestamp());
         let seconds = |t: Option<DateTime<Utc>>| t.map_or(0, |t| t.timestamp());
         HostView {
             connected: known.connected,
@@ -202,20 +201,20 @@ impl Fleet {
             reasons,
             last_scan: seconds(known.scan.last_done),
             last_backup: seconds(known.backup.last_done),
-            next_scan: next(scan_schedule),
-            next_backup: next(backup_schedule),
+            next_scan: next(scan_times),
+            next_backup: next(backup_times),
             open_detections,
             deletion,
             row,
         }
     }
 
-    fn work(&self, host: HostId, kind: &str, schedule: Option<&Schedule>, now: DateTime<Utc>) -> Work {
-        let key = (host, kind.to_owned());
-        let period: Option<TimeDelta> = schedule.and_then(|s| s.period(now));
+    fn work(&self, row: &HostRow, kind: &str, times: Option<&Timetable>) -> Work {
+        let key = (row.id, kind.to_owned());
+        let last_done = self.done.get(&key).copied().and_then(maybe);
         Work {
-            period,
-            last_done: self.done.get(&key).copied().and_then(maybe),
+            expected: times.and_then(|times| times.expected(last_done.unwrap_or(moment(row.enrolled)))),
+            last_done,
             last_outcome: self.outcomes.get(&key).copied(),
         }
     }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::job::JobState;
+use keepwatch_proto::schedule::Expected;
 
 /// At a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,8 +154,9 @@ impl Reason {
 /// What is known of one kind of work on a host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Work {
-    /// The longest wait between two runs; `None`: it is only done when asked.
-    pub period: Option<TimeDelta>,
+    /// What ought to have come after it was last done, or after enrolment; `None`: it is only done
+    /// when asked.
+    pub expected: Option<Expected>,
     /// When it was last done, in whole or in part.
     pub last_done: Option<DateTime<Utc>>,
     /// How the newest run ended.
@@ -164,8 +166,6 @@ pub struct Work {
 /// What is known of a host.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// When it enrolled.
-    pub enrolled: DateTime<Utc>,
     /// Whether it was revoked.
     pub revoked: bool,
     /// Whether another took over from it.
@@ -243,18 +243,24 @@ pub fn judge(known: &Known, now: DateTime<Utc>) -> (State, Vec<Reason>) {
     (reasons.first().map_or(State::Protected, |r| r.state()), reasons)
 }
 
-/// Overdue at a quarter past its period: a PC may be off on the day itself.
-fn overdue(since: DateTime<Utc>, period: TimeDelta, now: DateTime<Utc>) -> bool {
-    now - since > period + period / 4
+/// Overdue when a quarter of its period has passed since it was due: a PC may be off on the day
+/// itself.
+fn overdue(expected: Expected, now: DateTime<Utc>) -> bool {
+    now - expected.due > expected.period / 4
+}
+
+/// Missed when a whole period has passed on top of that.
+fn missed(expected: Expected, now: DateTime<Utc>) -> bool {
+    now - expected.due > expected.period + expected.period / 2
 }
 
 fn judge_backup(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
     let work = known.backup;
-    match (work.period, work.last_done) {
-        (Some(period), None) if overdue(known.enrolled, period, now) => reasons.push(Reason::NoBackup),
+    match (work.expected, work.last_done) {
+        (Some(expected), None) if overdue(expected, now) => reasons.push(Reason::NoBackup),
         (Some(_), None) => reasons.push(Reason::FirstBackup),
-        (Some(period), Some(done)) if overdue(done, period * 2, now) => reasons.push(Reason::BackupMissed),
-        (Some(period), Some(done)) if overdue(done, period, now) => reasons.push(Reason::BackupOverdue),
+        (Some(expected), Some(_)) if missed(expected, now) => reasons.push(Reason::BackupMissed),
+        (Some(expected), Some(_)) if overdue(expected, now) => reasons.push(Reason::BackupOverdue),
         _ => {}
     }
     match work.last_outcome {
@@ -266,7 +272,7 @@ fn judge_backup(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
 
 fn judge_scan(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
     let work = known.scan;
-    if work.period.is_some_and(|period| overdue(work.last_done.unwrap_or(known.enrolled), period, now)) {
+    if work.expected.is_some_and(|expected| overdue(expected, now)) {
         reasons.push(Reason::ScanOverdue);
     }
     match work.last_outcome {
@@ -299,14 +305,23 @@ mod tests {
         NOW - TimeDelta::hours(hours)
     }
 
-    fn well() -> Known {
-        let work = |period, done| Work {
-            period: Some(TimeDelta::hours(period)),
+    /// Due once in so many hours, and done when it was due, so many hours ago.
+    fn work(period: i64, done: i64) -> Work {
+        let period = TimeDelta::hours(period);
+        Work {
+            expected: Some(Expected { due: ago(done) + period, period }),
             last_done: Some(ago(done)),
             last_outcome: Some(JobState::Succeeded),
-        };
+        }
+    }
+
+    /// The same, where it was enrolled then and nothing was done since.
+    fn never(period: i64, enrolled: i64) -> Work {
+        Work { last_done: None, last_outcome: None, ..work(period, enrolled) }
+    }
+
+    fn well() -> Known {
         Known {
-            enrolled: ago(10_000),
             revoked: false,
             replaced: false,
             connected: true,
@@ -347,19 +362,15 @@ mod tests {
             (|k| k.trial = Some(JobState::Partial), State::Attention, &[Reason::TrialFailed]),
             (|k| k.trial = Some(JobState::Succeeded), State::Protected, &[]),
             (|k| k.open_detections = 2, State::Attention, &[Reason::Detections]),
-            (|k| k.backup.last_done = Some(ago(209)), State::Protected, &[]),
-            (|k| k.backup.last_done = Some(ago(211)), State::Attention, &[Reason::BackupOverdue]),
-            (|k| k.backup.last_done = Some(ago(421)), State::AtRisk, &[Reason::BackupMissed]),
-            (|k| (k.backup.last_done, k.backup.last_outcome) = (None, None), State::AtRisk, &[Reason::NoBackup]),
-            (
-                |k| (k.backup.last_done, k.backup.last_outcome, k.enrolled) = (None, None, ago(5)),
-                State::Attention,
-                &[Reason::FirstBackup],
-            ),
+            (|k| k.backup = work(168, 209), State::Protected, &[]),
+            (|k| k.backup = work(168, 211), State::Attention, &[Reason::BackupOverdue]),
+            (|k| k.backup = work(168, 421), State::AtRisk, &[Reason::BackupMissed]),
+            (|k| k.backup = never(168, 10_000), State::AtRisk, &[Reason::NoBackup]),
+            (|k| k.backup = never(168, 5), State::Attention, &[Reason::FirstBackup]),
             (|k| k.backup.last_outcome = Some(JobState::Failed), State::Attention, &[Reason::BackupFailed]),
             (|k| k.backup.last_outcome = Some(JobState::Partial), State::Attention, &[Reason::BackupPartial]),
-            (|k| k.scan.last_done = Some(ago(31)), State::Attention, &[Reason::ScanOverdue]),
-            (|k| k.scan.last_done = None, State::Attention, &[Reason::ScanOverdue]),
+            (|k| k.scan = work(24, 31), State::Attention, &[Reason::ScanOverdue]),
+            (|k| k.scan = never(24, 10_000), State::Attention, &[Reason::ScanOverdue]),
             (|k| k.scan.last_outcome = Some(JobState::Partial), State::Attention, &[Reason::ScanPartial]),
             (|k| k.bundle = 0, State::Attention, &[Reason::NoSignatures]),
             (|k| k.bundle = 4, State::Attention, &[Reason::SignaturesOld]),
@@ -379,7 +390,7 @@ mod tests {
     fn unknown_outweighs_what_was_known() {
         let mut known = well();
         (known.connected, known.last_seen) = (false, Some(ago(500)));
-        known.backup.last_done = Some(ago(500));
+        known.backup = work(168, 500);
         let (state, reasons) = judge(&known, NOW);
         assert_eq!(state, State::Unknown);
         assert_eq!(reasons[..2], [Reason::Silent, Reason::BackupMissed]);
