@@ -3,13 +3,17 @@
 
 mod backup;
 mod bandwidth;
+mod document;
 mod keep;
+mod layer;
 mod scan;
 mod timing;
 
 pub use backup::{BackupPolicy, WhenInfected};
 pub use bandwidth::{Bandwidth, bytes_per_second};
+pub use document::Document;
 pub use keep::Keep;
+pub use layer::{Effective, Layer, changes, covers, fields_of, in_words, line_of};
 pub use scan::{Allowed, ScanPolicy};
 pub use timing::{Hours, Timing};
 
@@ -62,7 +66,7 @@ impl Default for Policy {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// Not YAML, or a field that there is none of.
-    #[error("the policy cannot be read: {0}")]
+    #[error("the policy cannot be read: {}", layer::in_place(.0))]
     Syntax(#[from] serde_norway::Error),
     /// A schedule that is none.
     #[error("{field}: {error}")]
@@ -83,6 +87,16 @@ pub enum PolicyError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl PolicyError {
+    /// The field at fault, where one alone is.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Syntax(_) => None,
+            Self::Schedule { field, .. } | Self::NoPaths(field) | Self::Value { field, .. } => Some(field),
+        }
+    }
 }
 
 impl Policy {

@@ -1,6 +1,7 @@
 //! The way to the staff door: TLS that trusts the controller's own CA and no other, and the
 //! session with every call.
 
+use keepwatch_proto::wire::staff::plans_client::PlansClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use std::error::Error;
 use std::fmt;
@@ -21,6 +22,8 @@ const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The staff door, ready for calls.
 pub(crate) type Staff = StaffClient<InterceptedService<Channel, Bearer>>;
+/// The same door, for groups and policies.
+pub(crate) type Plans = PlansClient<InterceptedService<Channel, Bearer>>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +118,20 @@ impl Interceptor for Bearer {
 /// Connects to the staff door. An empty session is enough for logging in and nothing else.
 pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<Staff, ConnectError> {
     let bearer = Bearer::new(session)?;
+    let channel = channel(address, ca).await?;
+    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// Connects to it for groups and policies.
+pub(crate) async fn open_plans(address: &Address, ca: &str, session: &str) -> Result<Plans, ConnectError> {
+    let bearer = Bearer::new(session)?;
+    let channel = channel(address, ca).await?;
+    Ok(PlansClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+async fn channel(address: &Address, ca: &str) -> Result<Channel, ConnectError> {
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).timeout(PATIENCE);
-    let channel = Endpoint::from_shared(address.to_string())
+    Endpoint::from_shared(address.to_string())
         .map_err(|_| ConnectError::Address(address.to_string()))?
         .tls_config(tls)
         .map_err(|error| ConnectError::Ca(causes(&error)))?
@@ -125,8 +140,7 @@ pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<S
         .keep_alive_timeout(KEEPALIVE)
         .connect()
         .await
-        .map_err(|error| refused(address, &error))?;
-    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+        .map_err(|error| refused(address, &error))
 }
 
 /// A connection that failed: nobody there, or the wrong one.

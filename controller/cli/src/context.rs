@@ -1,9 +1,9 @@
 //! What every command is given: where to write, and who is asking whom.
 
-use crate::connect::{self, Staff};
+use crate::connect::{self, Plans, Staff};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::session::{Profiles, SessionError};
+use crate::session::{Profile, Profiles, SessionError};
 
 /// The surroundings of a command.
 #[derive(Debug)]
@@ -19,11 +19,22 @@ pub(crate) struct Context {
 impl Context {
     /// The staff door, with the session.
     pub(crate) async fn staff(&self) -> Result<Staff, Failure> {
+        let (profile, session) = self.session()?;
+        Ok(connect::open(&profile.address.parse()?, &profile.ca, &session).await?)
+    }
+
+    /// The same, for groups and policies.
+    pub(crate) async fn plans(&self) -> Result<Plans, Failure> {
+        let (profile, session) = self.session()?;
+        Ok(connect::open_plans(&profile.address.parse()?, &profile.ca, &session).await?)
+    }
+
+    fn session(&self) -> Result<(Profile, String), Failure> {
         let profile = self.profiles.load(&self.profile)?;
-        let session = self.token.as_deref().unwrap_or(&profile.session);
+        let session = self.token.clone().unwrap_or_else(|| profile.session.clone());
         if session.is_empty() {
             return Err(SessionError::LoggedOut(self.profile.clone()).into());
         }
-        Ok(connect::open(&profile.address.parse()?, &profile.ca, session).await?)
+        Ok((profile, session))
     }
 }
