@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod plans;
+
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Format, Output};
@@ -11,6 +13,7 @@ use crate::session::Profiles;
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use keepwatch_proto::pin::Fingerprint;
+use keepwatch_proto::wire::staff::plans_server::PlansServer;
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
 use keepwatch_proto::wire::staff::*;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -202,7 +205,8 @@ impl Stage {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = incoming.local_addr().unwrap().port();
         let mut door = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
-        tokio::spawn(door.add_service(StaffServer::new(Script::default())).serve_with_incoming(incoming));
+        let door = door.add_service(StaffServer::new(Script::default()));
+        tokio::spawn(door.add_service(PlansServer::new(Script::default())).serve_with_incoming(incoming));
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("right"), "right\n").unwrap();
         std::fs::write(home.path().join("wrong"), "wrong\n").unwrap();

@@ -308,7 +308,7 @@ proptest! {
         // A time before the first minute may become due after it: what is judged begins after that.
         let early = open_ones.get(delay as usize).copied().unwrap_or(minutes.len());
         let on = |minute: usize| {
-            if minute % 5 != 0 { return false }
+            if !minute.is_multiple_of(5) { return false }
             let mut at = 0;
             for (up, down) in &outages {
                 if (minute as i64) < at + up { return true }
