@@ -1,10 +1,9 @@
 //! Compiles the .proto files with protox, so that no protoc is needed.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = protox::compile(["agent.proto", "staff.proto", "work.proto", "figures.proto"], ["."])?;
-    tonic_prost_build::configure().compile_fds(files)?;
-    println!("cargo:rerun-if-changed=agent.proto");
-    println!("cargo:rerun-if-changed=staff.proto");
-    println!("cargo:rerun-if-changed=work.proto");
-    println!("cargo:rerun-if-changed=figures.proto");
+    const FILES: [&str; 5] = ["agent.proto", "staff.proto", "work.proto", "figures.proto", "plans.proto"];
+    tonic_prost_build::configure().compile_fds(protox::compile(FILES, ["."])?)?;
+    for file in FILES {
+        println!("cargo:rerun-if-changed={file}");
+    }
     Ok(())
 }

@@ -4,13 +4,14 @@
 
 mod account;
 mod deaths;
+mod due;
 pub(crate) mod queue;
 mod scans;
 
 use crate::canaries::Canaries;
 use crate::config::StateDir;
 use crate::identity::Identity;
-use crate::ledger::{Cause, Ledger, LedgerError, Standing, Turn};
+use crate::ledger::{Cause, Ledger, LedgerError, Standing};
 use crate::media::Media;
 use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
@@ -19,6 +20,7 @@ use crate::worker::{BackupOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder
 use account::{Account, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
+pub(crate) use due::Pc;
 use keepwatch_backup::{Service, Storage};
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
@@ -26,7 +28,6 @@ use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, RestoreSpec, Want};
 use keepwatch_proto::paths;
 use keepwatch_proto::policy::{Policy, WhenInfected};
-use keepwatch_proto::schedule::Schedule;
 use queue::{Leave, Queue};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,7 @@ fn lane(kind: &str) -> Lane {
 /// controller was last known to have the request for leave.
 pub(crate) fn plan(
     standing: &Standing,
+    pc: Pc,
     medium: Option<&Path>,
     heard: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
@@ -84,7 +86,7 @@ pub(crate) fn plan(
     let mut steps = Vec::new();
     let mut busy: BTreeSet<Lane> = standing.running.values().map(|kind| lane(kind)).collect();
     let mut queue = Queue::new(standing, heard, now);
-    let backup_due = desired.policy.backup_schedule().is_some_and(|s| due(&s, standing.backup, now).is_some());
+    let backup_due = due::backup_is(&desired.policy, standing, pc, now);
     if queue.is_stale(desired, backup_due) {
         (queue.first, steps) = (None, vec![Step::GiveUp]);
     }
@@ -116,14 +118,20 @@ pub(crate) fn plan(
     if !busy.contains(&Lane::Rest) {
         // Somebody has just put it in, and is about to open what is on it.
         let medium = medium.map(|at| Step::BeginMedium(scan_of(&desired.policy, vec![paths::of_path(at)])));
-        steps.extend(medium.or_else(|| by_schedule(&desired.policy, standing, &mut queue, now)));
+        steps.extend(medium.or_else(|| by_schedule(&desired.policy, standing, pc, &mut queue, now)));
     }
     steps
 }
 
 /// What the policy's schedule has done next. While a backup waits, a scan need not.
-fn by_schedule(policy: &Policy, standing: &Standing, queue: &mut Queue<'_>, now: DateTime<Utc>) -> Option<Step> {
-    let spec = scheduled(policy, standing, true, now)?;
+fn by_schedule(
+    policy: &Policy,
+    standing: &Standing,
+    pc: Pc,
+    queue: &mut Queue<'_>,
+    now: DateTime<Utc>,
+) -> Option<Step> {
+    let spec = due::scheduled(policy, standing, pc, true, now)?;
     let waiting = queue.first.filter(|wait| wait.want.scheduled).map(|wait| wait.want.job);
     match queue.leave(waiting, &spec) {
         Leave::Given => {
@@ -132,7 +140,7 @@ fn by_schedule(policy: &Policy, standing: &Standing, queue: &mut Queue<'_>, now:
             Some(Step::BeginScheduled(job, spec))
         }
         Leave::Wanted => Some(Step::Ask(None, spec)),
-        Leave::Awaited => scheduled(policy, standing, false, now).map(|scan| Step::BeginScheduled(None, scan)),
+        Leave::Awaited => due::scheduled(policy, standing, pc, false, now).map(|scan| Step::BeginScheduled(None, scan)),
     }
 }
 
@@ -140,32 +148,6 @@ fn scan_of(policy: &Policy, paths: Vec<String>) -> JobSpec {
     JobSpec::Scan { paths, excludes: policy.scan.excludes.clone(), max_file_bytes: policy.scan.max_file_bytes }
 }
 
-/// What the policy asks for now, with or without backups; of several, what has been due longest.
-fn scheduled(policy: &Policy, standing: &Standing, backups: bool, now: DateTime<Utc>) -> Option<JobSpec> {
-    let backup = (policy.backup_schedule().filter(|_| backups), standing.backup);
-    let scan = (policy.scan_schedule(), standing.scan);
-    let due = [backup, scan].map(|(schedule, turn)| due(&schedule?, turn, now));
-    match due {
-        [None, None] => None,
-        [Some(backup), scan] if scan.is_none_or(|scan| backup <= scan) => {
-            Some(JobSpec::Backup { paths: policy.backup.paths.clone(), excludes: policy.backup.excludes.clone() })
-        }
-        _ => Some(scan_of(policy, policy.scan.paths.clone())),
-    }
-}
-
-/// Since when a schedule has been due.
-fn due(schedule: &Schedule, turn: Turn, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    // A clock that was far ahead and was set right: better once too often than not for years.
-    if turn.since > now + CLOCK_SET_BACK {
-        return Some(now);
-    }
-    let waits = turn.not_before.is_some_and(|earliest| now < earliest && earliest < now + CLOCK_SET_BACK);
-    if waits { None } else { schedule.due(turn.since, now) }
-}
-
-/// A time that lies this far ahead was written under a wrong clock.
-const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
 /// Whoever looks every minute and finds that so much time has passed was asleep.
 const ASLEEP: TimeDelta = TimeDelta::minutes(5);
 /// Removable media are looked for no more often than this.
@@ -267,7 +249,8 @@ impl Jobs {
                 media.look(present_media().await, jobs.wants_media(&standing));
                 looked = Instant::now();
             }
-            for step in plan(&standing, media.next().as_deref(), heard, now) {
+            let pc = Pc { host: jobs.identity.host, on_battery: jobs.waits_on_battery(&standing).await };
+            for step in plan(&standing, pc, media.next().as_deref(), heard, now) {
                 jobs.take(step, &mut running, &mut media)?;
             }
             // Schedules are looked at again after this: a PC sleeps, and its clock is set.
@@ -330,6 +313,13 @@ impl Jobs {
     fn wants_media(&self, standing: &Standing) -> bool {
         let wanted = standing.desired.as_ref().is_some_and(|desired| desired.policy.scan.removable);
         wanted && self.bundle.borrow().is_some()
+    }
+
+    /// Whether the PC runs on battery, where the policy asks. A driver may make whoever reads it wait.
+    async fn waits_on_battery(&self, standing: &Standing) -> bool {
+        let policy = standing.desired.as_ref().map(|desired| &desired.policy);
+        let asked = policy.is_some_and(|p| p.scan.timing.not_on_battery || p.backup.timing.not_on_battery);
+        asked && tokio::task::spawn_blocking(platform::on_battery).await.unwrap_or_default()
     }
 
     async fn perform(self: Arc<Self>, job: JobId, spec: JobSpec, mut wishes: Wishes) -> Result<JobId, LedgerError> {

@@ -99,7 +99,7 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
     rooms.spawn(async move { link.hold(link_stop).await.context("the link failed") });
     rooms.spawn(async move { jobs.run(jobs_stop).await.context("the jobs failed") });
     rooms.spawn(async move { signatures.run(signatures_stop).await.context("the signatures failed") });
-    let kept = status::keep(state.clone(), ledger, bundle, connected_heard, stop.clone());
+    let kept = status::keep(identity.host, state.clone(), ledger, bundle, connected_heard, stop.clone());
     rooms.spawn(async move { kept.await.context("the status failed") });
     rooms.spawn(async move { wait_for_stop(told).await.context("the system's signals cannot be heard") });
     tracing::info!(host = %identity.host, version = env!("CARGO_PKG_VERSION"), "the agent runs");

@@ -5,7 +5,7 @@
 use crate::config::{Address, Config, StateDir};
 use crate::enroll::enroll;
 use crate::identity::Identity;
-use crate::jobs::{Step, noted, plan, queue};
+use crate::jobs::{Pc, Step, noted, plan, queue};
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::link::Link;
 use keepwatch_proto::clock::Clock;
@@ -122,7 +122,8 @@ impl Simulated {
             if *self.connected.borrow() && queue::is_answered(&standing) {
                 heard = Some(now);
             }
-            for step in plan(&standing, None, heard, now) {
+            let pc = Pc { host: self.identity.host, on_battery: false };
+            for step in plan(&standing, pc, None, heard, now) {
                 let (job, spec, cause) = match noted(step, &self.ledger, &self.clock)? {
                     Some(Step::Begin(job, spec)) => (job, spec, Cause::Asked),
                     Some(Step::BeginScheduled(job, spec)) => {

@@ -8,7 +8,7 @@ use crate::platform;
 use crate::signatures::InUse;
 use chrono::{DateTime, Utc};
 use keepwatch_proto::ids::{HostId, JobId};
-use keepwatch_proto::schedule::Schedule;
+use keepwatch_proto::schedule::Timetable;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write};
@@ -61,6 +61,7 @@ pub(crate) enum StatusError {
 
 /// Writes the status down whenever something changes.
 pub(crate) async fn keep(
+    host: HostId,
     state: StateDir,
     ledger: Arc<Ledger>,
     bundle: watch::Receiver<Option<InUse>>,
@@ -76,7 +77,7 @@ pub(crate) async fn keep(
             bundle: in_use.map(|(version, _)| version),
             rules: in_use.map(|(_, rules)| rules),
             events_waiting: ledger.waiting()?,
-            ..standing(&ledger.standing()?)
+            ..standing(host, &ledger.standing()?)
         };
         if written.as_ref() != Some(&now) {
             // It only informs; work goes on without it.
@@ -101,15 +102,15 @@ pub(crate) async fn keep(
     }
 }
 
-fn standing(standing: &Standing) -> Now {
+fn standing(host: HostId, standing: &Standing) -> Now {
     let desired = standing.desired.as_ref();
     let policy = desired.map(|d| &d.policy);
-    let next = |schedule: Option<Schedule>, since| schedule?.next_after(since);
+    let next = |table: Option<Timetable>, since| table?.next_after(since);
     Now {
         generation: desired.map_or(0, |d| d.generation),
         jobs: standing.running.iter().map(|(job, kind)| Running { job: *job, kind: kind.clone() }).collect(),
-        next_scan: next(policy.and_then(|p| p.scan_schedule()), standing.scan.since),
-        next_backup: next(policy.and_then(|p| p.backup_schedule()), standing.backup.since),
+        next_scan: next(policy.and_then(|p| p.scan_timetable(host)), standing.scan.since),
+        next_backup: next(policy.and_then(|p| p.backup_timetable(host)), standing.backup.since),
         ..Now::default()
     }
 }

@@ -3,17 +3,24 @@
 
 mod backup;
 mod bandwidth;
+mod document;
 mod keep;
+mod layer;
 mod scan;
+mod timing;
 mod work;
 
 pub use backup::{BackupPolicy, WhenInfected};
 pub use bandwidth::{Bandwidth, bytes_per_second};
+pub use document::Document;
 pub use keep::Keep;
+pub use layer::{Effective, Layer, changes, covers, fields_of, in_words, line_of};
 pub use scan::{Allowed, ScanPolicy};
+pub use timing::{Hours, Timing};
 pub use work::WorkPolicy;
 
-use crate::schedule::{Schedule, ScheduleError};
+use crate::ids::HostId;
+use crate::schedule::{Schedule, ScheduleError, Timetable, parse_zone};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +75,7 @@ impl Default for Policy {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// Not YAML, or a field that there is none of.
-    #[error("the policy cannot be read: {0}")]
+    #[error("the policy cannot be read: {}", layer::in_place(.0))]
     Syntax(#[from] serde_norway::Error),
     /// A schedule that is none.
     #[error("{field}: {error}")]
@@ -89,6 +96,16 @@ pub enum PolicyError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl PolicyError {
+    /// The field at fault, where one alone is.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Syntax(_) => None,
+            Self::Schedule { field, .. } | Self::NoPaths(field) | Self::Value { field, .. } => Some(field),
+        }
+    }
 }
 
 impl Policy {
@@ -121,6 +138,8 @@ impl Policy {
                 return Err(PolicyError::NoPaths(paths_field));
             }
         }
+        // Windows and limits are in it where there is no schedule, too.
+        parse_zone(&self.time_zone).map_err(|error| PolicyError::Schedule { field: "time_zone", error })?;
         bandwidth::check(&self.backup.bandwidth)?;
         self.backup.check()?;
         self.work.check()?;
@@ -135,6 +154,16 @@ impl Policy {
     /// When backups are due; `None` where they are only made when asked.
     pub fn backup_schedule(&self) -> Option<Schedule> {
         self.schedule(&self.backup.schedule)
+    }
+
+    /// When this host's scans are due; `None` where they are only made when asked.
+    pub fn scan_timetable(&self, host: HostId) -> Option<Timetable> {
+        self.scan.timing.timetable(self.scan_schedule()?, host, "scan").ok()
+    }
+
+    /// When this host's backups are due; `None` where they are only made when asked.
+    pub fn backup_timetable(&self, host: HostId) -> Option<Timetable> {
+        self.backup.timing.timetable(self.backup_schedule()?, host, "backup").ok()
     }
 
     fn schedule(&self, expression: &str) -> Option<Schedule> {

@@ -1,16 +1,41 @@
-//! When something is due: 5-field cron expressions with their usual meaning, in a time
-//! zone. The `cron` crate wants seven fields, counts weekdays from 1 and demands that day
-//! of month AND weekday match where cron has always meant OR; the translation is here.
+//! When something is due. A [`Schedule`] is a 5-field cron expression with its usual meaning in a
+//! time zone; a [`Timetable`] is a schedule with all that a policy says about when its runs may
+//! begin. Agent, health, simulation and reports ask the same functions.
+//!
+//! No crate is asked for the arithmetic: `cron` wants seven fields and lets day of month AND
+//! weekday match where cron has always meant OR; `croner` takes `0 2,3 * * *` for an interval and
+//! loses its runs in the hour that daylight saving leaves out. A model that looks at every minute
+//! of ten years is what this one is tested against.
 
-use chrono::{DateTime, Utc};
+mod fields;
+#[cfg(test)]
+mod model;
+mod timetable;
+mod windows;
+
+pub use timetable::{Expected, Timetable};
+pub use windows::{Window, WindowError, Windows};
+
+use chrono::{
+    DateTime, Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
-use std::str::FromStr;
+use fields::{DAY, Field, HOUR, MINUTE, MONTH, WEEKDAY};
 
-/// A schedule that can be asked for its next time.
+/// A schedule that can be asked for its times.
+///
+/// Where the clocks change: a run at fixed hours whose time is left out comes at the first moment
+/// after the gap, and one whose time comes twice runs at the first. An hour field that begins with
+/// a star means every hour that passes: nothing is made up for what the clock leaves out, and what
+/// comes twice runs twice.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    // One, or two where day of month and weekday are both restricted: either one's time counts.
-    alternatives: Vec<cron::Schedule>,
+    /// Minutes of the day, in their order.
+    times: Vec<u16>,
+    every_hour: bool,
+    day: Field,
+    month: Field,
+    weekday: Field,
     zone: Tz,
 }
 
@@ -28,179 +53,130 @@ pub enum ScheduleError {
     /// It names a time that never comes.
     #[error("the schedule '{0}' never comes due")]
     Never(String),
-    /// No such time zone.
-    #[error("there is no time zone '{0}'; write an IANA name such as Asia/Shanghai")]
+    /// No such zone.
+    #[error("there is no time zone '{0}'; write an IANA name such as 'Asia/Shanghai'")]
     Zone(String),
 }
 
-const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+/// The 29th of February comes after eight years at most, around 2100.
+const LONGEST_WAIT: u64 = 9 * 366;
+/// A clock is set back by no more than this at once (two hours, on Antarctica).
+const FOLD: TimeDelta = TimeDelta::hours(3);
+/// A clock is set ahead by no more than this at once (a day, on Samoa in 2011).
+const GAP: TimeDelta = TimeDelta::hours(25);
 
 impl Schedule {
-    /// Reads a 5-field expression; an empty zone means UTC.
+    /// Reads an expression, in the zone of the IANA name given (empty: UTC).
     pub fn parse(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
-        let zone = if zone.is_empty() { "UTC" } else { zone };
-        let zone = Tz::from_str(zone).map_err(|_| ScheduleError::Zone(zone.into()))?;
+        let zone = parse_zone(zone)?;
         let fields: Vec<&str> = expression.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields[..] else {
             return Err(ScheduleError::Fields(expression.into(), fields.len()));
         };
-        let field_error = |why: String| ScheduleError::Field(expression.into(), why);
-        let weekdays = weekday_names(weekday).map_err(field_error)?;
-        let seven = |day: &str, weekday: &str| {
-            cron::Schedule::from_str(&format!("0 {minute} {hour} {day} {month} {weekday} *"))
-                .map_err(|e| field_error(e.to_string()))
-        };
-        // As Vixie cron has it, a field that begins with a star is not a restriction.
-        let alternatives = if day.starts_with('*') || weekday.starts_with('*') {
-            vec![seven(day, &weekdays)?]
-        } else {
-            vec![seven(day, "*")?, seven("*", &weekdays)?]
-        };
-        let schedule = Self { alternatives, zone };
+        let read = |kind, text| Field::parse(kind, text).map_err(|why| ScheduleError::Field(expression.into(), why));
+        let (minute, hour) = (read(&MINUTE, minute)?, read(&HOUR, hour)?);
+        let times = (0..24 * 60).filter(|t| hour.has((t / 60).into()) && minute.has((t % 60).into())).collect();
+        let (day, month, weekday) = (read(&DAY, day)?, read(&MONTH, month)?, read(&WEEKDAY, weekday)?);
+        let schedule = Self { times, every_hour: hour.star, day, month, weekday, zone };
         match schedule.next_after(DateTime::UNIX_EPOCH) {
             Some(_) => Ok(schedule),
             None => Err(ScheduleError::Never(expression.into())),
         }
     }
 
+    /// The zone that its times are in.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// The first time after the one given.
     pub fn next_after(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let local = after.with_timezone(&self.zone);
-        self.alternatives.iter().filter_map(|s| s.after(&local).next()).min().map(|t| t.with_timezone(&Utc))
-    }
-
-    /// The longest wait between two of the next few times: what a host is judged by.
-    pub fn period(&self, from: DateTime<Utc>) -> Option<chrono::TimeDelta> {
-        let mut last = self.next_after(from)?;
-        let mut longest = chrono::TimeDelta::zero();
-        for _ in 0..8 {
-            let next = self.next_after(last)?;
-            longest = longest.max(next - last);
-            last = next;
+        let local = after.with_timezone(&self.zone).naive_local();
+        if !self.every_hour {
+            return self.forward(earlier(local, GAP)).map(|time| self.fixed(time)).find(|at| *at > after);
         }
-        Some(longest)
-    }
-
-    /// The time that came due after `since` and up to `now`; the latest one where several
-    /// were missed, since one run makes good for all of them.
-    pub fn due(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let mut due = self.next_after(since).filter(|t| *t <= now)?;
-        // A PC that was off for months: bounded, and any missed time serves.
-        for _ in 0..10_000 {
-            match self.next_after(due).filter(|t| *t <= now) {
-                Some(later) => due = later,
-                None => break,
+        let mut found: Option<(NaiveDateTime, DateTime<Utc>)> = None;
+        for time in self.forward(earlier(local, FOLD)) {
+            if found.is_some_and(|(of, _)| time > of + FOLD) {
+                break;
             }
+            let ahead = self.instants(time).filter(|at| *at > after);
+            found = found.into_iter().chain(ahead.map(|at| (time, at))).min_by_key(|(_, at)| *at);
         }
-        Some(due)
+        found.map(|(_, at)| at)
+    }
+
+    /// The last time that is not after the one given.
+    pub fn last_until(&self, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let local = until.with_timezone(&self.zone).naive_local();
+        if !self.every_hour {
+            return self.backward(later(local, FOLD)).map(|time| self.fixed(time)).find(|at| *at <= until);
+        }
+        let mut found: Option<(NaiveDateTime, DateTime<Utc>)> = None;
+        for time in self.backward(later(local, FOLD)) {
+            if found.is_some_and(|(of, _)| time < of - FOLD) {
+                break;
+            }
+            let passed = self.instants(time).filter(|at| *at <= until);
+            found = found.into_iter().chain(passed.map(|at| (time, at))).max_by_key(|(_, at)| *at);
+        }
+        found.map(|(_, at)| at)
+    }
+
+    fn falls_on(&self, date: NaiveDate) -> bool {
+        let day = self.day.has(date.day());
+        let weekday = self.weekday.has(date.weekday().num_days_from_sunday());
+        // As Vixie cron has it, a field that begins with a star is not a restriction; of two
+        // restrictions either one will do.
+        let days = if self.day.star || self.weekday.star { day && weekday } else { day || weekday };
+        self.month.has(date.month()) && days
+    }
+
+    /// Times by the clock on the wall, from the one given on.
+    fn forward(&self, from: NaiveDateTime) -> impl Iterator<Item = NaiveDateTime> {
+        let dates = from.date().iter_days().take(LONGEST_WAIT as usize).filter(|date| self.falls_on(*date));
+        dates.flat_map(|date| self.times.iter().filter_map(move |t| at(date, *t))).filter(move |time| *time >= from)
+    }
+
+    /// Times by the clock on the wall, from the one given back.
+    fn backward(&self, from: NaiveDateTime) -> impl Iterator<Item = NaiveDateTime> {
+        let dates = (0..LONGEST_WAIT).map_while(move |days| from.date().checked_sub_days(Days::new(days)));
+        let dates = dates.filter(|date| self.falls_on(*date));
+        let times = dates.flat_map(|date| self.times.iter().rev().filter_map(move |t| at(date, *t)));
+        times.filter(move |time| *time <= from)
+    }
+
+    /// The moments at which the clock on the wall shows this: none, one or two.
+    fn instants(&self, time: NaiveDateTime) -> impl Iterator<Item = DateTime<Utc>> + use<> {
+        let shown = self.zone.from_local_datetime(&time);
+        let instants = [shown.earliest(), shown.latest().filter(|_| matches!(shown, MappedLocalTime::Ambiguous(..)))];
+        instants.into_iter().flatten().map(|at| at.with_timezone(&Utc))
+    }
+
+    /// The moment of a run at a fixed hour. It grows with the time on the wall.
+    fn fixed(&self, time: NaiveDateTime) -> DateTime<Utc> {
+        let minutes = (0..=GAP.num_minutes()).map(|late| time + TimeDelta::minutes(late));
+        let shown = minutes.filter_map(|time| self.zone.from_local_datetime(&time).earliest()).next();
+        shown.map_or_else(|| time.and_utc(), |at| at.with_timezone(&Utc))
     }
 }
 
-/// `1-5`, `0,6`, `mon`, `*/2` … as the names of the days meant, since the crate's own
-/// numbers are off by one from everybody else's.
-fn weekday_names(field: &str) -> Result<String, String> {
-    if field == "*" || field == "?" {
-        return Ok("*".into());
-    }
-    let mut days = [false; 7];
-    for part in field.split(',') {
-        let (range, step) = match part.split_once('/') {
-            Some((range, step)) => {
-                (range, step.parse::<usize>().ok().filter(|s| *s > 0).ok_or(format!("'{part}' has no step"))?)
-            }
-            None => (part, 1),
-        };
-        let (from, to) = match range.split_once('-') {
-            _ if range == "*" => (0, 6),
-            Some((from, to)) => (weekday_number(from)?, weekday_number(to)?),
-            None if part.contains('/') => (weekday_number(range)?, 6),
-            None => (weekday_number(range)?, weekday_number(range)?),
-        };
-        if from > to {
-            return Err(format!("the range '{range}' runs backwards"));
-        }
-        (from..=to).step_by(step).for_each(|day| days[day % 7] = true);
-    }
-    let names: Vec<&str> = WEEKDAYS.iter().zip(days).filter(|(_, on)| *on).map(|(name, _)| *name).collect();
-    Ok(names.join(","))
+fn earlier(time: NaiveDateTime, by: TimeDelta) -> NaiveDateTime {
+    time.checked_sub_signed(by).unwrap_or(time)
 }
 
-fn weekday_number(text: &str) -> Result<usize, String> {
-    if let Some(day) = WEEKDAYS.iter().position(|name| name.eq_ignore_ascii_case(text)) {
-        return Ok(day);
-    }
-    text.parse().ok().filter(|day| *day <= 7).ok_or(format!("'{text}' is no weekday (0-7 or mon-sun)"))
+fn later(time: NaiveDateTime, by: TimeDelta) -> NaiveDateTime {
+    time.checked_add_signed(by).unwrap_or(time)
+}
+
+fn at(date: NaiveDate, minute: u16) -> Option<NaiveDateTime> {
+    Some(date.and_time(NaiveTime::from_num_seconds_from_midnight_opt(u32::from(minute) * 60, 0)?))
+}
+
+/// The zone of an IANA name; UTC where it is empty.
+pub(crate) fn parse_zone(name: &str) -> Result<Tz, ScheduleError> {
+    if name.is_empty() { Ok(Tz::UTC) } else { name.parse().map_err(|_| ScheduleError::Zone(name.into())) }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> DateTime<Utc> {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn weekdays_mean_what_people_write() {
-        // 2026-11-22 is a Sunday.
-        for (expression, next) in [
-            ("0 9 * * 0", "2026-11-22T09:00:00Z"),
-            ("0 9 * * 7", "2026-11-22T09:00:00Z"),
-            ("0 9 * * 1", "2026-11-23T09:00:00Z"),
-            ("0 9 * * fri", "2026-11-27T09:00:00Z"),
-            ("0 9 * * 1-5", "2026-11-23T09:00:00Z"),
-            ("0 9 * * 6", "2026-11-28T09:00:00Z"),
-            ("0 9 * * 5-7", "2026-11-22T09:00:00Z"),
-            ("*/20 * * * *", "2026-11-22T00:20:00Z"),
-            ("0 9 25 * *", "2026-11-25T09:00:00Z"),
-            // Either day counts.
-            ("0 9 25 * 1", "2026-11-23T09:00:00Z"),
-            ("0 9 23 * 5", "2026-11-23T09:00:00Z"),
-        ] {
-            let schedule = Schedule::parse(expression, "").unwrap();
-            assert_eq!(schedule.next_after(at("2026-11-22T00:00:00Z")), Some(at(next)), "{expression}");
-        }
-    }
-
-    #[test]
-    fn the_zone_is_the_offices() {
-        let noon = Schedule::parse("0 12 * * *", "Asia/Shanghai").unwrap();
-        assert_eq!(noon.next_after(at("2026-11-22T00:00:00Z")), Some(at("2026-11-22T04:00:00Z")));
-    }
-
-    #[test]
-    fn one_run_makes_good_for_all_that_were_missed() {
-        let noon = Schedule::parse("0 12 * * *", "").unwrap();
-        let since = at("2026-11-01T12:00:00Z");
-        assert_eq!(noon.due(since, at("2026-11-02T11:59:59Z")), None);
-        assert_eq!(noon.due(since, at("2026-11-02T12:00:00Z")), Some(at("2026-11-02T12:00:00Z")));
-        assert_eq!(noon.due(since, at("2026-11-22T15:00:00Z")), Some(at("2026-11-22T12:00:00Z")));
-    }
-
-    #[test]
-    fn the_period_is_the_longest_wait() {
-        for (expression, hours) in [("0 12 * * *", 24), ("40 12 * * wed", 168), ("0 9 * * 1-5", 72)] {
-            let period = Schedule::parse(expression, "").unwrap().period(at("2026-11-22T00:00:00Z"));
-            assert_eq!(period, Some(chrono::TimeDelta::hours(hours)), "{expression}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_schedule_is_refused_with_the_reason() {
-        for bad in [
-            "",
-            "* * * *",
-            "0 0 * * * *",
-            "61 * * * *",
-            "0 9 * * 8",
-            "0 9 * * 5-1",
-            "0 9 * * */0",
-            "0 9 * * noday",
-            "0 0 31 2 *",
-        ] {
-            assert!(Schedule::parse(bad, "").is_err(), "{bad}");
-        }
-        assert_eq!(Schedule::parse("0 9 * * *", "Mars/Base").unwrap_err(), ScheduleError::Zone("Mars/Base".into()));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! What is begun when, as tables.
 
 use super::*;
+use crate::ledger::Turn;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::job::{Job, Slot};
 use std::collections::BTreeMap;
@@ -12,6 +13,10 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn id(number: u32) -> JobId {
     format!("0193582e-0000-7000-8000-{number:012}").parse().unwrap()
+}
+
+fn pc() -> Pc {
+    Pc { host: "0193582e-0000-7000-8000-000000000001".parse().unwrap(), on_battery: false }
 }
 
 fn restore() -> JobSpec {
@@ -45,8 +50,8 @@ fn job(number: u32, spec: JobSpec, cancel: bool) -> Job {
 }
 
 /// Nothing is heard of the controller.
-fn plan(standing: &Standing, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
-    super::plan(standing, medium, None, now)
+fn plan(standing: &Standing, pc: Pc, medium: Option<&Path>, now: DateTime<Utc>) -> Vec<Step> {
+    super::plan(standing, pc, medium, None, now)
 }
 
 fn kinds(steps: &[Step]) -> Vec<String> {
@@ -73,7 +78,7 @@ fn the_schedule_is_followed_also_after_a_long_absence() {
         // Wednesday the 25th was missed as well: the newest scan is due later than it.
         ("26T09:30", Some("scheduled backup")),
     ] {
-        assert_eq!(kinds(&plan(&standing(), None, at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
+        assert_eq!(kinds(&plan(&standing(), pc(), None, at(now))), Vec::from_iter(expected.map(String::from)), "{now}");
     }
 }
 
@@ -81,14 +86,14 @@ fn the_schedule_is_followed_also_after_a_long_absence() {
 fn a_failed_one_waits_for_its_time_and_an_empty_schedule_never_comes() {
     let mut later = standing();
     later.scan.not_before = Some(at("21T10:00"));
-    assert_eq!(plan(&later, None, at("21T09:59")), vec![]);
-    assert_eq!(kinds(&plan(&later, None, at("21T10:00"))), ["scheduled scan"]);
+    assert_eq!(plan(&later, pc(), None, at("21T09:59")), vec![]);
+    assert_eq!(kinds(&plan(&later, pc(), None, at("21T10:00"))), ["scheduled scan"]);
 
     let mut asked_only = standing();
     asked_only.desired.as_mut().unwrap().policy.scan.schedule.clear();
-    assert_eq!(plan(&asked_only, None, at("21T10:00")), vec![]);
+    assert_eq!(plan(&asked_only, pc(), None, at("21T10:00")), vec![]);
     asked_only.desired = None;
-    assert_eq!(plan(&asked_only, None, at("30T10:00")), vec![]);
+    assert_eq!(plan(&asked_only, pc(), None, at("30T10:00")), vec![]);
 }
 
 #[test]
@@ -96,12 +101,12 @@ fn a_clock_that_was_years_ahead_and_was_set_right_stops_nothing() {
     let mut set_back = standing();
     let (now, ahead) = (at("20T13:00"), "2031-01-01T00:00:00Z".parse().unwrap());
     set_back.scan.since = ahead;
-    assert_eq!(kinds(&plan(&set_back, None, now)), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&set_back, pc(), None, now)), ["scheduled scan"]);
     // A second of correction is no reason to run again.
     set_back.scan.since = at("20T13:01");
-    assert_eq!(plan(&set_back, None, now), vec![]);
+    assert_eq!(plan(&set_back, pc(), None, now), vec![]);
     set_back.scan = Turn { not_before: Some(ahead), ..standing().scan };
-    assert_eq!(kinds(&plan(&set_back, None, at("21T09:00"))), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&set_back, pc(), None, at("21T09:00"))), ["scheduled scan"]);
 }
 
 #[test]
@@ -110,18 +115,18 @@ fn what_staff_ask_goes_first_one_at_a_time_and_restores_beside() {
     asked.desired.as_mut().unwrap().jobs =
         vec![job(1, backup(), false), job(2, backup(), false), job(3, restore(), false), job(4, restore(), false)];
     let now = at("21T09:00");
-    assert_eq!(plan(&asked, None, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
+    assert_eq!(plan(&asked, pc(), None, now), vec![Step::Begin(id(1), backup()), Step::Begin(id(3), restore())]);
 
     asked.known = BTreeSet::from([id(1), id(3)]);
     asked.running = BTreeMap::from([(id(1), "backup".into()), (id(3), "restore".into())]);
-    assert_eq!(plan(&asked, None, now), vec![Step::Hold(id(1), false)]);
+    assert_eq!(plan(&asked, pc(), None, now), vec![Step::Hold(id(1), false)]);
 
     // Offered again after its end: never begun again.
     asked.running.clear();
-    assert_eq!(plan(&asked, None, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
+    assert_eq!(plan(&asked, pc(), None, now), vec![Step::Begin(id(2), backup()), Step::Begin(id(4), restore())]);
 
     asked.known.extend([id(2), id(4)]);
-    assert_eq!(kinds(&plan(&asked, None, now)), ["scheduled scan"]);
+    assert_eq!(kinds(&plan(&asked, pc(), None, now)), ["scheduled scan"]);
 }
 
 #[test]
@@ -131,7 +136,7 @@ fn what_is_called_off_is_dropped_stopped_or_long_over() {
         vec![job(1, backup(), true), job(2, restore(), true), job(3, backup(), true)];
     called_off.known = BTreeSet::from([id(2), id(3)]);
     called_off.running = BTreeMap::from([(id(2), "restore".into())]);
-    assert_eq!(plan(&called_off, None, at("20T13:00")), vec![Step::Drop(id(1), backup()), Step::Stop(id(2))]);
+    assert_eq!(plan(&called_off, pc(), None, at("20T13:00")), vec![Step::Drop(id(1), backup()), Step::Stop(id(2))]);
 }
 
 #[test]
@@ -143,14 +148,42 @@ fn a_medium_waits_for_what_runs_and_goes_before_the_schedule() {
         excludes: vec![],
         max_file_bytes: Policy::default().scan.max_file_bytes,
     };
-    assert_eq!(plan(&busy, medium, now), vec![Step::BeginMedium(expected)]);
+    assert_eq!(plan(&busy, pc(), medium, now), vec![Step::BeginMedium(expected)]);
     // What staff ask for goes first, a restore beside it.
     busy.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
-    assert_eq!(plan(&busy, medium, now), vec![Step::Begin(id(1), backup())]);
+    assert_eq!(plan(&busy, pc(), medium, now), vec![Step::Begin(id(1), backup())]);
     busy.desired.as_mut().unwrap().jobs = vec![job(3, restore(), false)];
-    assert_eq!(kinds(&plan(&busy, medium, now)), ["restore", "medium scan"]);
+    assert_eq!(kinds(&plan(&busy, pc(), medium, now)), ["restore", "medium scan"]);
     busy.running = BTreeMap::from([(id(7), "scan".into())]);
-    assert_eq!(kinds(&plan(&busy, medium, now)), ["restore"]);
+    assert_eq!(kinds(&plan(&busy, pc(), medium, now)), ["restore"]);
+}
+
+#[test]
+fn timing_holds_back_the_start() {
+    let with = |timing: &str| {
+        let yaml =
+            format!("{{time_zone: UTC, scan: {{schedule: ''}}, backup: {{schedule: '0 10 * * *', timing: {timing}}}}}");
+        let mut standing = standing();
+        standing.desired.as_mut().unwrap().policy = Policy::from_yaml(&yaml).unwrap();
+        standing
+    };
+    let begins =
+        |timing: &str, on_battery, now: &str| !plan(&with(timing), Pc { on_battery, ..pc() }, None, at(now)).is_empty();
+    for (timing, on_battery, now, expected) in [
+        ("{}", true, "21T10:00", true),
+        ("{not_on_battery: true}", true, "21T10:00", false),
+        ("{not_on_battery: true}", false, "21T10:00", true),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "21T10:00", false),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "21T18:00", true),
+        // Missed while it was off: made up for in the next window, or not at all.
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "22T11:00", false),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "22T19:00", true),
+        ("{catch_up_hours: 3}", false, "21T13:00", true),
+        ("{catch_up_hours: 3}", false, "21T13:01", false),
+        ("{spread_minutes: 600}", false, "21T20:00", true),
+    ] {
+        assert_eq!(begins(timing, on_battery, now), expected, "{timing} at {now}");
+    }
 }
 
 /// The same, where leave is asked for; this waits for it since noon.
@@ -167,28 +200,28 @@ fn a_backup_asks_for_leave_and_goes_ahead_where_nobody_answers() {
     let now = at("25T12:00");
     let mut standing = asks(None);
     standing.scan.since = now;
-    assert_eq!(kinds(&plan(&standing, None, now)), ["ask scheduled backup"]);
+    assert_eq!(kinds(&plan(&standing, pc(), None, now)), ["ask scheduled backup"]);
     standing = asks(Some((7, true)));
     standing.scan.since = now;
-    assert_eq!(plan(&standing, None, at("25T12:29")), vec![]);
+    assert_eq!(plan(&standing, pc(), None, at("25T12:29")), vec![]);
     let policy = standing.desired.as_ref().unwrap().policy.clone();
     let begins = Step::BeginScheduled(
         Some(id(7)),
         JobSpec::Backup { paths: policy.backup.paths, excludes: policy.backup.excludes },
     );
-    assert_eq!(plan(&standing, None, at("25T12:30")), vec![begins.clone()]);
+    assert_eq!(plan(&standing, pc(), None, at("25T12:30")), vec![begins.clone()]);
     // The controller is there and has others to serve; then it is silent again.
-    let heard = |now| super::plan(&standing, None, Some(at("25T14:00")), now);
+    let heard = |now| super::plan(&standing, pc(), None, Some(at("25T14:00")), now);
     assert_eq!(heard(at("25T14:29")), vec![]);
     assert_eq!(heard(at("25T14:30")), vec![begins.clone()]);
     standing.desired.as_mut().unwrap().slots = vec![Slot { job: id(7), granted: true }];
-    assert_eq!(plan(&standing, None, at("25T12:01")), vec![begins]);
+    assert_eq!(plan(&standing, pc(), None, at("25T12:01")), vec![begins]);
 }
 
 #[test]
 fn what_waits_for_leave_keeps_nothing_else_waiting() {
     let now = at("26T09:30");
-    let plan = |standing: &Standing| super::plan(standing, None, Some(now), now);
+    let plan = |standing: &Standing| super::plan(standing, pc(), None, Some(now), now);
     let mut standing = asks(Some((7, true)));
     // The scan of the morning after, which stands behind the backup otherwise.
     standing.scan.since = at("25T12:00");
@@ -207,30 +240,30 @@ fn what_waits_is_given_up_when_nobody_wants_it_and_dropped_when_it_is_called_off
     let now = at("25T12:01");
     let mut unasked = asks(Some((1, false)));
     (unasked.scan.since, unasked.backup.since) = (now, now);
-    assert_eq!(plan(&unasked, None, now), vec![Step::GiveUp]);
+    assert_eq!(plan(&unasked, pc(), None, now), vec![Step::GiveUp]);
     unasked.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
-    assert_eq!(plan(&unasked, None, now), vec![]);
+    assert_eq!(plan(&unasked, pc(), None, now), vec![]);
     unasked.desired.as_mut().unwrap().jobs[0].pause = true;
-    assert_eq!(plan(&unasked, None, now), vec![Step::GiveUp]);
+    assert_eq!(plan(&unasked, pc(), None, now), vec![Step::GiveUp]);
     // What the schedule asks for waits on: given up it would be due again at once.
     let mut paused = asks(Some((7, true)));
     paused.scan.since = at("25T14:00");
     let jobs = vec![Job { known_only: true, pause: true, ..job(7, backup(), false) }];
     paused.desired.as_mut().unwrap().jobs = jobs;
-    assert_eq!(plan(&paused, None, at("25T14:00")), vec![]);
+    assert_eq!(plan(&paused, pc(), None, at("25T14:00")), vec![]);
     // By the schedule it is done.
     let mut done = asks(Some((7, true)));
     (done.scan.since, done.backup.since) = (now, now);
-    assert_eq!(plan(&done, None, now), vec![Step::GiveUp]);
+    assert_eq!(plan(&done, pc(), None, now), vec![Step::GiveUp]);
     let mut called_off = asks(Some((7, true)));
     called_off.scan.since = now;
     called_off.desired.as_mut().unwrap().jobs = vec![Job { known_only: true, ..job(7, backup(), true) }];
-    assert_eq!(plan(&called_off, None, now), vec![Step::Drop(id(7), backup())]);
+    assert_eq!(plan(&called_off, pc(), None, now), vec![Step::Drop(id(7), backup())]);
     // Nobody asks any more: it begins at once.
     let mut never = asks(Some((7, true)));
     never.scan.since = now;
     never.desired.as_mut().unwrap().policy.work.slot_grace_minutes = 0;
-    assert_eq!(kinds(&plan(&never, None, now)), ["give up", "scheduled backup"]);
+    assert_eq!(kinds(&plan(&never, pc(), None, now)), ["give up", "scheduled backup"]);
 }
 
 #[test]
@@ -239,11 +272,11 @@ fn what_the_host_began_itself_is_called_off_and_never_begun_because_it_is_named(
     let known = |cancel| Job { known_only: true, ..job(1, backup(), cancel) };
     let mut runs = standing();
     runs.desired.as_mut().unwrap().jobs = vec![known(false)];
-    assert_eq!(plan(&runs, None, now), vec![]);
+    assert_eq!(plan(&runs, pc(), None, now), vec![]);
     (runs.known, runs.running) = (BTreeSet::from([id(1)]), BTreeMap::from([(id(1), "backup".into())]));
-    assert_eq!(plan(&runs, None, now), vec![Step::Hold(id(1), false)]);
+    assert_eq!(plan(&runs, pc(), None, now), vec![Step::Hold(id(1), false)]);
     runs.desired.as_mut().unwrap().jobs = vec![known(true)];
-    assert_eq!(plan(&runs, None, now), vec![Step::Stop(id(1))]);
+    assert_eq!(plan(&runs, pc(), None, now), vec![Step::Stop(id(1))]);
 }
 
 #[test]
@@ -251,8 +284,8 @@ fn what_was_not_begun_in_time_expires_and_what_was_goes_on() {
     let now = at("20T13:00");
     let mut late = standing();
     late.desired.as_mut().unwrap().jobs = vec![Job { deadline: Some(at("20T12:59")), ..job(1, backup(), false) }];
-    assert_eq!(plan(&late, None, now), vec![Step::Expire(id(1), backup())]);
-    assert_eq!(kinds(&plan(&late, None, at("20T12:59"))), ["backup"]);
+    assert_eq!(plan(&late, pc(), None, now), vec![Step::Expire(id(1), backup())]);
+    assert_eq!(kinds(&plan(&late, pc(), None, at("20T12:59"))), ["backup"]);
     (late.known, late.running) = (BTreeSet::from([id(1)]), BTreeMap::from([(id(1), "backup".into())]));
-    assert_eq!(plan(&late, None, now), vec![Step::Hold(id(1), false)]);
+    assert_eq!(plan(&late, pc(), None, now), vec![Step::Hold(id(1), false)]);
 }

@@ -4,6 +4,7 @@
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::wire::staff::figures_client::FiguresClient;
+use keepwatch_proto::wire::staff::plans_client::PlansClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use keepwatch_proto::wire::staff::work_client::WorkClient;
 use std::error::Error;
@@ -27,11 +28,12 @@ const LARGEST_ANSWER: usize = 64 << 20;
 pub(crate) type Staff = StaffClient<Line>;
 /// The same door's figures.
 pub(crate) type Figures = FiguresClient<Line>;
+/// The same door, for groups and policies.
+pub(crate) type Plans = PlansClient<Line>;
+/// The same door, for what is asked of many hosts at once.
+pub(crate) type Work = WorkClient<Line>;
 /// What calls go over.
 pub(crate) type Line = InterceptedService<Channel, Bearer>;
-
-/// What is asked of many hosts at once, by the same door.
-pub(crate) type Work = WorkClient<Line>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +148,11 @@ pub(crate) async fn figures(address: &Address, ca: &str, session: &str) -> Resul
 /// The same door, for what is asked of many hosts at once.
 pub(crate) async fn open_work(address: &Address, ca: &str, session: &str) -> Result<Work, ConnectError> {
     Ok(WorkClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The same door, for groups and policies.
+pub(crate) async fn open_plans(address: &Address, ca: &str, session: &str) -> Result<Plans, ConnectError> {
+    Ok(PlansClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
 /// Connects to the staff door.

@@ -1,6 +1,6 @@
 //! What every command is given: where to write, and who is asking whom.
 
-use crate::connect::{self, Figures, Staff, Work};
+use crate::connect::{self, Figures, Plans, Staff, Work};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::{Profile, Profiles, SessionError};
@@ -35,6 +35,12 @@ impl Context {
     pub(crate) async fn work(&self) -> Result<Work, Failure> {
         let (profile, session) = self.session()?;
         Ok(connect::open_work(&profile.address.parse()?, &profile.ca, &session).await?)
+    }
+
+    /// The same door, for groups and policies.
+    pub(crate) async fn plans(&self) -> Result<Plans, Failure> {
+        let (profile, session) = self.session()?;
+        Ok(connect::open_plans(&profile.address.parse()?, &profile.ca, &session).await?)
     }
 
     fn session(&self) -> Result<(Profile, String), Failure> {

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod plans;
+
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Format, Output};
@@ -12,6 +14,7 @@ use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use keepwatch_proto::pin::Fingerprint;
 use keepwatch_proto::wire::staff::figures_server::{Figures, FiguresServer};
+use keepwatch_proto::wire::staff::plans_server::PlansServer;
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
 use keepwatch_proto::wire::staff::work_server::{Work, WorkServer};
 use keepwatch_proto::wire::staff::*;
@@ -268,7 +271,8 @@ impl Stage {
         let port = incoming.local_addr().unwrap().port();
         let mut door = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
         let door = door.add_service(StaffServer::new(Script::default())).add_service(WorkServer::new(Many::default()));
-        tokio::spawn(door.add_service(FiguresServer::new(Script::default())).serve_with_incoming(incoming));
+        let door = door.add_service(FiguresServer::new(Script::default()));
+        tokio::spawn(door.add_service(PlansServer::new(Script::default())).serve_with_incoming(incoming));
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("right"), "right\n").unwrap();
         std::fs::write(home.path().join("wrong"), "wrong\n").unwrap();

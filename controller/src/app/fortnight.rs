@@ -16,7 +16,8 @@ use keepwatch_proto::clock::Clock;
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::ids::{BootId, HostId, JobId};
 use keepwatch_proto::job::{Ended, FailureKind, JobSpec, JobState, KnownJobs, Slot, Snapshot, Wait, Want};
-use keepwatch_proto::schedule::Schedule;
+use keepwatch_proto::policy::Policy;
+use keepwatch_proto::schedule::Timetable;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::HashMap;
@@ -55,7 +56,7 @@ struct Pc {
     host: HostId,
     boot: BootId,
     seq: u64,
-    schedule: Schedule,
+    times: Timetable,
     outbox: Vec<Event>,
     since: DateTime<Utc>,
     not_before: Option<DateTime<Utc>>,
@@ -124,7 +125,7 @@ impl Fortnight {
                     host,
                     boot: BootId::new(&app.clock),
                     seq: 0,
-                    schedule: Schedule::parse(cron, "Asia/Shanghai").unwrap(),
+                    times: Policy::from_yaml(&policy).unwrap().backup_timetable(host).unwrap(),
                     outbox: vec![],
                     since: begins,
                     not_before: None,
@@ -268,16 +269,10 @@ impl Fortnight {
             let late = shown(Reason::BackupOverdue) || shown(Reason::BackupMissed) || shown(Reason::NoBackup);
             let last = if view.last_backup == 0 { view.row.enrolled } else { view.last_backup };
             let last = DateTime::from_timestamp(last, 0).unwrap();
-            let period = pc.schedule.period(last).unwrap();
-            let Some(due) = pc.schedule.next_after(last).filter(|due| *due <= now) else {
-                assert!(!late || view.last_backup == 0, "{} shows a backup that is not due", view.name());
-                continue;
-            };
-            // Its grace is a quarter of the period, and a period more where its last run was late.
-            if now - last >= period * 3 / 2 {
-                let unheard = [Reason::Away, Reason::Lost, Reason::NeverConnected].into_iter().any(shown);
-                assert!(late || unheard, "{}: {due} has not run and does not show: {:?}", view.name(), view.reasons);
-            }
+            // Its grace is a quarter of the wait for what has not come.
+            let expected = pc.times.expected(last).unwrap();
+            let overdue = now - expected.due > expected.period / 4;
+            assert_eq!(late, overdue, "{}: {expected:?}, last {last}, shows {:?}", view.name(), view.reasons);
             self.figures.overdue_shown += usize::from(late);
         }
     }
@@ -325,7 +320,7 @@ impl Pc {
 
     /// Begins what is due, by leave or when nobody answers; asks for leave before that.
     fn begin(&mut self, now: DateTime<Utc>, clock: &Clock, figures: &mut Figures) {
-        let due = self.not_before.is_none_or(|at| at <= now) && self.schedule.due(self.since, now).is_some();
+        let due = self.not_before.is_none_or(|at| at <= now) && self.times.due(self.since, now).is_some();
         if self.running.is_some() || !due {
             return;
         }

@@ -9,11 +9,11 @@ use crate::store::deletions::DeletionRow;
 use crate::store::figures::HostMoment;
 use crate::store::hosts::HostRow;
 use crate::store::{self, Conn};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use keepwatch_proto::ids::HostId;
 use keepwatch_proto::job::JobState;
 use keepwatch_proto::policy::{FULL, Policy};
-use keepwatch_proto::schedule::Schedule;
+use keepwatch_proto::schedule::Timetable;
 use std::collections::{HashMap, HashSet};
 
 /// A host with its state.
@@ -194,26 +194,24 @@ impl Fleet {
 
     fn view(&self, row: HostRow, connected: impl Fn(HostId) -> bool, now: DateTime<Utc>) -> HostView {
         let policy: Policy = self.policies.of(&row.group_name);
-        let (scan_schedule, backup_schedule) = (policy.scan_schedule(), policy.backup_schedule());
+        let (scan_times, backup_times) = (policy.scan_timetable(row.id), policy.backup_timetable(row.id));
         let (open_detections, grave_detections) = self.open.get(&row.id).copied().unwrap_or_default();
         let deletion = self.deletions.get(&row.id).cloned();
         let (id, at) = (row.id.to_string(), |of: &HashMap<HostId, i64>| of.get(&row.id).copied().and_then(maybe));
         let (last_full_scan, certificate_expires) = (at(&self.full_scans), at(&self.certificates));
-        let mut scan = self.work(row.id, "scan", scan_schedule.as_ref(), now);
-        let last_scan = scan.last_done;
-        if policy.scan.paths.iter().any(|path| path == FULL) {
-            // A quick look is not what this policy asks for.
-            scan.last_done = last_full_scan;
-        }
+        let done = |kind: &str| self.done.get(&(row.id, kind.to_owned())).copied().and_then(maybe);
+        let last_scan = done("scan");
+        // A quick look is not what a policy asks for that says all.
+        let wanted = if policy.scan.paths.iter().any(|path| path == FULL) { last_full_scan } else { last_scan };
         let (bundle_published, bundle_superseded) = self.bundle(row.bundle);
         let known = Known {
-            enrolled: moment(row.enrolled),
             revoked: row.revoked != 0,
             replaced: !row.replaced_by.is_empty(),
             connected: connected(row.id),
             last_seen: maybe(row.last_seen),
-            backup: self.work(row.id, "backup", backup_schedule.as_ref(), now),
-            scan,
+            enrolled: moment(row.enrolled),
+            backup: self.work(&row, "backup", backup_times.as_ref(), done("backup")),
+            scan: self.work(&row, "scan", scan_times.as_ref(), wanted),
             open_detections,
             grave_detections,
             bundle: u64::try_from(row.bundle).unwrap_or(0),
@@ -221,11 +219,8 @@ impl Fleet {
             bundle_superseded,
             bundle_refused: !row.bundle_refused.is_empty(),
             retention_frozen: self.frozen.contains(&id),
-            verification: Work {
-                period: Some(ROUND),
-                last_done: self.proved.get(&id).copied().and_then(maybe),
-                last_outcome: None,
-            },
+            last_verified: self.proved.get(&id).copied().and_then(maybe),
+            verified_within: ROUND,
             first_backup: at(&self.first_backups),
             trial: self.outcomes.get(&(row.id, "verify".to_owned())).copied(),
             canary_touched: self.canaries.contains(&id),
@@ -236,7 +231,7 @@ impl Fleet {
             agent_old: health::older(&row.facts.0.agent_version, env!("CARGO_PKG_VERSION")),
         };
         let (state, reasons) = health::judge(&known, now);
-        let next = |s: Option<Schedule>| s.and_then(|s| s.next_after(now)).map_or(0, |t| t.timestamp());
+        let next = |t: Option<Timetable>| t.and_then(|t| t.next_after(now)).map_or(0, |t| t.timestamp());
         let seconds = |t: Option<DateTime<Utc>>| t.map_or(0, |t| t.timestamp());
         HostView {
             connected: known.connected,
@@ -245,9 +240,9 @@ impl Fleet {
             last_scan: seconds(last_scan),
             last_full_scan: seconds(last_full_scan),
             last_backup: seconds(known.backup.last_done),
-            last_verified: seconds(known.verification.last_done),
-            next_scan: next(scan_schedule),
-            next_backup: next(backup_schedule),
+            last_verified: seconds(known.last_verified),
+            next_scan: next(scan_times),
+            next_backup: next(backup_times),
             bundle_published: seconds(bundle_published),
             certificate_expires: seconds(certificate_expires),
             open_detections,
@@ -264,12 +259,11 @@ impl Fleet {
         (published, newer.last().map(at))
     }
 
-    fn work(&self, host: HostId, kind: &str, schedule: Option<&Schedule>, now: DateTime<Utc>) -> Work {
-        let key = (host, kind.to_owned());
-        let period: Option<TimeDelta> = schedule.and_then(|s| s.period(now));
+    fn work(&self, row: &HostRow, kind: &str, times: Option<&Timetable>, last_done: Option<DateTime<Utc>>) -> Work {
+        let key = (row.id, kind.to_owned());
         Work {
-            period,
-            last_done: self.done.get(&key).copied().and_then(maybe),
+            expected: times.and_then(|times| times.expected(last_done.unwrap_or(moment(row.enrolled)))),
+            last_done,
             last_outcome: self.outcomes.get(&key).copied(),
         }
     }

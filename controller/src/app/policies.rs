@@ -1,33 +1,65 @@
-//! Policies: a group has its own or takes the one of the nearest group above that has.
+//! Policies: each group's own document says what it changes, and what holds for a host is laid
+//! together from the root down to its group.
 
-use super::audit::{Actor, Deed, Role};
+mod apply;
+
+pub use apply::{Applied, Effect, Given};
+pub(super) use apply::{check, effects};
+
+use super::audit::Actor;
 use super::groups::no_group;
 use super::{App, AppError};
 use crate::store::groups::{Group, ROOT};
-use crate::store::policies::PolicyRow;
+use crate::store::policies::{EditionRow, PolicyRow};
 use crate::store::{self, Conn};
-use keepwatch_proto::policy::{Keep, Policy};
-use keepwatch_scan::{Allowed, ExcludeError, Tuning};
+use keepwatch_proto::policy::{Effective, Keep, Layer, Policy, PolicyError, fields_of, in_words};
 use std::collections::{HashMap, HashSet};
 
-/// A group's effective policy.
+/// A group's own document.
 #[derive(Debug, Clone)]
 pub struct PolicyView {
     /// Whose.
     pub group: String,
-    /// What it says.
+    /// What it says; empty where it says nothing of its own.
     pub yaml: String,
-    /// Counts the changes of the group's own policy; 0 where it has none.
+    /// Counts its changes; 0 where there is none.
     pub revision: u64,
-    /// The group that it comes from; empty: the product's default.
+    /// The nearest group that has a document, the group itself before all; empty: the product's
+    /// default holds.
     pub origin: String,
+}
+
+/// One field of the policy that holds, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldView {
+    /// Its path, such as `backup.keep.daily`.
+    pub field: String,
+    /// What it says, on one line.
+    pub value: String,
+    /// The group that says so; empty: the product's default.
+    pub origin: String,
+    /// The group that locks it against those below; empty: none.
+    pub locked_by: String,
+    /// A group that says otherwise though it is locked; empty: none.
+    pub overruled: String,
+}
+
+/// What holds for a group.
+#[derive(Debug, Clone)]
+pub struct EffectiveView {
+    /// Whose.
+    pub group: String,
+    /// All of it, as YAML.
+    pub yaml: String,
+    /// Field by field.
+    pub fields: Vec<FieldView>,
 }
 
 /// All policies, to ask for each group's.
 pub struct Policies {
     parents: HashMap<String, String>,
-    own: HashMap<String, (PolicyRow, Policy)>,
-    /// Groups whose own policy cannot be read.
+    own: HashMap<String, (PolicyRow, Layer)>,
+    /// Groups whose own document cannot be read.
     unreadable: HashSet<String>,
 }
 
@@ -35,17 +67,17 @@ pub struct Policies {
 const DEEPEST: usize = 64;
 
 impl Policies {
-    /// Reads them. One that this version cannot read stands for nothing, and is logged.
+    /// Reads them. One that this version cannot read says nothing, and is logged.
     pub async fn read(conn: &mut Conn) -> Result<Self, AppError> {
         let groups = store::groups::list(conn).await?;
         let rows = store::policies::list(conn).await?;
         Ok(Self::new(groups, rows))
     }
 
-    fn new(groups: Vec<Group>, rows: Vec<PolicyRow>) -> Self {
+    pub(super) fn new(groups: Vec<Group>, rows: Vec<PolicyRow>) -> Self {
         let mut unreadable = HashSet::new();
-        let parsed = rows.into_iter().filter_map(|row| match Policy::from_yaml(&row.yaml) {
-            Ok(policy) => Some((row.group_name.clone(), (row, policy))),
+        let parsed = rows.into_iter().filter_map(|row| match Layer::from_yaml(&row.yaml) {
+            Ok(layer) => Some((row.group_name.clone(), (row, layer))),
             Err(error) => {
                 tracing::error!(group = row.group_name, %error, "a stored policy cannot be read");
                 unreadable.insert(row.group_name);
@@ -55,142 +87,135 @@ impl Policies {
         Self { own: parsed.collect(), unreadable, parents: groups.into_iter().map(|g| (g.name, g.parent)).collect() }
     }
 
-    fn nearest(&self, group: &str) -> Option<&(PolicyRow, Policy)> {
-        let mut group = group;
-        for _ in 0..DEEPEST {
-            if let Some(found) = self.own.get(group) {
-                return Some(found);
-            }
-            group = self.parents.get(group)?;
+    /// From a group up to the root.
+    fn upwards<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
+        let up = |group: &&'a str| self.parents.get(*group).map(String::as_str).filter(|parent| !parent.is_empty());
+        std::iter::successors(Some(group), up).take(DEEPEST)
+    }
+
+    /// Whether a group is another one, or somewhere below it.
+    pub fn is_below(&self, group: &str, above: &str) -> bool {
+        self.upwards(group).any(|g| g == above)
+    }
+
+    /// The documents on the way from the root to a group.
+    fn layers(&self, group: &str) -> Vec<(String, &Layer)> {
+        let mut layers: Vec<_> = self.upwards(group).filter_map(|g| self.own.get(g)).collect();
+        layers.reverse();
+        layers.into_iter().map(|(row, layer)| (row.group_name.clone(), layer)).collect()
+    }
+
+    /// What holds for a group, if its documents make a policy that can be followed.
+    fn made(&self, group: &str) -> Result<Effective<String>, PolicyError> {
+        Effective::of(self.layers(group))
+    }
+
+    /// What holds for a group, and whether all that is written on the way to it is in it. A
+    /// document that cannot be followed with those above it says nothing.
+    fn effective(&self, group: &str) -> (Effective<String>, bool) {
+        let readable = !self.upwards(group).any(|g| self.unreadable.contains(g));
+        if let Ok(made) = self.made(group) {
+            return (made, readable);
         }
-        None
+        let (mut sound, mut made) = (Vec::new(), nothing());
+        for layer in self.layers(group) {
+            sound.push(layer);
+            match Effective::of(sound.clone()) {
+                Ok(more) => made = more,
+                Err(error) => {
+                    tracing::error!(group, %error, "a policy cannot be followed together with those above it");
+                    sound.pop();
+                }
+            }
+        }
+        (made, false)
     }
 
-    /// The group whose policy a group's hosts follow; `None`: the product's default.
-    pub fn origin(&self, group: &str) -> Option<&str> {
-        self.nearest(group).map(|(row, _)| row.group_name.as_str())
+    /// The group that sets a field for another's hosts; `None`: the product's default holds.
+    pub fn origin_of(&self, group: &str, field: &str) -> Option<String> {
+        self.effective(group).0.origins.remove(field)
     }
 
-    /// What a group's policy keeps; `None` where a policy on the way to it cannot be read: what
+    /// What a group's policy keeps; `None` where a document on the way to it cannot be read: what
     /// stands in for it must not decide what is removed.
     pub fn keep_of(&self, group: &str) -> Option<(Keep, String)> {
-        let mut on_the_way = group;
-        for _ in 0..DEEPEST {
-            if self.unreadable.contains(on_the_way) {
-                return None;
-            }
-            match self.parents.get(on_the_way) {
-                Some(parent) if !self.own.contains_key(on_the_way) => on_the_way = parent,
-                _ => break,
-            }
-        }
-        let policy = self.of(group);
-        Some((policy.backup.keep, policy.time_zone))
+        let (made, whole) = self.effective(group);
+        whole.then_some((made.policy.backup.keep, made.policy.time_zone))
     }
 
     /// What a group's hosts must do.
     pub fn of(&self, group: &str) -> Policy {
-        self.nearest(group).map(|(_, policy)| policy.clone()).unwrap_or_default()
+        self.effective(group).0.policy
     }
 }
 
+/// What holds where nobody has written anything.
+fn nothing() -> Effective<String> {
+    let policy = Policy::default();
+    Effective { policy, origins: Default::default(), locks: Default::default(), overruled: vec![] }
+}
+
 impl App {
-    /// A group's effective policy.
+    /// A group's own document.
     pub async fn policy(&self, _actor: &Actor, group: &str) -> Result<PolicyView, AppError> {
         let group = if group.is_empty() { ROOT } else { group };
         let mut conn = self.store.read().await?;
         if store::groups::get(&mut conn, group).await?.is_none() {
             return Err(no_group(group));
         }
-        let policies = Policies::read(&mut conn).await?;
-        let (yaml, origin) = match policies.nearest(group) {
-            Some((row, _)) => (row.yaml.clone(), row.group_name.clone()),
-            None => (Policy::default().to_yaml().map_err(|e| AppError::Invalid(e.to_string()))?, String::new()),
+        let rows = store::policies::list(&mut conn).await?;
+        let policies = Policies::new(store::groups::list(&mut conn).await?, vec![]);
+        let has = |group: &&str| rows.iter().any(|row| row.group_name == *group);
+        let origin = policies.upwards(group).find(has).unwrap_or_default().to_owned();
+        let own = rows.iter().find(|row| row.group_name == group);
+        Ok(PolicyView {
+            group: group.into(),
+            yaml: own.map(|row| row.yaml.clone()).unwrap_or_default(),
+            revision: own.map_or(0, |row| u64::try_from(row.revision).unwrap_or(0)),
+            origin,
+        })
+    }
+
+    /// What holds for a group, or for a host by what its group says, and where each field of it
+    /// comes from.
+    pub async fn effective_policy(&self, actor: &Actor, group: &str, host: &str) -> Result<EffectiveView, AppError> {
+        let group = match (group, host) {
+            ("", "") => ROOT.to_owned(),
+            (group, "") => group.to_owned(),
+            (_, host) => self.host(actor, host).await?.row.group_name,
         };
-        let revision = policies.own.get(group).map_or(0, |(row, _)| u64::try_from(row.revision).unwrap_or(0));
-        Ok(PolicyView { group: group.into(), yaml, revision, origin })
+        let mut conn = self.store.read().await?;
+        if store::groups::get(&mut conn, &group).await?.is_none() {
+            return Err(no_group(&group));
+        }
+        let (made, _) = Policies::read(&mut conn).await?.effective(&group);
+        let broken = |error: PolicyError| AppError::Invalid(error.to_string());
+        let of = |path: &str| made.origins.get(path).cloned().unwrap_or_default();
+        let lock = |path: &str| {
+            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, path));
+            covering.map(|(_, by)| by.clone()).unwrap_or_default()
+        };
+        let overruled = |path: &str| made.overruled.iter().find(|(field, ..)| field == path);
+        let fields = fields_of(&made.policy).map_err(broken)?.into_iter().map(|(field, value)| FieldView {
+            value: in_words(&value),
+            origin: of(&field),
+            locked_by: lock(&field),
+            overruled: overruled(&field).map(|(_, group, _)| group.clone()).unwrap_or_default(),
+            field,
+        });
+        Ok(EffectiveView { group, yaml: made.policy.to_yaml().map_err(broken)?, fields: fields.collect() })
     }
 
-    /// Gives a group a policy of its own. `revision` is the one that the editor had read; 0
-    /// replaces whichever is there.
-    pub async fn set_policy(
-        &self,
-        actor: &Actor,
-        group: &str,
-        yaml: &str,
-        revision: u64,
-    ) -> Result<PolicyView, AppError> {
-        self.demand(actor, Role::Administrator, "policy set").await?;
-        let new = Policy::from_yaml(yaml).map_err(|e| AppError::Invalid(e.to_string()))?;
-        check_patterns(&new).map_err(|e| AppError::Invalid(e.to_string()))?;
-        let before = self.policy(actor, group).await?;
-        if revision != 0 && revision != before.revision {
-            return Err(changed_meanwhile(&before));
+    /// All texts that a group's document has had, the newest first.
+    pub async fn policy_history(&self, _actor: &Actor, group: &str) -> Result<Vec<EditionRow>, AppError> {
+        let group = if group.is_empty() { ROOT } else { group };
+        let mut conn = self.store.read().await?;
+        if store::groups::get(&mut conn, group).await?.is_none() {
+            return Err(no_group(group));
         }
-        let mut tx = self.store.begin().await?;
-        let current = i64::try_from(before.revision).unwrap_or(i64::MAX);
-        if !store::policies::set(&mut tx, &before.group, yaml, current).await? {
-            return Err(changed_meanwhile(&before));
-        }
-        store::hosts::bump_all(&mut tx).await?;
-        self.record(&mut tx, actor, &Deed { action: "policy set", object: &before.group, detail: yaml }).await?;
-        store::commit(tx).await?;
-        self.hub.poke_all();
-        self.policy(actor, group).await
+        Ok(store::policies::history(&mut conn, group).await?)
     }
-}
-
-/// A pattern that is none would fail every scan, and the PC would say so a day later.
-fn check_patterns(policy: &Policy) -> Result<(), ExcludeError> {
-    let allowed = policy.scan.allowed.iter().filter_map(|allowed| allowed.path.as_ref());
-    let patterns = allowed.chain(&policy.scan.excludes).cloned();
-    let allowed = patterns.map(|path| Allowed { path: Some(path), ..Allowed::default() }).collect();
-    Tuning { allowed, ..Tuning::default() }.check()
-}
-
-fn changed_meanwhile(now: &PolicyView) -> AppError {
-    AppError::Conflict(format!(
-        "somebody else changed the policy of '{}' meanwhile (it is at revision {}); read it again and put your change into it",
-        now.group, now.revision
-    ))
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_that_is_none_is_refused() {
-        for (yaml, sound) in [
-            ("scan: {excludes: ['*.iso', '/srv/**']}", true),
-            ("scan: {excludes: ['[']}", false),
-            ("scan: {allowed: [{path: '/srv/{a'}]}", false),
-        ] {
-            assert_eq!(check_patterns(&Policy::from_yaml(yaml).unwrap()).is_ok(), sound, "{yaml}");
-        }
-    }
-
-    #[test]
-    fn a_policy_comes_from_the_nearest_group_that_has_one() {
-        let group = |name: &str, parent: &str| Group { name: name.into(), parent: parent.into() };
-        let groups = vec![
-            group("all", ""),
-            group("district", "all"),
-            group("office", "district"),
-            group("a", "b"),
-            group("b", "a"),
-        ];
-        let row = |group: &str, zone: &str| PolicyRow {
-            group_name: group.into(),
-            yaml: format!("time_zone: {zone}"),
-            revision: 1,
-        };
-        let policies = Policies::new(groups.clone(), vec![row("all", "UTC"), row("office", "Asia/Urumqi")]);
-        assert_eq!(policies.of("office").time_zone, "Asia/Urumqi");
-        assert_eq!(policies.of("district").time_zone, "UTC");
-        // A circle ends, an unreadable policy stands for nothing.
-        assert_eq!(policies.of("a"), Policy::default());
-        assert_eq!(Policies::new(groups, vec![row("all", "No/Where")]).of("office"), Policy::default());
-    }
-}
+mod tests;

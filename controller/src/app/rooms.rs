@@ -6,6 +6,9 @@ use crate::repository::Room;
 use crate::store;
 use keepwatch_proto::ids::HostId;
 
+/// The hosts that count together are those that have it from the same group.
+const GROUP_QUOTA: &str = "backup.group_quota_gib";
+
 impl App {
     /// How much a host may store; `None` where that cannot be known now.
     pub async fn room(&self, host: HostId) -> Option<Room> {
@@ -21,8 +24,8 @@ impl App {
         let together = match bytes(policy.group_quota_gib) {
             Some(most) => {
                 let all = store::hosts::list(&mut conn).await?;
-                let origin = policies.origin(&row.group_name);
-                let same = all.into_iter().filter(|other| policies.origin(&other.group_name) == origin);
+                let origin = policies.origin_of(&row.group_name, GROUP_QUOTA);
+                let same = all.into_iter().filter(|other| policies.origin_of(&other.group_name, GROUP_QUOTA) == origin);
                 // Also those that were revoked: what they have stored is still there.
                 Some((most, same.map(|other| other.id).collect()))
             }

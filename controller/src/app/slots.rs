@@ -149,7 +149,7 @@ impl App {
 }
 
 fn place(row: SlotRow, policies: &Policies, bounds: &mut Bounds) -> Place {
-    let bounded_by = policies.origin(&row.group_name).unwrap_or_default().to_owned();
+    let bounded_by = policies.origin_of(&row.group_name, "work.backups_at_once").unwrap_or_default();
     let most = policies.of(&row.group_name).work.backups_at_once;
     bounds.groups.insert(bounded_by.clone(), usize::try_from(most).unwrap_or(usize::MAX));
     Place {

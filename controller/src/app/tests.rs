@@ -58,6 +58,16 @@ pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
     enrol_with(app, name, String::new()).await
 }
 
+/// A host in this group; in the root where none is named.
+pub(crate) async fn enrol_into(app: &App, name: &str, group: &str) -> HostId {
+    let host = enrol(app, name).await;
+    if !group.is_empty() {
+        let mut conn = app.store.read().await.unwrap();
+        crate::store::hosts::set_group(&mut conn, host, group).await.unwrap();
+    }
+    host
+}
+
 /// A host whose password is escrowed so.
 pub(crate) async fn enrol_with(app: &App, name: &str, escrow: String) -> HostId {
     let row = HostRow {

@@ -11,6 +11,7 @@ pub use reason::Reason;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::job::JobState;
+use keepwatch_proto::schedule::Expected;
 
 /// At a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,8 +41,9 @@ impl State {
 /// What is known of one kind of work on a host.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Work {
-    /// The longest wait between two runs; `None`: it is only done when asked.
-    pub period: Option<TimeDelta>,
+    /// What ought to have come after it was last done, or after enrolment; `None`: it is only done
+    /// when asked.
+    pub expected: Option<Expected>,
     /// When it was last done, in whole or in part.
     pub last_done: Option<DateTime<Utc>>,
     /// How the newest run ended.
@@ -83,8 +85,10 @@ pub struct Known {
     pub repository_damaged: bool,
     /// Whether what it stored is to be deleted.
     pub deletion_wanted: bool,
-    /// How all of what it stored is read again: counted from its first backup.
-    pub verification: Work,
+    /// When all of what it stored had been read again.
+    pub last_verified: Option<DateTime<Utc>>,
+    /// How long that may take, from its first backup on.
+    pub verified_within: TimeDelta,
     /// When its first backup came, as far back as is known; `None`: nothing is there to be read.
     pub first_backup: Option<DateTime<Utc>>,
     /// How the newest trial whether backups come back ended.
@@ -166,18 +170,24 @@ fn silence(known: &Known, now: DateTime<Utc>) -> Option<Reason> {
     }
 }
 
-/// Overdue at a quarter past its period: a PC may be off on the day itself.
-fn overdue(since: DateTime<Utc>, period: TimeDelta, now: DateTime<Utc>) -> bool {
-    now - since > period + period / 4
+/// Overdue when a quarter of its period has passed since it was due: a PC may be off on the day
+/// itself.
+fn overdue(expected: Expected, now: DateTime<Utc>) -> bool {
+    now - expected.due > expected.period / 4
+}
+
+/// Missed when a whole period has passed on top of that.
+fn missed(expected: Expected, now: DateTime<Utc>) -> bool {
+    now - expected.due > expected.period + expected.period / 2
 }
 
 fn judge_backup(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
     let work = known.backup;
-    match (work.period, work.last_done) {
-        (Some(period), None) if overdue(known.enrolled, period, now) => reasons.push(Reason::NoBackup),
+    match (work.expected, work.last_done) {
+        (Some(expected), None) if overdue(expected, now) => reasons.push(Reason::NoBackup),
         (Some(_), None) => reasons.push(Reason::FirstBackup),
-        (Some(period), Some(done)) if overdue(done, period * 2, now) => reasons.push(Reason::BackupMissed),
-        (Some(period), Some(done)) if overdue(done, period, now) => reasons.push(Reason::BackupOverdue),
+        (Some(expected), Some(_)) if missed(expected, now) => reasons.push(Reason::BackupMissed),
+        (Some(expected), Some(_)) if overdue(expected, now) => reasons.push(Reason::BackupOverdue),
         _ => {}
     }
     match work.last_outcome {
@@ -189,7 +199,7 @@ fn judge_backup(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
 
 fn judge_scan(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
     let work = known.scan;
-    if work.period.is_some_and(|period| overdue(work.last_done.unwrap_or(known.enrolled), period, now)) {
+    if work.expected.is_some_and(|expected| overdue(expected, now)) {
         reasons.push(Reason::ScanOverdue);
     }
     match work.last_outcome {
@@ -217,8 +227,8 @@ fn judge_signatures(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>
 /// The controller reads what is stored by itself, whether the PC is there or not.
 fn judge_repository(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>) {
     let Some(first) = known.first_backup else { return };
-    let since = known.verification.last_done.unwrap_or(first);
-    if known.verification.period.is_some_and(|period| overdue(since, period, now)) {
+    let period = known.verified_within;
+    if overdue(Expected { due: known.last_verified.unwrap_or(first) + period, period }, now) {
         reasons.push(Reason::VerificationOverdue);
     }
 }

@@ -3,6 +3,7 @@
 
 mod calls;
 mod figures;
+mod plans;
 mod views;
 mod work;
 
@@ -12,6 +13,7 @@ use crate::rpc::status;
 use axum::Router;
 use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::wire::staff::figures_server::FiguresServer;
+use keepwatch_proto::wire::staff::plans_server::PlansServer;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
 use keepwatch_proto::wire::staff::work_server::WorkServer;
 use std::net::SocketAddr;
@@ -30,7 +32,9 @@ pub fn router(app: &Arc<App>) -> Router {
     let work = WorkServer::new(service.clone()).max_decoding_message_size(MAX_MESSAGE);
     let figures = FiguresServer::new(service).max_decoding_message_size(MAX_MESSAGE);
     // Without the fallback that gRPC routes bring: what is no call is a page.
-    Routes::new(staff).add_service(work).add_service(figures).into_axum_router().reset_fallback()
+    let plans = PlansServer::new(Service(app.clone())).max_decoding_message_size(plans::LARGEST);
+    let routes = Routes::new(staff).add_service(work).add_service(figures).add_service(plans);
+    routes.into_axum_router().reset_fallback()
 }
 
 /// Where a request came from, as the door says.

@@ -25,6 +25,20 @@ pub async fn get(conn: &mut Conn, name: &str) -> Result<Option<Group>, StoreErro
     Ok(sqlx::query_as("SELECT name, parent FROM groups WHERE name = $1").bind(name).fetch_optional(conn).await?)
 }
 
+/// It is below another from now on.
+pub async fn set_parent(conn: &mut Conn, name: &str, parent: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE groups SET parent = $2 WHERE name = $1").bind(name).bind(parent).execute(conn).await?;
+    Ok(())
+}
+
+/// Removes one, and the document that it had.
+pub async fn delete(conn: &mut Conn, name: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM policy_history WHERE group_name = $1").bind(name).execute(&mut *conn).await?;
+    sqlx::query("DELETE FROM policies WHERE group_name = $1").bind(name).execute(&mut *conn).await?;
+    sqlx::query("DELETE FROM groups WHERE name = $1").bind(name).execute(conn).await?;
+    Ok(())
+}
+
 /// Adds one.
 pub async fn insert(conn: &mut Conn, group: &Group) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO groups (name, parent) VALUES ($1, $2)")

@@ -111,6 +111,12 @@ pub async fn bump(conn: &mut Conn, id: HostId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Something that a group's hosts must be has changed.
+pub async fn bump_group(conn: &mut Conn, group: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET generation = generation + 1 WHERE group_name = $1").bind(group).execute(conn).await?;
+    Ok(())
+}
+
 /// Its generation becomes this one.
 pub async fn set_generation(conn: &mut Conn, id: HostId, generation: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE hosts SET generation = $2 WHERE id = $1")

@@ -472,3 +472,22 @@ pub async fn set_ended(conn: &mut Conn, id: JobId, at: i64, ended: &Ended) -> Re
     .await?;
     Ok(())
 }
+
+/// What the newest backups stored, in bytes, host by host; of at most so many.
+pub async fn stored_by_backups(conn: &mut Conn, limit: u32) -> Result<Vec<(HostId, u64)>, StoreError> {
+    #[derive(FromRow)]
+    struct Stored {
+        #[sqlx(try_from = "String")]
+        host: HostId,
+        #[sqlx(try_from = "String")]
+        tally: Json<Tally>,
+    }
+    let rows: Vec<Stored> = sqlx::query_as(
+        "SELECT host, tally FROM jobs WHERE kind = 'backup' AND state IN ('succeeded', 'partial') \
+         ORDER BY ended DESC LIMIT $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.host, row.tally.0.stored)).collect())
+}

@@ -31,3 +31,41 @@ pub async fn set(conn: &mut Conn, group: &str, yaml: &str, revision: i64) -> Res
     let done = query.bind(group).bind(yaml).bind(revision).execute(conn).await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// One text that a group's policy has had.
+#[derive(Debug, Clone, FromRow)]
+pub struct EditionRow {
+    /// Counts the changes.
+    pub revision: i64,
+    /// As staff wrote it.
+    pub yaml: String,
+    /// Who put it in place; empty: not known.
+    pub edited_by: String,
+    /// When, Unix seconds; 0: not known.
+    pub edited_at: i64,
+}
+
+/// Keeps a text that was just put in place.
+pub async fn remember(conn: &mut Conn, group: &str, edition: &EditionRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO policy_history (group_name, revision, yaml, edited_by, edited_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(group)
+    .bind(edition.revision)
+    .bind(&edition.yaml)
+    .bind(&edition.edited_by)
+    .bind(edition.edited_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// All texts that a group's policy has had, the newest first.
+pub async fn history(conn: &mut Conn, group: &str) -> Result<Vec<EditionRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT revision, yaml, edited_by, edited_at FROM policy_history WHERE group_name = $1 ORDER BY revision DESC",
+    )
+    .bind(group)
+    .fetch_all(conn)
+    .await?)
+}

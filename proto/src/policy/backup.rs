@@ -1,6 +1,6 @@
 //! What backups do by themselves.
 
-use super::{Bandwidth, Keep, PolicyError, USERS};
+use super::{Bandwidth, Keep, PolicyError, Timing, USERS, timing};
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
@@ -11,6 +11,8 @@ use std::str::FromStr;
 pub struct BackupPolicy {
     /// 5-field cron expression; empty: only when asked.
     pub schedule: String,
+    /// When else a scheduled one may begin.
+    pub timing: Timing,
     /// Folders and files; `@users` stands for every user's folder.
     pub paths: Vec<String>,
     /// Globs that are left out.
@@ -92,6 +94,7 @@ impl Default for BackupPolicy {
     fn default() -> Self {
         Self {
             schedule: "40 12 * * wed".into(),
+            timing: Timing::default(),
             paths: vec![USERS.into()],
             excludes: CACHES.iter().map(ToString::to_string).collect(),
             scan: true,
@@ -112,12 +115,21 @@ impl Default for BackupPolicy {
     }
 }
 
+/// Where its timing's fields are.
+const TIMING: [(&str, &str); 4] = [
+    ("allowed", "backup.timing.allowed"),
+    ("forbidden", "backup.timing.forbidden"),
+    ("spread_minutes", "backup.timing.spread_minutes"),
+    ("catch_up_hours", "backup.timing.catch_up_hours"),
+];
+
 impl BackupPolicy {
     pub(super) fn check(&self) -> Result<(), PolicyError> {
         if !(1..=100).contains(&self.cpu_percent) {
             let problem = format!("{} is no share; write 1 to 100", self.cpu_percent);
             return Err(PolicyError::Value { field: "backup.cpu_percent", problem });
         }
+        timing::check(&self.timing, &TIMING)?;
         self.keep.check()
     }
 }
@@ -126,6 +138,7 @@ impl From<BackupPolicy> for wire::BackupPolicy {
     fn from(backup: BackupPolicy) -> Self {
         Self {
             schedule: backup.schedule,
+            timing: Some(backup.timing.into()),
             paths: backup.paths,
             excludes: backup.excludes,
             scan: Some(backup.scan),
@@ -153,6 +166,7 @@ impl TryFrom<wire::BackupPolicy> for BackupPolicy {
         let cpu_percent = backup.cpu_percent.map_or(Ok(default.cpu_percent), u8::try_from);
         Ok(Self {
             schedule: backup.schedule,
+            timing: backup.timing.map_or(Ok(default.timing), TryInto::try_into)?,
             paths: backup.paths,
             excludes: backup.excludes,
             scan: backup.scan.unwrap_or(default.scan),

@@ -1,7 +1,7 @@
 //! What scans do by themselves, how hard they may work, and what people have decided about
 //! what they find.
 
-use super::{PolicyError, USERS};
+use super::{PolicyError, Timing, USERS, timing};
 use crate::detection::Severity;
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ScanPolicy {
     /// 5-field cron expression; empty: only when asked.
     pub schedule: String,
+    /// When else a scheduled one may begin.
+    pub timing: Timing,
     /// Folders and files, and the words that stand for places, such as `@users`.
     pub paths: Vec<String>,
     /// Globs that are left out.
@@ -66,6 +68,7 @@ impl Default for ScanPolicy {
         // At lunch: office PCs are off at night.
         Self {
             schedule: "15 12 * * *".into(),
+            timing: Timing::default(),
             paths: vec![USERS.into()],
             excludes: vec![],
             max_file_bytes: MAX_FILE_BYTES,
@@ -82,8 +85,17 @@ impl Default for ScanPolicy {
     }
 }
 
+/// Where its timing's fields are.
+const TIMING: [(&str, &str); 4] = [
+    ("allowed", "scan.timing.allowed"),
+    ("forbidden", "scan.timing.forbidden"),
+    ("spread_minutes", "scan.timing.spread_minutes"),
+    ("catch_up_hours", "scan.timing.catch_up_hours"),
+];
+
 impl ScanPolicy {
     pub(super) fn check(&self) -> Result<(), PolicyError> {
+        timing::check(&self.timing, &TIMING)?;
         let refuse = |field, problem: String| Err(PolicyError::Value { field, problem });
         if !(1..=100).contains(&self.cpu_percent) {
             return refuse("scan.cpu_percent", format!("{} is no share; write 1 to 100", self.cpu_percent));
@@ -132,6 +144,7 @@ impl From<ScanPolicy> for wire::ScanPolicy {
     fn from(scan: ScanPolicy) -> Self {
         Self {
             schedule: scan.schedule,
+            timing: Some(scan.timing.into()),
             paths: scan.paths,
             excludes: scan.excludes,
             max_file_bytes: scan.max_file_bytes,
@@ -157,6 +170,7 @@ impl TryFrom<wire::ScanPolicy> for ScanPolicy {
         let severities = scan.severities.into_iter().map(|(rule, word)| Ok((rule, word.parse()?)));
         Ok(Self {
             schedule: scan.schedule,
+            timing: scan.timing.map_or(Ok(default.timing), TryInto::try_into)?,
             paths: scan.paths,
             excludes: scan.excludes,
             max_file_bytes: scan.max_file_bytes,

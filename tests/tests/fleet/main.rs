@@ -16,6 +16,7 @@ mod kills;
 mod kills_after;
 mod one_read;
 mod page;
+mod policies;
 mod postgres;
 mod rebuild;
 mod replaced;

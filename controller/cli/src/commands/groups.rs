@@ -1,5 +1,6 @@
 //! `groups`: the tree of departments and sites.
 
+use super::policies::ChangeView;
 use super::report::ReportView;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -35,6 +36,22 @@ enum Action {
         /// The group it belongs to; the topmost if left out
         #[arg(long, default_value = "", hide_default_value = true)]
         parent: String,
+    },
+    /// Move a group below another, with all that is below it; its hosts follow what holds there
+    Move {
+        /// The group
+        group: String,
+        /// The group that it belongs to from now on; the topmost if left out
+        #[arg(long, default_value = "", hide_default_value = true)]
+        to: String,
+        /// Only show which hosts' policy would change, and how
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Remove a group that no host, no group and no usable token belongs to
+    Remove {
+        /// The group
+        group: String,
     },
 }
 
@@ -115,6 +132,20 @@ impl Groups {
             Action::List => context.staff().await?.list_groups(wire::Empty {}).await?.into_inner().groups,
             Action::Create { name, parent } => {
                 vec![context.staff().await?.create_group(wire::CreateGroupRequest { name, parent }).await?.into_inner()]
+            }
+            Action::Move { group, to, dry_run } => {
+                let request = wire::MoveGroupRequest { group: group.clone(), parent: to, dry_run };
+                let effects = context.plans().await?.move_group(request).await?.into_inner().effects;
+                let changes: Vec<ChangeView> = effects.into_iter().flat_map(ChangeView::of).collect();
+                context.output.list(&changes, "No host's policy changes.")?;
+                let done = if dry_run { "was not moved: this only shows what would change" } else { "has moved" };
+                context.output.note(&format!("'{group}' {done}."));
+                return Ok(Outcome::Done);
+            }
+            Action::Remove { group } => {
+                context.plans().await?.remove_group(wire::GroupName { group: group.clone() }).await?;
+                context.output.note(&format!("'{group}' is gone, with the policy of its own that it had."));
+                return Ok(Outcome::Done);
             }
         };
         let views: Vec<GroupView> = groups.into_iter().map(Into::into).collect();

@@ -41,6 +41,15 @@ enum Action {
         /// Name or id of the PC in its place, enrolled already
         new: String,
     },
+    /// Move hosts into a group, all of them or none; what holds there holds for them at once
+    Move {
+        /// Their names or ids
+        #[arg(required = true, value_name = "HOST")]
+        hosts: Vec<String>,
+        /// The group
+        #[arg(long)]
+        group: String,
+    },
     DeleteRepository(DeleteRepository),
     /// List the hosts whose backups are to be deleted, or were
     Deletions,
@@ -198,6 +207,15 @@ impl Hosts {
                     "{new} has taken over from {old}, which is cut off. 'keepwatch snapshots {new}' shows the backups \
                      of both; 'keepwatch restore {new} latest' brings all of the newest back."
                 ));
+            }
+            Action::Move { hosts, group } => {
+                let request = wire::MoveHostsRequest { hosts, group };
+                let wire::MovedHosts { hosts, group } = context.plans().await?.move_hosts(request).await?.into_inner();
+                let text = match hosts.len() {
+                    0 => format!("They are in '{group}' already."),
+                    _ => format!("{} moved to '{group}'.", hosts.join(", ")),
+                };
+                context.output.note(&text);
             }
             Action::DeleteRepository(command) => return command.run(context).await,
             Action::Deletions => return deletions::list(context).await,

@@ -13,12 +13,22 @@ fn silent(seen: Option<i64>, enrolled: i64) -> (bool, Option<DateTime<Utc>>, Dat
     (false, seen.map(ago), ago(enrolled))
 }
 
-fn well() -> Known {
-    let work = |period, done| Work {
-        period: Some(TimeDelta::hours(period)),
+/// Due once in so many hours, and done when it was due, so many hours ago.
+fn work(period: i64, done: i64) -> Work {
+    let period = TimeDelta::hours(period);
+    Work {
+        expected: Some(Expected { due: ago(done) + period, period }),
         last_done: Some(ago(done)),
         last_outcome: Some(JobState::Succeeded),
-    };
+    }
+}
+
+/// The same, where it was enrolled then and nothing was done since.
+fn never(period: i64, enrolled: i64) -> Work {
+    Work { last_done: None, last_outcome: None, ..work(period, enrolled) }
+}
+
+fn well() -> Known {
     Known {
         enrolled: ago(10_000),
         revoked: false,
@@ -36,7 +46,8 @@ fn well() -> Known {
         retention_frozen: false,
         repository_damaged: false,
         deletion_wanted: false,
-        verification: Work { period: Some(TimeDelta::days(28)), last_done: Some(ago(24)), last_outcome: None },
+        last_verified: Some(ago(24)),
+        verified_within: TimeDelta::days(28),
         first_backup: Some(ago(5_000)),
         trial: None,
         canary_touched: false,
@@ -78,21 +89,17 @@ fn each_fact_has_its_consequence() {
         (|k| k.trial = Some(JobState::Succeeded), State::Protected, &[]),
         (|k| k.open_detections = 2, State::Attention, &[Reason::Detections]),
         // Late at one and a quarter times its week of 168 hours, missed at two and a half.
-        (|k| k.backup.last_done = Some(ago(210)), State::Protected, &[]),
-        (|k| k.backup.last_done = Some(ago(420)), State::Attention, &[Reason::BackupOverdue]),
-        (|k| k.backup.last_done = Some(ago(211)), State::Attention, &[Reason::BackupOverdue]),
-        (|k| k.backup.last_done = Some(ago(421)), State::AtRisk, &[Reason::BackupMissed]),
-        (|k| (k.backup.last_done, k.backup.last_outcome) = (None, None), State::AtRisk, &[Reason::NoBackup]),
-        (
-            |k| (k.backup.last_done, k.backup.last_outcome, k.enrolled) = (None, None, ago(5)),
-            State::Attention,
-            &[Reason::FirstBackup],
-        ),
+        (|k| k.backup = work(168, 210), State::Protected, &[]),
+        (|k| k.backup = work(168, 420), State::Attention, &[Reason::BackupOverdue]),
+        (|k| k.backup = work(168, 211), State::Attention, &[Reason::BackupOverdue]),
+        (|k| k.backup = work(168, 421), State::AtRisk, &[Reason::BackupMissed]),
+        (|k| k.backup = never(168, 10_000), State::AtRisk, &[Reason::NoBackup]),
+        (|k| k.backup = never(168, 5), State::Attention, &[Reason::FirstBackup]),
         (|k| k.backup.last_outcome = Some(JobState::Failed), State::Attention, &[Reason::BackupFailed]),
         (|k| k.backup.last_outcome = Some(JobState::Partial), State::Attention, &[Reason::BackupPartial]),
-        (|k| k.scan.last_done = Some(ago(30)), State::Protected, &[]),
-        (|k| k.scan.last_done = Some(ago(31)), State::Attention, &[Reason::ScanOverdue]),
-        (|k| k.scan.last_done = None, State::Attention, &[Reason::ScanOverdue]),
+        (|k| k.scan = work(24, 30), State::Protected, &[]),
+        (|k| k.scan = work(24, 31), State::Attention, &[Reason::ScanOverdue]),
+        (|k| k.scan = never(24, 10_000), State::Attention, &[Reason::ScanOverdue]),
         (|k| k.scan.last_outcome = Some(JobState::Partial), State::Attention, &[Reason::ScanPartial]),
         (|k| k.bundle = 0, State::Attention, &[Reason::NoSignatures]),
         // Behind the newest for three days, for seven; and the newest is a week old itself.
@@ -105,11 +112,11 @@ fn each_fact_has_its_consequence() {
         (|k| k.bundle_published = None, State::Protected, &[]),
         (|k| k.bundle_refused = true, State::Attention, &[Reason::SignaturesRefused]),
         // All of a repository is read in 28 days: late after 35.
-        (|k| k.verification.last_done = Some(ago(35 * 24)), State::Protected, &[]),
-        (|k| k.verification.last_done = Some(ago(35 * 24 + 1)), State::Attention, &[Reason::VerificationOverdue]),
-        (|k| k.verification.last_done = None, State::Attention, &[Reason::VerificationOverdue]),
-        (|k| (k.verification.last_done, k.first_backup) = (None, Some(ago(35 * 24))), State::Protected, &[]),
-        (|k| (k.verification.last_done, k.first_backup) = (None, None), State::Protected, &[]),
+        (|k| k.last_verified = Some(ago(35 * 24)), State::Protected, &[]),
+        (|k| k.last_verified = Some(ago(35 * 24 + 1)), State::Attention, &[Reason::VerificationOverdue]),
+        (|k| k.last_verified = None, State::Attention, &[Reason::VerificationOverdue]),
+        (|k| (k.last_verified, k.first_backup) = (None, Some(ago(35 * 24))), State::Protected, &[]),
+        (|k| (k.last_verified, k.first_backup) = (None, None), State::Protected, &[]),
         (|k| k.certificate_expires = Some(ago(-30 * 24)), State::Protected, &[]),
         (|k| k.certificate_expires = Some(ago(-30 * 24 + 1)), State::Attention, &[Reason::CertificateExpiring]),
         (|k| k.certificate_expires = Some(NOW), State::AtRisk, &[Reason::CertificateExpired]),
@@ -139,7 +146,7 @@ fn each_fact_has_its_consequence() {
 fn unknown_outweighs_what_was_known() {
     let mut known = well();
     (known.connected, known.last_seen) = (false, Some(ago(500)));
-    known.backup.last_done = Some(ago(500));
+    known.backup = work(168, 500);
     let (state, reasons) = judge(&known, NOW);
     assert_eq!(state, State::Unknown);
     assert_eq!(reasons[..2], [Reason::Away, Reason::BackupMissed]);

@@ -1,0 +1,58 @@
+//! What the policy's schedules ask for now: a pure decision.
+
+use super::scan_of;
+use crate::ledger::{Standing, Turn};
+use chrono::{DateTime, TimeDelta, Utc};
+use keepwatch_proto::ids::HostId;
+use keepwatch_proto::job::JobSpec;
+use keepwatch_proto::policy::Policy;
+use keepwatch_proto::schedule::Timetable;
+
+/// A time that lies this far ahead was written under a wrong clock.
+const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
+
+/// How the PC is that asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pc {
+    /// Which one, for its own delay.
+    pub(crate) host: HostId,
+    /// Whether it runs on battery.
+    pub(crate) on_battery: bool,
+}
+
+/// Whether a backup is due, whatever else is.
+pub(super) fn backup_is(policy: &Policy, standing: &Standing, pc: Pc, now: DateTime<Utc>) -> bool {
+    policy.backup_timetable(pc.host).is_some_and(|table| due(&table, standing.backup, now).is_some())
+}
+
+/// What the policy asks for now, with or without backups; of several, what has been due longest.
+pub(super) fn scheduled(
+    policy: &Policy,
+    standing: &Standing,
+    pc: Pc,
+    backups: bool,
+    now: DateTime<Utc>,
+) -> Option<JobSpec> {
+    let waits = |not_on_battery: bool| not_on_battery && pc.on_battery;
+    let may = backups && !waits(policy.backup.timing.not_on_battery);
+    let backup = policy.backup_timetable(pc.host).filter(|_| may);
+    let scan = policy.scan_timetable(pc.host).filter(|_| !waits(policy.scan.timing.not_on_battery));
+    let due = [(backup, standing.backup), (scan, standing.scan)].map(|(table, turn)| due(&table?, turn, now));
+    match due {
+        [None, None] => None,
+        [Some(backup), scan] if scan.is_none_or(|scan| backup <= scan) => {
+            Some(JobSpec::Backup { paths: policy.backup.paths.clone(), excludes: policy.backup.excludes.clone() })
+        }
+        _ => Some(scan_of(policy, policy.scan.paths.clone())),
+    }
+}
+
+/// Since when a run has been due.
+fn due(table: &Timetable, turn: Turn, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // A clock that was far ahead and was set right: better once too often than not for years.
+    if turn.since > now + CLOCK_SET_BACK {
+        return table.windows.open(now).then_some(now);
+    }
+    let waits = turn.not_before.is_some_and(|earliest| now < earliest && earliest < now + CLOCK_SET_BACK);
+    if waits { None } else { table.due(turn.since, now) }
+}

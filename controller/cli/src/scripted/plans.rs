@@ -1,0 +1,78 @@
+//! Groups and policies, by the script.
+
+use super::{Script, Stage, only_with_session, says};
+use keepwatch_proto::wire::staff::plans_server::Plans;
+use keepwatch_proto::wire::staff::*;
+use tonic::{Request, Response, Status};
+
+type Reply<T> = Result<Response<T>, Status>;
+
+fn not_in_the_script<T>() -> Reply<T> {
+    Err(Status::unimplemented("not in the script"))
+}
+
+#[tonic::async_trait]
+impl Plans for Script {
+    /// Takes what came in the order of its groups' names, and nothing without a group.
+    async fn apply_policies(&self, request: Request<ApplyPoliciesRequest>) -> Reply<ApplyPoliciesReply> {
+        only_with_session(&request)?;
+        let ApplyPoliciesRequest { documents, dry_run } = request.into_inner();
+        let nameless = documents.iter().find(|given| given.group.is_empty() && !given.text.starts_with("group: "));
+        if let Some(given) = nameless {
+            return Err(Status::invalid_argument(format!("{}: it names no group", given.name)));
+        }
+        if documents.iter().any(|given| given.base == 7) {
+            return Err(Status::failed_precondition("somebody else changed the policy"));
+        }
+        let applied = |given: GivenPolicy| AppliedPolicy { group: given.group, revision: 1, changed: !dry_run };
+        Ok(Response::new(ApplyPoliciesReply {
+            documents: documents.into_iter().map(applied).collect(),
+            effects: vec![],
+        }))
+    }
+    async fn effective_policy(&self, _: Request<PolicyOf>) -> Reply<EffectivePolicyReply> {
+        not_in_the_script()
+    }
+    async fn policy_history(&self, _: Request<GroupName>) -> Reply<PolicyEditions> {
+        let edition = PolicyEdition { revision: 2, yaml: "scan: {}\n".into(), ..Default::default() };
+        Ok(Response::new(PolicyEditions { editions: vec![edition] }))
+    }
+    async fn simulate(&self, _: Request<SimulateRequest>) -> Reply<SimulateReply> {
+        not_in_the_script()
+    }
+    async fn move_hosts(&self, _: Request<MoveHostsRequest>) -> Reply<MovedHosts> {
+        not_in_the_script()
+    }
+    async fn move_group(&self, _: Request<MoveGroupRequest>) -> Reply<MovedGroup> {
+        not_in_the_script()
+    }
+    async fn remove_group(&self, _: Request<GroupName>) -> Reply<Empty> {
+        not_in_the_script()
+    }
+}
+
+#[tokio::test]
+async fn a_folder_of_policies_arrives_whole_and_a_refusal_names_the_file() {
+    let stage = Stage::logged_in().await;
+    let folder = stage.home.path().join("policies");
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.to_str().unwrap();
+    says(stage.says(&["policies", "apply", "-f", path]).await, "holds no .yaml file");
+    std::fs::write(folder.join("tax.yaml"), "group: tax\nscan: {}\n").unwrap();
+    stage.says(&["policies", "diff", "-f", path]).await.unwrap();
+    stage.says(&["policies", "apply", "-f", path]).await.unwrap();
+    std::fs::write(folder.join("office.yaml"), "scan: {}\n").unwrap();
+    says(stage.says(&["policies", "apply", "-f", path]).await, "office.yaml: it names no group");
+    let file = stage.path("policies/office.yaml");
+    stage.says(&["policies", "apply", "office", "-f", &file]).await.unwrap();
+    says(stage.says(&["policies", "apply", "office", "-f", &file, "--revision", "7"]).await, "somebody else");
+    says(stage.says(&["policies", "apply", "office", "-f", path]).await, "name their groups themselves");
+}
+
+#[tokio::test]
+async fn an_older_text_is_printed_or_said_not_to_be_there() {
+    let stage = Stage::logged_in().await;
+    stage.says(&["policies", "history", "tax"]).await.unwrap();
+    stage.says(&["policies", "history", "tax", "--revision", "2"]).await.unwrap();
+    says(stage.says(&["policies", "history", "tax", "--revision", "9"]).await, "there is no revision 9");
+}

@@ -1,0 +1,111 @@
+//! Groups and policies over gRPC.
+
+use super::Service;
+use crate::app::policies::{Applied, Effect, EffectiveView, Given};
+use crate::rpc::status;
+use keepwatch_proto::wire::staff as wire;
+use keepwatch_proto::wire::staff::plans_server::Plans;
+use tonic::{Request, Response, Status};
+
+/// Largest request taken, in bytes: a folder of documents comes as one.
+pub(super) const LARGEST: usize = 8 << 20;
+
+type Reply<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl Plans for Service {
+    async fn effective_policy(&self, request: Request<wire::PolicyOf>) -> Reply<wire::EffectivePolicyReply> {
+        let actor = self.actor(&request).await?;
+        let wire::PolicyOf { group, host } = request.into_inner();
+        let view = self.0.effective_policy(&actor, &group, &host).await.map_err(|e| status(&e))?;
+        Ok(Response::new(effective(view)))
+    }
+
+    async fn apply_policies(&self, request: Request<wire::ApplyPoliciesRequest>) -> Reply<wire::ApplyPoliciesReply> {
+        let actor = self.actor(&request).await?;
+        let wire::ApplyPoliciesRequest { documents, dry_run } = request.into_inner();
+        let given = documents.into_iter().map(|wire::GivenPolicy { name, text, group, base }| Given {
+            name,
+            text,
+            group,
+            base: (base != 0).then_some(base),
+        });
+        let applied = self.0.apply_policies(&actor, given.collect(), dry_run).await.map_err(|e| status(&e))?;
+        Ok(Response::new(reply(applied)))
+    }
+
+    async fn policy_history(&self, request: Request<wire::GroupName>) -> Reply<wire::PolicyEditions> {
+        let actor = self.actor(&request).await?;
+        let history = self.0.policy_history(&actor, &request.into_inner().group).await.map_err(|e| status(&e))?;
+        let editions = history.into_iter().map(|edition| wire::PolicyEdition {
+            revision: u64::try_from(edition.revision).unwrap_or(0),
+            yaml: edition.yaml,
+            edited_by: edition.edited_by,
+            edited_at: edition.edited_at,
+        });
+        Ok(Response::new(wire::PolicyEditions { editions: editions.collect() }))
+    }
+
+    async fn simulate(&self, request: Request<wire::SimulateRequest>) -> Reply<wire::SimulateReply> {
+        let actor = self.actor(&request).await?;
+        let wire::SimulateRequest { group, days } = request.into_inner();
+        let simulated = self.0.simulate(&actor, &group, days).await.map_err(|e| status(&e))?;
+        let hours = simulated.hours.into_iter().map(|(begins, hour)| wire::SimulatedHour {
+            begins: begins.timestamp(),
+            scans: hour.scans,
+            backups: hour.backups,
+            busiest_minute: hour.busiest_minute,
+            bytes: hour.bytes,
+            backup_hosts: hour.hosts,
+        });
+        let (hosts, left_out) = (simulated.hosts, simulated.left_out);
+        Ok(Response::new(wire::SimulateReply { hosts, hours: hours.collect(), left_out }))
+    }
+
+    async fn move_hosts(&self, request: Request<wire::MoveHostsRequest>) -> Reply<wire::MovedHosts> {
+        let actor = self.actor(&request).await?;
+        let wire::MoveHostsRequest { hosts, group } = request.into_inner();
+        let hosts = self.0.move_hosts(&actor, &hosts, &group).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::MovedHosts { hosts, group }))
+    }
+
+    async fn move_group(&self, request: Request<wire::MoveGroupRequest>) -> Reply<wire::MovedGroup> {
+        let actor = self.actor(&request).await?;
+        let wire::MoveGroupRequest { group, parent, dry_run } = request.into_inner();
+        let effects = self.0.move_group(&actor, &group, &parent, dry_run).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::MovedGroup { effects: effects.into_iter().map(effect).collect() }))
+    }
+
+    async fn remove_group(&self, request: Request<wire::GroupName>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        self.0.remove_group(&actor, &request.into_inner().group).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+}
+
+fn effective(view: EffectiveView) -> wire::EffectivePolicyReply {
+    let fields = view.fields.into_iter().map(|field| wire::PolicyField {
+        field: field.field,
+        value: field.value,
+        origin: field.origin,
+        locked_by: field.locked_by,
+        overruled: field.overruled,
+    });
+    wire::EffectivePolicyReply { group: view.group, yaml: view.yaml, fields: fields.collect() }
+}
+
+fn reply(applied: Applied) -> wire::ApplyPoliciesReply {
+    let documents = applied.outcomes.into_iter().map(|outcome| wire::AppliedPolicy {
+        group: outcome.group,
+        revision: outcome.revision,
+        changed: outcome.changed,
+    });
+    let effects = applied.effects.into_iter().map(effect);
+    wire::ApplyPoliciesReply { documents: documents.collect(), effects: effects.collect() }
+}
+
+fn effect(effect: Effect) -> wire::PolicyEffect {
+    let change = |(field, before, after)| wire::PolicyChange { field, before, after };
+    let changes = effect.changes.into_iter().map(change).collect();
+    wire::PolicyEffect { group: effect.group, hosts: effect.hosts, changes }
+}
