@@ -34,6 +34,7 @@ impl From<Desired> for wire::Desired {
             jobs: d.jobs.into_iter().map(Into::into).collect(),
             grants: d.grants.into_iter().map(Into::into).collect(),
             acknowledged: None,
+            renew: false,
         }
     }
 }

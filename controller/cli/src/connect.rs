@@ -1,6 +1,7 @@
 //! The way to the staff door: TLS that trusts the controller's own CA and no other, and the
 //! session with every call.
 
+use keepwatch_proto::wire::staff::machines_client::MachinesClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use std::error::Error;
 use std::fmt;
@@ -21,6 +22,9 @@ const LARGEST_ANSWER: usize = 64 << 20;
 
 /// The staff door, ready for calls.
 pub(crate) type Staff = StaffClient<InterceptedService<Channel, Bearer>>;
+
+/// The same door, for what concerns the PCs' identities.
+pub(crate) type Machines = MachinesClient<InterceptedService<Channel, Bearer>>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +118,17 @@ impl Interceptor for Bearer {
 
 /// Connects to the staff door. An empty session is enough for logging in and nothing else.
 pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<Staff, ConnectError> {
+    let (channel, bearer) = connect(address, ca, session).await?;
+    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// Connects to it for what concerns the PCs' identities.
+pub(crate) async fn machines(address: &Address, ca: &str, session: &str) -> Result<Machines, ConnectError> {
+    let (channel, bearer) = connect(address, ca, session).await?;
+    Ok(MachinesClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+async fn connect(address: &Address, ca: &str, session: &str) -> Result<(Channel, Bearer), ConnectError> {
     let bearer = Bearer::new(session)?;
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).timeout(PATIENCE);
     let channel = Endpoint::from_shared(address.to_string())
@@ -126,7 +141,7 @@ pub(crate) async fn open(address: &Address, ca: &str, session: &str) -> Result<S
         .connect()
         .await
         .map_err(|error| refused(address, &error))?;
-    Ok(StaffClient::with_interceptor(channel, bearer).max_decoding_message_size(LARGEST_ANSWER))
+    Ok((channel, bearer))
 }
 
 /// A connection that failed: nobody there, or the wrong one.

@@ -56,7 +56,7 @@ impl App {
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
         }
-        ended.iter().for_each(|job| self.hub.forget_progress(*job));
+        ended.iter().for_each(|job| self.hub.forget_progress(host, *job));
         if last > committed {
             self.hub.tell(Change::Host(host));
         }

@@ -5,6 +5,8 @@
 pub mod adoption;
 pub mod audit;
 pub mod catalogs;
+pub mod claims;
+pub mod clockwork;
 pub mod deletions;
 pub mod desired;
 pub mod detections;
@@ -15,6 +17,7 @@ pub mod found;
 pub mod groups;
 pub mod heirs;
 pub mod hosts;
+pub mod identities;
 pub mod jobs;
 pub mod policies;
 pub mod recovery_key;
@@ -25,6 +28,7 @@ pub mod retention;
 pub mod rooms;
 pub mod signatures;
 pub mod snapshots;
+pub mod streams;
 pub mod tokens;
 pub mod users;
 pub mod verification;
@@ -56,6 +60,8 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// The time.
     pub clock: Clock,
+    /// Whether it is to be believed.
+    pub clockwork: clockwork::Clockwork,
     /// Vouches for hosts.
     pub ca: Ca,
     /// Opens repositories.

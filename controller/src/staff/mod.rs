@@ -2,6 +2,7 @@
 //! No decision is made here.
 
 mod calls;
+mod machines;
 mod views;
 
 use crate::app::App;
@@ -9,6 +10,7 @@ use crate::app::audit::Actor;
 use crate::rpc::status;
 use axum::Router;
 use keepwatch_proto::MAX_MESSAGE;
+use keepwatch_proto::wire::staff::machines_server::MachinesServer;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,7 +24,8 @@ struct Service(Arc<App>);
 pub fn router(app: &Arc<App>) -> Router {
     let service = StaffServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     // Without the fallback that gRPC routes bring: what is no call is a page.
-    Routes::new(service).into_axum_router().reset_fallback()
+    let machines = MachinesServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
+    Routes::new(service).add_service(machines).into_axum_router().reset_fallback()
 }
 
 /// Where a request came from, as the door says.

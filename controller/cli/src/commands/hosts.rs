@@ -1,5 +1,6 @@
 //! `hosts`: the PCs of the fleet.
 
+use super::claims::{self, Approve};
 use super::deletions::{self, DeleteRepository, DeletionView};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -38,6 +39,15 @@ enum Action {
         old: String,
         /// Name or id of the PC in its place, enrolled already
         new: String,
+    },
+    /// List the PCs that ask to be hosts again: their certificate has expired or was replaced, their
+    /// disk is a copy of another's, or the controller has forgotten them
+    Pending,
+    Approve(Approve),
+    /// Do not let a PC in that 'hosts pending' shows
+    Refuse {
+        /// Its id there
+        id: String,
     },
     DeleteRepository(DeleteRepository),
     /// List the hosts whose backups are to be deleted, or were
@@ -181,6 +191,9 @@ impl Hosts {
                      of both; 'keepwatch restore {new} latest' brings all of the newest back."
                 ));
             }
+            Action::Pending => return claims::list(context).await,
+            Action::Approve(command) => return command.run(context).await,
+            Action::Refuse { id } => return claims::refuse(context, id).await,
             Action::DeleteRepository(command) => return command.run(context).await,
             Action::Deletions => return deletions::list(context).await,
         }

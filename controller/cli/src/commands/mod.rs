@@ -3,6 +3,8 @@
 
 mod audit;
 mod backup;
+mod claims;
+mod clock;
 mod deletions;
 mod detections;
 mod download;
@@ -80,6 +82,7 @@ pub(crate) enum Command {
     Users(users::Users),
     /// Who did what, and when
     Audit(audit::Audit),
+    Clock(clock::Clock),
     /// The fleet in numbers
     Report,
     /// What stock restic needs to open a host's backups without Keepwatch
@@ -112,6 +115,7 @@ impl Command {
             Self::Signatures(command) => command.run(context).await,
             Self::Users(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
+            Self::Clock(command) => command.run(context).await,
             Self::Report => report::run(context).await,
             Self::RecoveryKit(command) => command.run(context).await,
         }
