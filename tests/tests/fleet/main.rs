@@ -9,6 +9,8 @@ mod downloads;
 mod enrolment;
 mod faults;
 mod full;
+mod hostile_doors;
+mod identities;
 mod interop;
 mod isolation;
 mod kills;
