@@ -181,7 +181,16 @@ impl App {
         self.record(&mut tx, actor, &Deed { action, object: &claim.host.to_string(), detail: &detail }).await?;
         let decided = store::claims::get(&mut tx, id).await?.unwrap_or(claim);
         let name = names(&mut tx).await?.remove(&decided.host).unwrap_or_default();
+        let forgotten = match (verdict, &row) {
+            (Verdict::Same, None) => store::hosts::get(&mut tx, decided.host).await?,
+            _ => None,
+        };
         store::commit(tx).await?;
+        if let Some(row) = &forgotten
+            && let Err(error) = self.find_snapshots_of(row).await
+        {
+            tracing::warn!(host = %row.id, %error, "what this host has stored is looked for later");
+        }
         if verdict == Verdict::Same {
             // Whoever else has its old certificate is not it.
             self.hub.cut(decided.host);

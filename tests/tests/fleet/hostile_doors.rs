@@ -238,7 +238,6 @@ fn names_are_text_in_every_listing() {
             &["tokens", "create", "--group", name],
             &["tokens", "revoke", name],
             &["users", "create", name, "--role", "viewer"],
-            &["users", "create", "wang", "--role", name],
             &["hosts", "refuse", name],
             &["hosts", "approve", name, "--as", "new", "--group", name],
             &["jobs", "show", name],

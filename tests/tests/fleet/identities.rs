@@ -85,14 +85,14 @@ fn a_pc_that_was_away_for_more_than_a_year_comes_back_by_approval_with_all_that_
     until("the policy has arrived", || agent.status()["next_scan"].is_string());
     fs::write(agent.disk().join("marked"), "keepwatch-test-marker").unwrap();
     agent.kill();
-    controller.shift_clock(400 * DAY);
+    controller.shift_clock(368 * DAY);
     let staff = controller.staff();
     // A clock that jumps by a year is not believed, and no certificate expires by it.
-    assert!(staff.json(&["clock"])["doubt"].as_str().unwrap().contains("400 days ahead"));
+    assert!(staff.json(&["clock"])["doubt"].as_str().unwrap().contains("368 days ahead"));
     staff.run(["clock", "confirm"]).ok();
     assert!(staff.json(&["clock"])["doubt"].is_null());
 
-    agent.shift_clock(400 * DAY);
+    agent.shift_clock(368 * DAY);
     agent.start();
     let claim = pending(&staff);
     assert_eq!(
@@ -132,13 +132,14 @@ fn two_pcs_with_one_copied_disk_are_told_apart_and_no_event_is_lost() {
         fs::write(agent.disk().join(name), "keepwatch-test-marker").unwrap();
     }
 
+    let connections = original.log().matches("connected to").count();
     // The copy does not get in, and does not throw the other out, however often it tries.
     copy.start();
     let claim = pending(&staff);
     assert_eq!((&claim["why"], &claim["host"]), (&"copy".into(), &host.as_str().into()));
     until("it has tried again", || copy.log().matches("hosts approve").count() >= 3);
     assert_eq!((&original.status()["connected"], &copy.status()["connected"]), (&true.into(), &false.into()));
-    assert_eq!(original.log().matches("connected to").count(), 1);
+    assert_eq!(original.log().matches("connected to").count(), connections);
 
     // Both have something to tell with the same numbers: the copy as long as it waits, too.
     staff.run(["scan", &host, original.disk().to_str().unwrap(), "--watch"]).ok();
