@@ -35,6 +35,11 @@ impl StateDir {
         self.0.join("identity")
     }
 
+    /// With what this PC asks to be let in again.
+    pub(crate) fn claim(&self) -> PathBuf {
+        self.0.join("claim")
+    }
+
     /// What must survive a restart.
     pub(crate) fn ledger(&self) -> PathBuf {
         self.0.join("ledger.redb")

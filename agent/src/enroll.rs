@@ -195,6 +195,7 @@ async fn ask(
     Ok(Identity {
         host: reply.host.parse().map_err(|e: keepwatch_proto::WireError| EnrollError::Answer(e.to_string()))?,
         enrolled: clock.now(),
+        rebirth: None,
         ca,
         certificate: reply.certificate,
         key,
@@ -218,7 +219,7 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
 }
 
 /// A new key, and a request that proves we hold it. The controller names the subject.
-fn request(name: &str) -> Result<(String, String), EnrollError> {
+pub(crate) fn request(name: &str) -> Result<(String, String), EnrollError> {
     let make = || {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let mut params = rcgen::CertificateParams::default();
@@ -231,7 +232,7 @@ fn request(name: &str) -> Result<(String, String), EnrollError> {
 }
 
 /// Encrypts to everyone who may recover the repository.
-fn seal(secret: &str, recipients: &[String]) -> Result<String, EnrollError> {
+pub(crate) fn seal(secret: &str, recipients: &[String]) -> Result<String, EnrollError> {
     let answer = |why: String| EnrollError::Answer(format!("it names no one to escrow the repository key to: {why}"));
     let recipients = recipients
         .iter()

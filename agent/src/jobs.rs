@@ -10,7 +10,7 @@ mod scans;
 
 use crate::canaries::Canaries;
 use crate::config::StateDir;
-use crate::identity::Identity;
+use crate::identity::{Identity, Present};
 use crate::ledger::{Cause, Ledger, LedgerError, Standing};
 use crate::media::Media;
 use crate::places::{Places, expand};
@@ -160,7 +160,7 @@ const LOOK_AT_CANARIES: Duration = Duration::from_secs(30);
 pub(crate) struct Jobs {
     pub(crate) canaries: Arc<Canaries>,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) identity: Arc<Identity>,
+    pub(crate) identity: Present,
     pub(crate) controller: String,
     pub(crate) restore_roots: Vec<PathBuf>,
     /// Of the PC's own file.
@@ -249,7 +249,8 @@ impl Jobs {
                 media.look(present_media().await, jobs.wants_media(&standing));
                 looked = Instant::now();
             }
-            let pc = Pc { host: jobs.identity.host, on_battery: jobs.waits_on_battery(&standing).await };
+            let host = jobs.identity.borrow().host;
+            let pc = Pc { host, on_battery: jobs.waits_on_battery(&standing).await };
             for step in plan(&standing, pc, media.next().as_deref(), heard, now) {
                 jobs.take(step, &mut running, &mut media)?;
             }
@@ -416,7 +417,7 @@ impl Jobs {
                 let (scan, unscanned) = self.scan_of_backup(job, &policy);
                 Order::Backup(Box::new(BackupOrder {
                     storage: self.own_repository(),
-                    password: self.identity.repository_password.clone(),
+                    password: self.identity.borrow().repository_password.clone(),
                     host: crate::enroll::facts(&self.state, "").name,
                     paths: places.paths,
                     excludes: excludes.into_iter().chain(places.excludes).chain(self.canaries.globs()).collect(),
@@ -443,7 +444,7 @@ impl Jobs {
                 let id = job.to_string();
                 let new_folder = format!("restored-{}-{}", self.clock.now().format("%Y%m%d"), &id[id.len() - 8..]);
                 let roots = self.restore_roots.clone();
-                let storage = if host == self.identity.host {
+                let storage = if host == self.identity.borrow().host {
                     self.own_repository()
                 } else {
                     Storage::Service(self.repository(host))
@@ -453,7 +454,7 @@ impl Jobs {
             }
             JobSpec::Verify { files, bytes } => Order::Verify(Box::new(VerifyOrder {
                 storage: self.own_repository(),
-                password: self.identity.repository_password.clone(),
+                password: self.identity.borrow().repository_password.clone(),
                 scratch: self.state.scratch(),
                 files,
                 bytes,
@@ -496,19 +497,23 @@ impl Jobs {
 
     fn repository(&self, host: HostId) -> Service {
         let url = format!("{}/repositories/{host}/", self.controller);
-        let Identity { ca, certificate, key, .. } = &*self.identity;
+        let identity = self.identity.borrow();
+        let Identity { ca, certificate, key, .. } = &**identity;
         Service::new(url, ca.clone(), certificate.clone(), key.clone())
     }
 
     /// This host's, with copies of what every backup reads.
     fn own_repository(&self) -> Storage {
-        Storage::Service(Service { cache: Some(self.state.repository_cache()), ..self.repository(self.identity.host) })
+        Storage::Service(Service {
+            cache: Some(self.state.repository_cache()),
+            ..self.repository(self.identity.borrow().host)
+        })
     }
 
     /// Whose repository a restore reads, and what opens it.
     fn source(&self, spec: &RestoreSpec) -> Result<(HostId, String), String> {
         if spec.grant.is_empty() {
-            return Ok((self.identity.host, self.identity.repository_password.clone()));
+            return Ok((self.identity.borrow().host, self.identity.borrow().repository_password.clone()));
         }
         let desired = self.ledger.desired().map_err(|e| e.to_string())?;
         let mut grants = desired.into_iter().flat_map(|desired| desired.grants);

@@ -4,6 +4,9 @@
 //! something that did not happen.
 
 mod book;
+mod lineage;
+
+pub(crate) use lineage::{Lineage, Rebirth};
 
 use crate::ledger::book::Book;
 use chrono::{DateTime, Utc};

@@ -9,6 +9,7 @@
 
 mod at_work;
 mod canaries;
+mod claim;
 mod config;
 mod enroll;
 mod identity;

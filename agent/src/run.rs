@@ -2,6 +2,7 @@
 //! down, and the system starts it again with the ledger as it was.
 
 use crate::canaries::Canaries;
+use crate::claim;
 use crate::config::{Address, Config, StateDir};
 use crate::identity::Identity;
 use crate::jobs::Jobs;
@@ -27,7 +28,13 @@ const LOCK_AGAIN: Duration = Duration::from_millis(100);
 pub(crate) fn run(state: &StateDir, stop: CancellationToken) -> anyhow::Result<()> {
     // One thread: nothing heavy happens in this process.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
-    runtime.block_on(assemble(state, stop))
+    loop {
+        runtime.block_on(assemble(state, stop.clone()))?;
+        // A PC that was let in again begins anew, as who it is now.
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+    }
 }
 
 /// Has no other agent run on the same state.
@@ -42,14 +49,20 @@ async fn lock(state: &StateDir) -> anyhow::Result<File> {
     anyhow::bail!("another agent runs on {}; stop it first", state.root().display())
 }
 
-async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<()> {
-    let identity = Arc::new(Identity::load(state)?);
+async fn assemble(state: &StateDir, told_to_stop: CancellationToken) -> anyhow::Result<()> {
+    let (identity, present) = watch::channel(Arc::new(Identity::load(state)?));
+    let (host, enrolled, rebirth) = (present.borrow().host, present.borrow().enrolled, present.borrow().rebirth);
+    let stop = told_to_stop.child_token();
     let config = Config::load(state)?;
     let address = Address::parse(&config.controller)?;
     let _held = lock(state).await?;
 
     let clock = Clock::from_environment();
-    let ledger = Arc::new(Ledger::open(&state.ledger(), identity.host, identity.enrolled, clock.clone())?);
+    claim::put_away(state, &present.borrow()).context("the folder of the claim cannot be removed")?;
+    if let Some(rebirth) = rebirth {
+        Ledger::be_reborn(&state.ledger(), host, rebirth, &clock)?;
+    }
+    let ledger = Arc::new(Ledger::open(&state.ledger(), host, enrolled, clock.clone())?);
     let taken_up = ledger.take_up()?;
     let shelf = Shelf::open(state).context("the folder of signatures cannot be used; check the state folder")?;
     platform::private_dir(&state.scans()).context("the folder of scans cannot be used; check the state folder")?;
@@ -59,19 +72,20 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
 
     let link = Link {
         ledger: ledger.clone(),
-        identity: identity.clone(),
+        identity,
         address: address.clone(),
         config: config.link,
         state: state.clone(),
         bundle: bundle.clone(),
         progress: progress_heard,
         connected,
+        clock: clock.clone(),
     };
     let canaries = Canaries::new(state, config.roots(state), ledger.clone(), clock.clone());
     let jobs = Jobs {
         canaries: canaries.clone(),
         ledger: ledger.clone(),
-        identity: identity.clone(),
+        identity: present.clone(),
         controller: address.url.clone(),
         restore_roots: config.roots(state),
         hooks: config.backup.clone(),
@@ -84,7 +98,7 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
     };
     let signatures = Signatures {
         ledger: ledger.clone(),
-        identity: identity.clone(),
+        identity: present.clone(),
         controller: address.url,
         shelf,
         scans: state.scans(),
@@ -93,23 +107,25 @@ async fn assemble(state: &StateDir, stop: CancellationToken) -> anyhow::Result<(
     };
 
     let mut rooms = JoinSet::new();
-    let (told, link_stop, jobs_stop, signatures_stop) = (stop.clone(), stop.clone(), stop.clone(), stop.clone());
-    let canaries_stop = stop.clone();
+    let (link_stop, jobs_stop, signatures_stop) = (stop.clone(), stop.clone(), stop.clone());
+    let (canaries_stop, until) = (stop.clone(), stop.clone());
     rooms.spawn(async move { canaries.run(canaries_stop).await.context("the canaries failed") });
     rooms.spawn(async move { link.hold(link_stop).await.context("the link failed") });
     rooms.spawn(async move { jobs.run(jobs_stop).await.context("the jobs failed") });
     rooms.spawn(async move { signatures.run(signatures_stop).await.context("the signatures failed") });
-    let kept = status::keep(identity.host, state.clone(), ledger, bundle, connected_heard, stop.clone());
+    let kept = status::keep(host, state.clone(), ledger, bundle, connected_heard, stop.clone());
     rooms.spawn(async move { kept.await.context("the status failed") });
-    rooms.spawn(async move { wait_for_stop(told).await.context("the system's signals cannot be heard") });
-    tracing::info!(host = %identity.host, version = env!("CARGO_PKG_VERSION"), "the agent runs");
+    rooms
+        .spawn(async move { wait_for_stop(told_to_stop, until).await.context("the system's signals cannot be heard") });
+    tracing::info!(%host, version = env!("CARGO_PKG_VERSION"), "the agent runs");
     watch_over(rooms, stop).await
 }
 
-async fn wait_for_stop(stop: CancellationToken) -> std::io::Result<()> {
+/// Until the system says so, or another of the rooms has ended.
+async fn wait_for_stop(stop: CancellationToken, ended: CancellationToken) -> std::io::Result<()> {
     tokio::select! {
         asked = platform::stop_signal() => asked?,
-        _ = stop.cancelled() => {}
+        _ = ended.cancelled() => return Ok(()),
     }
     tracing::info!("the agent stops");
     stop.cancel();

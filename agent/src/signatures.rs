@@ -3,7 +3,7 @@
 //! the one in use stays in use.
 
 use crate::config::{LinkConfig, StateDir};
-use crate::identity::Identity;
+use crate::identity::Present;
 use crate::ledger::{Ledger, LedgerError};
 use crate::link::backoff;
 use crate::platform;
@@ -106,7 +106,7 @@ fn to_fetch(current: u64, wanted: Option<&Bundle>, attempt: Attempt) -> Option<B
 /// What keeping the signatures needs.
 pub(crate) struct Signatures {
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) identity: Arc<Identity>,
+    pub(crate) identity: Present,
     pub(crate) controller: String,
     pub(crate) shelf: Shelf,
     /// The folder of what scans leave for later ones.
@@ -186,12 +186,13 @@ impl Signatures {
     }
 
     async fn judge(&self, current: u64, wanted: Bundle) -> Judgement {
+        let identity = self.identity.borrow().clone();
         let order = Order::Bundle(BundleOrder {
             controller: self.controller.clone(),
-            ca: self.identity.ca.clone(),
-            certificate: self.identity.certificate.clone(),
-            key: self.identity.key.clone(),
-            root: self.identity.signatures_root.clone(),
+            ca: identity.ca.clone(),
+            certificate: identity.certificate.clone(),
+            key: identity.key.clone(),
+            root: identity.signatures_root.clone(),
             folder: self.shelf.0.clone(),
             scans: self.scans.clone(),
             current,

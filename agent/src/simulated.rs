@@ -85,13 +85,14 @@ impl Simulated {
         let (_no_progress, progress) = mpsc::channel(1);
         let link = Link {
             ledger: self.ledger.clone(),
-            identity: self.identity.clone(),
+            identity: watch::Sender::new(self.identity.clone()),
             address: Address::parse(&self.config.controller)?,
             config: self.config.link,
             state: self.state.clone(),
             bundle,
             progress,
             connected: self.connected.clone(),
+            clock: self.clock.clone(),
         };
         let (held, done) = tokio::join!(
             async {

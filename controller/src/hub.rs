@@ -17,6 +17,9 @@ pub enum Change {
     Fleet,
 }
 
+/// A host has a few jobs under way; of one that speaks of more than these, the earlier are forgotten.
+const JOBS_UNDER_WAY: usize = 32;
+
 /// Who is connected here.
 pub struct Hub {
     inner: Mutex<Inner>,
@@ -27,7 +30,8 @@ pub struct Hub {
 struct Inner {
     streams: HashMap<HostId, Stream>,
     connections: HashMap<HostId, CancellationToken>,
-    progress: HashMap<JobId, Progress>,
+    /// Of each host's jobs: a host speaks of its own only.
+    progress: HashMap<HostId, HashMap<JobId, Progress>>,
     next: u64,
 }
 
@@ -123,18 +127,26 @@ impl Hub {
 
     /// Keeps how far a job has come.
     pub fn set_progress(&self, host: HostId, progress: Progress) {
-        self.inner().progress.insert(progress.job, progress);
+        let mut inner = self.inner();
+        let jobs = inner.progress.entry(host).or_default();
+        if jobs.len() >= JOBS_UNDER_WAY && !jobs.contains_key(&progress.job) {
+            jobs.clear();
+        }
+        jobs.insert(progress.job, progress);
+        drop(inner);
         self.tell(Change::Host(host));
     }
 
-    /// How far a job has come.
-    pub fn progress(&self, job: JobId) -> Option<Progress> {
-        self.inner().progress.get(&job).cloned()
+    /// How far a host's job has come.
+    pub fn progress(&self, host: HostId, job: JobId) -> Option<Progress> {
+        self.inner().progress.get(&host)?.get(&job).cloned()
     }
 
-    /// A job has ended.
-    pub fn forget_progress(&self, job: JobId) {
-        self.inner().progress.remove(&job);
+    /// A host's job has ended.
+    pub fn forget_progress(&self, host: HostId, job: JobId) {
+        if let Some(jobs) = self.inner().progress.get_mut(&host) {
+            jobs.remove(&job);
+        }
     }
 }
 
@@ -143,6 +155,7 @@ impl Drop for Registration {
         let mut inner = self.hub.inner();
         if inner.streams.get(&self.host).is_some_and(|s| s.number == self.number) {
             inner.streams.remove(&self.host);
+            inner.progress.remove(&self.host);
         }
         drop(inner);
         self.hub.tell(Change::Host(self.host));
@@ -164,6 +177,25 @@ mod tests {
         assert!(hub.is_connected(host));
         drop(second);
         assert!(!hub.is_connected(host));
+    }
+
+    #[test]
+    fn a_host_speaks_of_its_own_jobs_and_of_a_bounded_number() {
+        let (hub, clock) = (Hub::new(), Clock::system());
+        let (host, other, job) = (HostId::new(&clock), HostId::new(&clock), JobId::new(&clock));
+        let at = |job, files| Progress { job, phase: String::new(), files, bytes: 0, total_bytes: 0 };
+        let stream = hub.register(host);
+        hub.set_progress(host, at(job, 1));
+        hub.set_progress(other, at(job, 999));
+        assert_eq!(hub.progress(host, job).map(|p| p.files), Some(1));
+        hub.forget_progress(other, job);
+        assert!(hub.progress(host, job).is_some());
+        for _ in 0..10 * JOBS_UNDER_WAY {
+            hub.set_progress(host, at(JobId::new(&clock), 0));
+        }
+        assert!(hub.inner().progress[&host].len() <= JOBS_UNDER_WAY);
+        drop(stream);
+        assert!(!hub.inner().progress.contains_key(&host));
     }
 
     #[test]

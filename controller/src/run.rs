@@ -95,6 +95,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let agent_door = format!("https://{name}:{}", agents.local_addr()?.port());
     let app = Arc::new(assemble(&folder, &config, agent_door, &database, ca, clock).await?);
     app.demand_first_user().await?;
+    app.wind_up().await?;
     // Said now, and not when the first PC cannot enrol.
     app.escrow.recovery()?;
     let watched = match &options.metrics {
@@ -164,6 +165,7 @@ async fn assemble(
         store: Store::open(database).await?,
         hub: Hub::new(),
         clock,
+        clockwork: Default::default(),
         ca,
         escrow: Escrow::open(&folder.keys())?,
         signing: Signing::new(&folder.keys(), &folder.signatures()),

@@ -1,6 +1,6 @@
 //! A canary: a document of the agent's among the users', which nobody has reason to touch.
 
-use crate::wire::agent as wire;
+use crate::{bounds, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 
 /// One that was touched.
@@ -20,6 +20,6 @@ impl From<Canary> for wire::CanaryTouched {
 
 impl From<wire::CanaryTouched> for Canary {
     fn from(canary: wire::CanaryTouched) -> Self {
-        Self { path: canary.path, gone: canary.gone }
+        Self { path: bounds::text(canary.path, bounds::PATH), gone: canary.gone }
     }
 }

@@ -38,6 +38,7 @@ impl From<Desired> for wire::Desired {
             grants: d.grants.into_iter().map(Into::into).collect(),
             acknowledged: None,
             slots: d.slots.into_iter().map(Into::into).collect(),
+            renew: false,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! One rule that matched one object on one host.
 
 use crate::ids::JobId;
-use crate::{WireError, wire::agent as wire};
+use crate::{WireError, bounds, wire::agent as wire};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -99,14 +99,21 @@ impl TryFrom<wire::Detection> for Detection {
     fn try_from(d: wire::Detection) -> Result<Self, WireError> {
         Ok(Self {
             job: d.job.parse()?,
-            rule: d.rule,
-            namespace: d.namespace,
+            rule: bounds::text(d.rule, bounds::NAME),
+            namespace: bounds::text(d.namespace, bounds::NAME),
             severity: d.severity.parse()?,
-            metadata: d.metadata.into_iter().collect(),
-            path: d.path,
+            metadata: said_of_itself(d.metadata),
+            path: bounds::text(d.path, bounds::PATH),
             size: d.size,
-            sha256: d.sha256,
+            sha256: bounds::text(d.sha256, 64),
             bundle: d.bundle,
         })
     }
+}
+
+/// The same entries whichever order they came in.
+fn said_of_itself(metadata: HashMap<String, String>) -> BTreeMap<String, String> {
+    let bounded = |(name, value)| (bounds::text(name, bounds::NAME), bounds::text(value, bounds::SENTENCE));
+    let sorted: BTreeMap<String, String> = metadata.into_iter().collect();
+    sorted.into_iter().take(bounds::ENTRIES).map(bounded).collect()
 }

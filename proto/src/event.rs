@@ -4,8 +4,8 @@
 use crate::canary::Canary;
 use crate::detection::Detection;
 use crate::ids::JobId;
-use crate::job::{Ended, JobSpec, JobState};
-use crate::{WireError, wire::agent as wire};
+use crate::job::{Ended, JobSpec, JobState, NAMED_FAILURES};
+use crate::{WireError, bounds, wire::agent as wire};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,7 @@ impl TryFrom<wire::Event> for Event {
         let kind = match event.kind.ok_or(WireError::missing("event.kind"))? {
             Kind::Started(s) => EventKind::Started {
                 job: s.job.parse()?,
-                spec: s.spec.ok_or(WireError::missing("event.started.spec"))?.try_into()?,
+                spec: bounded(s.spec.ok_or(WireError::missing("event.started.spec"))?.try_into()?),
                 scheduled: s.scheduled,
                 medium: s.medium,
             },
@@ -118,24 +118,45 @@ impl TryFrom<wire::Event> for Event {
                     job: e.job.parse()?,
                     ended: Ended {
                         outcome,
-                        message: e.message,
+                        message: bounds::text(e.message, bounds::SENTENCE),
                         tally: e.tally.unwrap_or_default().into(),
-                        failures: e.failures.into_iter().map(Into::into).collect(),
+                        failures: e.failures.into_iter().take(NAMED_FAILURES).map(Into::into).collect(),
                         snapshot: e.snapshot.map(TryInto::try_into).transpose()?,
-                        target: e.target,
+                        target: bounds::text(e.target, bounds::PATH),
                         failure: e.failure_kind.parse()?,
-                        spec: e.spec.map(TryInto::try_into).transpose()?,
+                        spec: e.spec.map(TryInto::try_into).transpose()?.map(bounded),
                         scheduled: e.scheduled,
-                        log: e.log,
+                        log: bounds::list(e.log),
                     },
                 }
             }
-            Kind::Refused(r) => EventKind::Refused { version: r.version, reason: r.reason },
+            Kind::Refused(r) => {
+                EventKind::Refused { version: r.version, reason: bounds::text(r.reason, bounds::SENTENCE) }
+            }
             Kind::Applied(a) => EventKind::Applied { version: a.version },
             Kind::Canary(c) => EventKind::Canary(c.into()),
         };
         let at = DateTime::from_timestamp_millis(event.at).ok_or(WireError::bad("event.at", "is no time"))?;
         Ok(Self { seq: event.seq, at, kind })
+    }
+}
+
+/// What a job does, as it is told of.
+fn bounded(spec: JobSpec) -> JobSpec {
+    use bounds::list;
+    match spec {
+        JobSpec::Scan { paths, excludes, max_file_bytes } => {
+            JobSpec::Scan { paths: list(paths), excludes: list(excludes), max_file_bytes }
+        }
+        JobSpec::Backup { paths, excludes } => JobSpec::Backup { paths: list(paths), excludes: list(excludes) },
+        JobSpec::Restore(mut restore) => {
+            (restore.paths, restore.known) = (list(restore.paths), list(restore.known));
+            restore.target = bounds::text(restore.target, bounds::PATH);
+            restore.snapshot = bounds::text(restore.snapshot, bounds::NAME);
+            restore.grant = bounds::text(restore.grant, bounds::NAME);
+            JobSpec::Restore(restore)
+        }
+        verify @ JobSpec::Verify { .. } => verify,
     }
 }
 
@@ -166,5 +187,63 @@ mod tests {
         let kind = EventKind::Ended { job: JobId::new(&Clock::system()), ended };
         let event = Event { seq: 7, at: DateTime::UNIX_EPOCH, kind };
         assert_eq!(Event::try_from(wire::Event::from(event.clone())).unwrap(), event);
+    }
+
+    use wire::event::Kind;
+
+    fn heard(kind: Kind) -> Result<EventKind, WireError> {
+        Event::try_from(wire::Event { seq: 1, at: 0, kind: Some(kind) }).map(|event| event.kind)
+    }
+
+    /// What a hostile host says is kept short, whatever it says; what it must say, it must.
+    #[test]
+    fn long_texts_are_cut_and_nonsense_is_refused() {
+        let (job, long) = (JobId::new(&Clock::system()).to_string(), "\u{1b}[2J=cmd()<script>".repeat(50_000));
+        let text = || long.clone();
+        let detection = wire::Detection {
+            job: job.clone(),
+            rule: text(),
+            namespace: text(),
+            severity: "high".into(),
+            metadata: (0..1000).map(|n| (format!("{n}{long}"), text())).take(3).collect(),
+            path: text(),
+            sha256: text(),
+            ..Default::default()
+        };
+        let failure = wire::Failure { path: text(), reason: text() };
+        let snapshot = wire::Snapshot { id: "a".repeat(64), paths: vec![text(); 3], ..Default::default() };
+        let ended = wire::JobEnded {
+            job: job.clone(),
+            outcome: "failed".into(),
+            message: text(),
+            failures: vec![failure; 3],
+            snapshot: Some(snapshot),
+            target: text(),
+            ..Default::default()
+        };
+        let scan = wire::ScanJob { paths: vec![text(); 9], excludes: vec![text(); 9], ..Default::default() };
+        let spec = Some(wire::JobSpec { kind: Some(wire::job_spec::Kind::Scan(scan)) });
+        let started = wire::JobStarted { job: job.clone(), spec, ..Default::default() };
+        for kind in [
+            Kind::Detection(detection.clone()),
+            Kind::Ended(ended.clone()),
+            Kind::Started(started.clone()),
+            Kind::Refused(wire::BundleRefused { version: 1, reason: text() }),
+            Kind::Canary(wire::CanaryTouched { path: text(), gone: true }),
+        ] {
+            let kept = serde_json::to_string(&heard(kind).unwrap()).unwrap();
+            assert!(kept.len() < 1 << 18, "{} bytes of {}", kept.len(), &kept[..40]);
+        }
+        for nonsense in [
+            Kind::Detection(wire::Detection { job: "'; DROP TABLE jobs; --".into(), ..detection.clone() }),
+            Kind::Detection(wire::Detection { severity: text(), ..detection }),
+            Kind::Ended(wire::JobEnded { outcome: "running".into(), ..ended.clone() }),
+            Kind::Ended(wire::JobEnded { outcome: text(), ..ended.clone() }),
+            Kind::Ended(wire::JobEnded { job: "../../x".into(), ..ended }),
+            Kind::Started(wire::JobStarted { spec: None, ..started }),
+        ] {
+            assert!(heard(nonsense).is_err());
+        }
+        assert!(Event::try_from(wire::Event { seq: 1, at: i64::MAX, kind: None }).is_err());
     }
 }

@@ -14,7 +14,7 @@ pub use slot::{LONGEST_WAIT, Slot, Wait, Want};
 
 use crate::ids::{HostId, JobId, RequestId};
 use crate::verdict::Verdict;
-use crate::{WireError, wire::agent as wire};
+use crate::{WireError, bounds, wire::agent as wire};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -337,7 +337,7 @@ impl From<Failure> for wire::Failure {
 
 impl From<wire::Failure> for Failure {
     fn from(f: wire::Failure) -> Self {
-        Self { path: f.path, reason: f.reason }
+        Self { path: bounds::text(f.path, bounds::PATH), reason: bounds::text(f.reason, bounds::SENTENCE) }
     }
 }
 
@@ -356,7 +356,7 @@ impl TryFrom<wire::Snapshot> for Snapshot {
         }
         let time = DateTime::from_timestamp_millis(s.time).ok_or(WireError::bad("snapshot.time", "is no time"))?;
         let verdict = s.verdict.map(TryInto::try_into).transpose()?;
-        Ok(Self { id: s.id, time, paths: s.paths, files: s.files, bytes: s.bytes, verdict })
+        Ok(Self { id: s.id, time, paths: bounds::list(s.paths), files: s.files, bytes: s.bytes, verdict })
     }
 }
 
@@ -369,7 +369,8 @@ impl From<Progress> for wire::Progress {
 impl TryFrom<wire::Progress> for Progress {
     type Error = WireError;
     fn try_from(p: wire::Progress) -> Result<Self, WireError> {
-        Ok(Self { job: p.job.parse()?, phase: p.phase, files: p.files, bytes: p.bytes, total_bytes: p.total_bytes })
+        let phase = bounds::text(p.phase, bounds::NAME);
+        Ok(Self { job: p.job.parse()?, phase, files: p.files, bytes: p.bytes, total_bytes: p.total_bytes })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The contract that controller and agents keep. Each noun lives in a file of its own,
 //! together with its conversion to and from the wire. Nothing in here does I/O.
 
+mod bounds;
 pub mod bundle;
 pub mod canary;
 pub mod clock;

@@ -30,6 +30,22 @@ impl Agent {
         agent
     }
 
+    /// A PC whose disk is a copy of this one's, which does not run.
+    pub fn copy_of(original: &Self, controller: &Controller) -> Self {
+        assert!(original.process.is_none(), "a disk is copied while its PC is off");
+        let copy = Self::new();
+        copy_folder(&original.state(), &copy.state());
+        copy.configure(&controller.agent_door());
+        copy
+    }
+
+    /// Puts its state back to an older copy of it, made by [`Agent::copy_of`].
+    pub fn set_back_to(&self, older: &Self) {
+        assert!(self.process.is_none() && older.process.is_none(), "while they do not run");
+        std::fs::remove_dir_all(self.state()).expect("the state can be removed");
+        copy_folder(&older.state(), &self.state());
+    }
+
     /// Tries to enrol.
     pub fn enroll(&self, controller: &Controller, token: &str) -> Ran {
         self.enroll_at(&controller.agent_door(), token)
@@ -154,6 +170,18 @@ impl Agent {
 impl Default for Agent {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a file is copied");
+        }
     }
 }
 

@@ -88,6 +88,7 @@ impl Scene {
         let (bundle, in_use) = watch::channel(None);
         let (progress, progress_heard) = mpsc::channel(4);
         let (connected, connected_heard) = watch::channel(false);
+        let (identity, _) = watch::channel(identity);
         let stop = CancellationToken::new();
         let link = Link {
             ledger: ledger.clone(),
@@ -98,12 +99,20 @@ impl Scene {
             bundle: in_use,
             progress: progress_heard,
             connected,
+            clock: Clock::system(),
         };
         tokio::spawn(link.hold(stop.clone()));
         Self { folder, ledger, streams, bundle, connected: connected_heard, _progress: progress, stop }
     }
 
+    /// The next stream, on which the controller has said something.
     async fn stream(&mut self) -> Stream {
+        let stream = self.silent_stream().await;
+        stream.say(wire::Desired::default()).await;
+        stream
+    }
+
+    async fn silent_stream(&mut self) -> Stream {
         tokio::time::timeout(Duration::from_secs(30), self.streams.recv()).await.unwrap().unwrap()
     }
 }
@@ -122,10 +131,9 @@ async fn what_is_lost_is_said_again_and_what_is_committed_is_not() {
     scene.ledger.bundle_refused(1, "no").unwrap();
     let mut stream = scene.stream().await;
     let mut first = stream.hear().await;
-    // The stream may have begun before the event.
-    if first.events.is_empty() {
-        first.events = stream.hear().await.events;
-    }
+    // Nothing that happened is told before the controller has said something.
+    assert!(first.events.is_empty() && !first.session.is_empty());
+    first.events = stream.hear().await.events;
     assert_eq!((first.boot.clone(), first.generation), (scene.ledger.boot().to_string(), 0));
     assert_eq!(seqs(&first), [1]);
     scene.connected.wait_for(|connected| *connected).await.unwrap();
@@ -139,7 +147,9 @@ async fn what_is_lost_is_said_again_and_what_is_committed_is_not() {
     scene.ledger.bundle_refused(2, "no").unwrap();
     drop(stream);
     let mut stream = scene.stream().await;
-    let again = stream.hear().await;
+    let mut again = stream.hear().await;
+    assert_eq!(again.previous, [first.session]);
+    again.events = stream.hear().await.events;
     assert_eq!((seqs(&again), again.generation, again.facts.is_some()), (vec![1, 2], 5, true));
     stream.acknowledge(&again).await;
     // Now that nothing is on its way, it says which jobs it knows.
@@ -152,8 +162,30 @@ async fn what_is_lost_is_said_again_and_what_is_committed_is_not() {
     // An older state changes nothing, not even after an error from the controller.
     stream.say(wanted(4)).await;
     stream.answers.send(Err(Status::aborted("restarting"))).await.unwrap();
-    let again = scene.stream().await.hear().await;
-    assert_eq!((seqs(&again), again.generation), (vec![3], 5));
+    let mut stream = scene.stream().await;
+    assert_eq!(stream.hear().await.generation, 5);
+    assert_eq!(seqs(&stream.hear().await), [3]);
+    scene.stop.cancel();
+}
+
+#[tokio::test]
+async fn nothing_is_told_on_a_stream_that_was_not_answered_on() {
+    let mut scene = Scene::new().await;
+    scene.ledger.bundle_refused(1, "no").unwrap();
+    let mut named = Vec::new();
+    for _ in 0..3 {
+        let mut stream = scene.silent_stream().await;
+        let first = stream.hear().await;
+        assert!(first.events.is_empty());
+        assert_eq!(first.previous, named);
+        named.push(first.session);
+        // It breaks off without a word: the controller may have kept the name, or not.
+    }
+    assert!(!*scene.connected.borrow());
+    let mut stream = scene.stream().await;
+    assert_eq!(stream.hear().await.previous, named);
+    assert_eq!(seqs(&stream.hear().await), [1]);
+    assert_eq!(scene.ledger.outbox(0, 9, usize::MAX).unwrap().len(), 1);
     scene.stop.cancel();
 }
 

@@ -4,6 +4,7 @@
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::wire::staff::figures_client::FiguresClient;
+use keepwatch_proto::wire::staff::machines_client::MachinesClient;
 use keepwatch_proto::wire::staff::plans_client::PlansClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use keepwatch_proto::wire::staff::work_client::WorkClient;
@@ -34,6 +35,9 @@ pub(crate) type Plans = PlansClient<Line>;
 pub(crate) type Work = WorkClient<Line>;
 /// What calls go over.
 pub(crate) type Line = InterceptedService<Channel, Bearer>;
+
+/// The same door, for what concerns the PCs' identities.
+pub(crate) type Machines = MachinesClient<Line>;
 
 /// Where a controller's staff door is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +157,11 @@ pub(crate) async fn open_work(address: &Address, ca: &str, session: &str) -> Res
 /// The same door, for groups and policies.
 pub(crate) async fn open_plans(address: &Address, ca: &str, session: &str) -> Result<Plans, ConnectError> {
     Ok(PlansClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The same door, for what concerns the PCs' identities.
+pub(crate) async fn machines(address: &Address, ca: &str, session: &str) -> Result<Machines, ConnectError> {
+    Ok(MachinesClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
 /// Connects to the staff door.

@@ -1,6 +1,6 @@
 //! What every command is given: where to write, and who is asking whom.
 
-use crate::connect::{self, Figures, Plans, Staff, Work};
+use crate::connect::{self, Figures, Machines, Plans, Staff, Work};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::{Profile, Profiles, SessionError};
@@ -50,5 +50,15 @@ impl Context {
             return Err(SessionError::LoggedOut(self.profile.clone()).into());
         }
         Ok((profile, session))
+    }
+
+    /// The same, for what concerns the PCs' identities.
+    pub(crate) async fn machines(&self) -> Result<Machines, Failure> {
+        let profile = self.profiles.load(&self.profile)?;
+        let session = self.token.as_deref().unwrap_or(&profile.session);
+        if session.is_empty() {
+            return Err(SessionError::LoggedOut(self.profile.clone()).into());
+        }
+        Ok(connect::machines(&profile.address.parse()?, &profile.ca, session).await?)
     }
 }

@@ -133,6 +133,8 @@ fn opens(storage: &Storage, password: &str) -> Result<(), AppError> {
 mod tests {
     use super::super::tests::{administrator, app, enrol};
     use super::*;
+    use crate::keys::ca::Credential;
+    use crate::plan::identities::Standing;
 
     #[test]
     fn kits_are_read_as_they_were_printed_or_typed() {
@@ -188,7 +190,8 @@ mod tests {
         assert_eq!(adopted[3].outcome, Ok(0));
         let view = app.host(&administrator(), "good").await.unwrap();
         assert_eq!((view.row.id, view.state.word()), (good, "unknown"));
-        assert!(!app.authenticate(good, "").await.unwrap());
+        let shown = Credential { host: good, number: 1, fingerprint: String::new(), made: 0, expires: i64::MAX };
+        assert_eq!(app.authenticate(&shown).await.unwrap(), Standing::Revoked);
         assert_eq!(app.recovery_kit(&administrator(), "good").await.unwrap().password, "right");
         assert!(matches!(app.host(&administrator(), "mistyped").await, Err(AppError::NotFound(_))));
         assert!(!app.retention(&administrator(), "good").await.unwrap().row.frozen.is_empty());

@@ -123,6 +123,7 @@ impl App {
     }
 
     async fn delete_repository(&self, row: &DeletionRow) -> Result<(), AppError> {
+        self.demand_clock()?;
         let (now, holder) = (self.clock.now(), JobId::new(&self.clock).to_string());
         let mut tx = self.store.begin().await?;
         // Taken before it is looked at: what is decided here holds until the end.

@@ -1,6 +1,7 @@
 //! A PC becomes a host: it shows a token, its own key's request and its repository's
 //! password sealed to us, and gets an identity. All of it or nothing.
 
+use super::identities::LONGEST_CSR;
 use super::tokens::hash_secret;
 use super::{App, AppError};
 use crate::store::{self, Json, hosts::HostRow, tokens::TokenRow};
@@ -29,9 +30,10 @@ pub struct Enrolled {
     pub signatures_root: Vec<u8>,
 }
 
-/// A CSR of an ordinary key has well under a kilobyte.
-const LONGEST_CSR: usize = 8 << 10;
-const LONGEST_ESCROW: usize = 16 << 10;
+/// Clocks are set back by so many seconds at most where nothing is wrong.
+const SET_BACK: i64 = 86_400;
+/// A sealed password has well under a kilobyte for each who may open it.
+pub(super) const LONGEST_ESCROW: usize = 16 << 10;
 
 impl App {
     /// Enrols a PC.
@@ -46,13 +48,8 @@ impl App {
             return Err(used_up());
         }
         let host = HostId::new(&self.clock);
-        let issued = self.ca.issue_host(&request.csr, host)?;
-        // A password that we could not open would make every backup worthless, and one that is
-        // not of the agents' own making would be a PC's words on an administrator's screen.
-        let password = self.escrow.unseal(&request.escrow)?;
-        if password.len() != 64 || !password.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(AppError::Invalid("the escrowed repository password is not one that an agent makes".into()));
-        }
+        let issued = self.ca.issue_host(&request.csr, host, 1)?;
+        let password = self.open_escrow(&request.escrow)?;
         let row = HostRow {
             id: host,
             group_name: token.group_name,
@@ -69,12 +66,24 @@ impl App {
             bundle_refused: String::new(),
         };
         store::hosts::insert(&mut tx, &row).await?;
-        store::figures::set_certificate_end(&mut tx, host, issued.expires).await?;
+        let certificate = (row.certificate.as_str(), 1, issued.expires);
+        store::identities::put_in_force(&mut tx, host, certificate, ("", 0)).await?;
         let signatures_root = self.signing.root_json()?;
         store::commit(tx).await?;
         tracing::info!(%host, name = row.facts.0.name, group = row.group_name, "enrolled");
         self.hub.tell(crate::hub::Change::Fleet);
         Ok(Enrolled { host, certificate: issued.pem, signatures_root })
+    }
+
+    /// A repository's password that a PC has sealed. One that we could not open would make every
+    /// backup worthless, and one that is not of the agents' own making would be a PC's words on an
+    /// administrator's screen.
+    pub(super) fn open_escrow(&self, sealed: &str) -> Result<String, AppError> {
+        let password = self.escrow.unseal(sealed)?;
+        if password.len() != 64 || !password.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(AppError::Invalid("the escrowed repository password is not one that an agent makes".into()));
+        }
+        Ok(password)
     }
 }
 
@@ -86,6 +95,9 @@ fn usable(token: Option<TokenRow>, now: i64) -> Result<TokenRow, AppError> {
         Some(token) if token.expires <= now => {
             Err(AppError::Forbidden("this token has expired; make a new one with 'keepwatch tokens create'".into()))
         }
+        Some(token) if token.created > now + SET_BACK => Err(AppError::Forbidden(
+            "this token is from the future: the controller's clock was ahead when it was made; make a new one with 'keepwatch tokens create'".into(),
+        )),
         Some(token) if token.uses_left <= 0 => Err(used_up()),
         Some(token) => Ok(token),
     }

@@ -86,7 +86,7 @@ impl App {
             self.put_off.store(true, Ordering::Relaxed);
             self.hub.poke(host);
         }
-        ended.iter().for_each(|job| self.hub.forget_progress(*job));
+        ended.iter().for_each(|job| self.hub.forget_progress(host, *job));
         if last > before {
             self.hub.tell(Change::Host(host));
         }

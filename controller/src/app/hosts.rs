@@ -110,13 +110,6 @@ impl App {
         self.hub.tell(crate::hub::Change::Host(host.row.id));
         Ok(())
     }
-
-    /// The host that a verified certificate speaks for, unless it was revoked or has a newer one.
-    pub async fn authenticate(&self, host: HostId, fingerprint: &str) -> Result<bool, AppError> {
-        let mut conn = self.store.read().await?;
-        let row = store::hosts::get(&mut conn, host).await?;
-        Ok(row.is_some_and(|row| row.revoked == 0 && row.certificate == fingerprint))
-    }
 }
 
 /// The one meant by an id or a name.

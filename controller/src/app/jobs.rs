@@ -54,7 +54,7 @@ impl App {
     }
 
     pub(super) fn view_job(&self, names: &HashMap<HostId, String>, row: JobRow) -> JobView {
-        let progress = if row.state.0.is_end() { None } else { self.hub.progress(row.id) };
+        let progress = if row.state.0.is_end() { None } else { self.hub.progress(row.host, row.id) };
         JobView { host_name: names.get(&row.host).cloned().unwrap_or_default(), progress, row }
     }
 

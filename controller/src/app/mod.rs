@@ -5,6 +5,8 @@
 pub mod adoption;
 pub mod audit;
 pub mod catalogs;
+pub mod claims;
+pub mod clockwork;
 pub mod deletions;
 pub mod desired;
 pub mod detections;
@@ -16,6 +18,7 @@ pub mod groups;
 pub mod heirs;
 pub mod history;
 pub mod hosts;
+pub mod identities;
 pub mod intake;
 pub mod jobs;
 pub mod known;
@@ -34,6 +37,7 @@ pub mod signatures;
 pub mod simulate;
 pub mod slots;
 pub mod snapshots;
+pub mod streams;
 pub mod tokens;
 pub mod users;
 pub mod verification;
@@ -67,6 +71,8 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// The time.
     pub clock: Clock,
+    /// Whether it is to be believed.
+    pub clockwork: clockwork::Clockwork,
     /// Vouches for hosts.
     pub ca: Ca,
     /// Opens repositories.

@@ -23,7 +23,7 @@ impl App {
                     store::jobs::given_up(&mut tx, row.id, self.now(), why).await?;
                     store::slots::release(&mut tx, row.host, row.id).await?;
                     self.note(&mut tx, row.id, why).await?;
-                    self.hub.forget_progress(row.id);
+                    self.hub.forget_progress(row.host, row.id);
                     touched.insert(row.host);
                 }
             } else if row.due != 0 && row.due <= self.now() {

@@ -150,6 +150,7 @@ impl App {
 
     /// Does it for one host, and keeps what came of it.
     async fn retain(&self, host: &HostRow) -> Result<String, AppError> {
+        self.demand_clock()?;
         let ran = self.now();
         if let Err(error) = self.find_snapshots_of(host).await {
             tracing::debug!(host = %host.id, %error, "it was not looked for snapshots that the database does not know");

@@ -32,6 +32,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         store: Store::open(&Store::new_embedded_url(folder.path())).await.unwrap(),
         hub: Hub::new(),
         clock,
+        clockwork: Default::default(),
         ca,
         escrow: Escrow::open(&folder.keys()).unwrap(),
         signing: Signing::new(&folder.keys(), &folder.signatures()),

@@ -8,24 +8,32 @@ use keepwatch_proto::ids::HostId;
 use keepwatch_proto::pin::Fingerprint;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SerialNumber,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData, SerialNumber,
 };
-use rustls::ServerConfig;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use time::{Duration, OffsetDateTime};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
 const CA_YEARS: i64 = 20;
-const SERVER_DAYS: i64 = 730;
-/// Long: a host is looked up at every connection, so what ends its access is revoking it,
-/// and a PC that nobody watches must not drop off by itself.
-const HOST_DAYS: i64 = 3650;
+/// A server's certificate is good for so long, and made anew when less than [`SERVER_LEFT`] of
+/// it is left. A PC's clock, or ours, may be wrong by a year either way: with these, and
+/// [`SERVER_BACKDATED`], the certificate is good by every such clock. Together they stay below
+/// the 825 days beyond which some browsers take no certificate.
+const SERVER_DAYS: i64 = 450;
+const SERVER_LEFT: Duration = Duration::days(400);
+const SERVER_BACKDATED: Duration = Duration::days(370);
+/// Good for a year: a PC that is away for longer is looked at before it is let in again.
+pub const HOST_DAYS: i64 = 365;
 /// The controller's own key and certificate.
 const SERVER: &str = "server.pem";
 /// PCs' clocks are off; a certificate is good a little before it was made.
@@ -37,6 +45,8 @@ pub struct Ca {
     certificate: CertificateDer<'static>,
     certificate_pem: String,
     issuer: Issuer<'static, KeyPair>,
+    /// What the doors show.
+    server: Arc<Shown>,
     clock: Clock,
 }
 
@@ -64,7 +74,14 @@ impl Ca {
         let certificate =
             CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|e| KeyError::Tls(e.to_string()))?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)?;
-        Ok(Self { folder: folder.into(), certificate, certificate_pem, issuer, clock: clock.clone() })
+        let server = Arc::default();
+        Ok(Self { folder: folder.into(), certificate, certificate_pem, issuer, server, clock: clock.clone() })
+    }
+
+    /// Has it go by another clock.
+    #[cfg(test)]
+    pub(crate) fn set_clock(&mut self, clock: &Clock) {
+        self.clock = clock.clone();
     }
 
     /// Its certificate, for whoever is to trust it.
@@ -80,6 +97,7 @@ impl Ca {
     fn issue_server(&self, names: &[String]) -> Result<(), KeyError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = dated(CertificateParams::new(names)?, &self.clock, Duration::days(SERVER_DAYS));
+        params.not_before -= SERVER_BACKDATED;
         params.distinguished_name.push(DnType::CommonName, "Keepwatch controller");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -95,40 +113,66 @@ impl Ca {
         std::fs::rename(&staged, path).map_err(at)
     }
 
-    /// Makes the controller's certificate anew when it is missing, has less than a third of
-    /// its life left, or is for other names.
+    /// Makes the controller's certificate anew when it is missing, has not enough of its life
+    /// left, or is for other names.
     pub fn renew_server(&self, names: &[String]) -> Result<(), KeyError> {
-        let path = self.folder.join(SERVER);
-        if !path.exists() {
+        if !self.folder.join(SERVER).exists() {
             return self.issue_server(names);
         }
-        let der = CertificateDer::from_pem_slice(read(&path)?.as_bytes()).map_err(|e| KeyError::Tls(e.to_string()))?;
-        let (_, certificate) = x509_parser::parse_x509_certificate(&der).map_err(|e| KeyError::Tls(e.to_string()))?;
-        let left = certificate.validity().not_after.timestamp() - self.clock.now().timestamp();
-        let good = left >= SERVER_DAYS * 86_400 / 3 && names_of(&certificate) == names;
-        if good { Ok(()) } else { self.issue_server(names) }
+        let (left, present) = self.server_left()?;
+        if left >= SERVER_LEFT && present == names { Ok(()) } else { self.issue_server(names) }
     }
 
-    /// A certificate for a host whose request is `csr`; of the request only the key is taken.
-    pub fn issue_host(&self, csr_pem: &str, host: HostId) -> Result<HostCertificate, KeyError> {
+    /// The same while the doors are open: they show the new one from then on. Says whether there is one.
+    pub fn renew_served(&self) -> Result<bool, KeyError> {
+        let (left, names) = self.server_left()?;
+        if left >= SERVER_LEFT {
+            return Ok(false);
+        }
+        self.issue_server(&names)?;
+        self.show_server()?;
+        Ok(true)
+    }
+
+    /// How much of its life the controller's certificate has left, and for which names it is.
+    fn server_left(&self) -> Result<(Duration, Vec<String>), KeyError> {
+        let pem = read(&self.folder.join(SERVER))?;
+        let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| KeyError::Tls(e.to_string()))?;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&der).map_err(|e| KeyError::Tls(e.to_string()))?;
+        let left = certificate.validity().not_after.timestamp() - self.clock.now().timestamp();
+        Ok((Duration::seconds(left), names_of(&certificate)))
+    }
+
+    /// A certificate for a host whose request is `csr`, its `number`th; of the request only the
+    /// key is taken.
+    pub fn issue_host(&self, csr_pem: &str, host: HostId, number: u64) -> Result<HostCertificate, KeyError> {
         let refuse = |e: rcgen::Error| KeyError::Request(e.to_string());
         // Verifies that whoever asks holds the private key.
         let request = CertificateSigningRequestParams::from_pem(csr_pem).map_err(refuse)?;
         let mut params = dated(CertificateParams::default(), &self.clock, Duration::days(HOST_DAYS));
         params.distinguished_name.push(DnType::CommonName, host.to_string());
+        params.distinguished_name.push(DnType::OrganizationalUnitName, number.to_string());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let expires = params.not_after.unix_timestamp();
         let certificate = params.signed_by(&request.public_key, &self.issuer).map_err(refuse)?;
         Ok(HostCertificate {
-            expires,
             fingerprint: Fingerprint::of(certificate.der()),
+            expires,
             pem: format!("{}{}", certificate.pem(), self.certificate_pem),
         })
     }
 
+    /// The public key that a request is for. Verifies that whoever asks holds the private one.
+    pub fn requested_key(&self, csr_pem: &str) -> Result<Vec<u8>, KeyError> {
+        let request =
+            CertificateSigningRequestParams::from_pem(csr_pem).map_err(|e| KeyError::Request(e.to_string()))?;
+        Ok(request.public_key.der_bytes().to_vec())
+    }
+
     /// TLS for the agent door: a client's certificate is asked for and, where one comes,
-    /// must be ours. Enrolment comes without.
+    /// must be ours. Enrolment comes without. Whether its time has passed is not TLS's to say:
+    /// the door says it by our clock, and in words.
     pub fn agent_tls(&self) -> Result<Arc<ServerConfig>, KeyError> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).map_err(|e| KeyError::Tls(e.to_string()))?;
@@ -136,6 +180,7 @@ impl Ca {
             .allow_unauthenticated()
             .build()
             .map_err(|e| KeyError::Tls(e.to_string()))?;
+        let verifier = Arc::new(WheneverMade(verifier));
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         self.finish(builder.map_err(|e| KeyError::Tls(e.to_string()))?.with_client_cert_verifier(verifier))
     }
@@ -150,23 +195,94 @@ impl Ca {
         &self,
         builder: rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert>,
     ) -> Result<Arc<ServerConfig>, KeyError> {
+        self.show_server()?;
+        let mut config = builder.with_cert_resolver(self.server.clone());
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+
+    /// Has the doors show the certificate that is in the folder.
+    fn show_server(&self) -> Result<(), KeyError> {
         let tls = |e: &dyn std::fmt::Display| KeyError::Tls(e.to_string());
         let pem = read(&self.folder.join(SERVER))?;
         let server = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|e| tls(&e))?;
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|e| tls(&e))?;
         // The CA goes along, so that a client that knows only its fingerprint can find it.
-        let mut config = builder.with_single_cert(vec![server, self.certificate.clone()], key).map_err(|e| tls(&e))?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        let chain = vec![server, self.certificate.clone()];
+        let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(|e| tls(&e))?;
+        *self.server.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(certified));
+        Ok(())
+    }
+}
+
+/// The certificate that the doors show, whichever it is at the time.
+#[derive(Debug, Default)]
+struct Shown(RwLock<Option<Arc<CertifiedKey>>>);
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Takes a client's certificate if it was good on the day that it was made.
+#[derive(Debug)]
+struct WheneverMade(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for WheneverMade {
+    fn offer_client_auth(&self) -> bool {
+        self.0.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.0.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let made = x509_parser::parse_x509_certificate(end_entity).ok().map(|(_, c)| c.validity().not_before);
+        let made = made.and_then(|made| u64::try_from(made.timestamp()).ok());
+        let then = made.map_or(now, |made| UnixTime::since_unix_epoch(std::time::Duration::from_secs(made)));
+        self.0.verify_client_cert(end_entity, intermediates, then)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 
 /// What a host gets.
 pub struct HostCertificate {
-    /// When it ends; Unix seconds.
-    pub expires: i64,
     /// By which its certificate in force is known.
     pub fingerprint: Fingerprint,
+    /// Until when it is good; Unix seconds.
+    pub expires: i64,
     /// The chain: its own, then the CA's.
     pub pem: String,
 }
@@ -187,10 +303,33 @@ fn names_of(certificate: &X509Certificate<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The host that a certificate speaks for. The chain was verified by TLS.
-pub fn host_of(certificate: &CertificateDer<'_>) -> Option<HostId> {
+/// A host's certificate, as it was shown. The chain was verified by TLS; the time was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The host that it speaks for.
+    pub host: HostId,
+    /// How many that host had been given by then, with this one. 0: from before they were counted.
+    pub number: u64,
+    /// By which the database knows it.
+    pub fingerprint: String,
+    /// When it was made; Unix seconds.
+    pub made: i64,
+    /// Until when it is good; Unix seconds.
+    pub expires: i64,
+}
+
+/// What a certificate says; `None`: it is no host's.
+pub fn credential_of(certificate: &CertificateDer<'_>) -> Option<Credential> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    parsed.subject().iter_common_name().next()?.as_str().ok()?.parse().ok()
+    let host = parsed.subject().iter_common_name().next()?.as_str().ok()?.parse().ok()?;
+    let number = parsed.subject().iter_organizational_unit().next().and_then(|unit| unit.as_str().ok()?.parse().ok());
+    Some(Credential {
+        host,
+        number: number.unwrap_or(0),
+        fingerprint: Fingerprint::of(certificate).to_string(),
+        made: parsed.validity().not_before.timestamp() + BACKDATED.whole_seconds(),
+        expires: parsed.validity().not_after.timestamp(),
+    })
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
@@ -225,9 +364,12 @@ mod tests {
         wish.distinguished_name.push(DnType::CommonName, "another host");
         let csr = wish.serialize_request(&key).unwrap().pem().unwrap();
         let host = HostId::new(&Clock::system());
-        let issued = ca.issue_host(&csr, host).unwrap();
+        let issued = ca.issue_host(&csr, host, 7).unwrap();
         let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
-        assert_eq!(host_of(&der), Some(host));
+        let shown = credential_of(&der).unwrap();
+        assert_eq!((shown.host, shown.number, shown.expires), (host, 7, issued.expires));
+        assert_eq!(shown.fingerprint, issued.fingerprint.to_string());
+        assert_eq!(shown.expires - shown.made, HOST_DAYS * 86_400);
         let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
         let usage = parsed.extended_key_usage().unwrap().unwrap().value;
         assert!(usage.client_auth && !usage.server_auth);
@@ -250,8 +392,8 @@ mod tests {
             base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &forged)
         );
         let host = HostId::new(&Clock::system());
-        assert!(matches!(ca.issue_host(&pem, host), Err(KeyError::Request(_))));
-        assert!(matches!(ca.issue_host("no pem", host), Err(KeyError::Request(_))));
+        assert!(matches!(ca.issue_host(&pem, host, 1), Err(KeyError::Request(_))));
+        assert!(matches!(ca.issue_host("no pem", host, 1), Err(KeyError::Request(_))));
     }
 
     #[test]
@@ -279,8 +421,66 @@ mod tests {
         ca.renew_server(&["localhost".into()]).unwrap();
         assert!(ca.agent_tls().is_ok() && ca.staff_tls().is_ok());
         let before = read(&server).unwrap();
-        let later = Clock::fixed(Clock::system().now() + chrono::TimeDelta::days(SERVER_DAYS - 100));
-        Ca::open(folder.path(), &later).unwrap().renew_server(&["localhost".into()]).unwrap();
+        let later = Clock::fixed(Clock::system().now() + chrono::TimeDelta::days(450));
+        let ca = Ca::open(folder.path(), &later).unwrap();
+        // While the doors are open, they show the new one.
+        ca.staff_tls().unwrap();
+        let shown = || ca.server.0.read().unwrap().clone().unwrap().cert[0].clone();
+        let first = shown();
+        assert!(ca.renew_served().unwrap() && shown() != first);
+        assert!(!ca.renew_served().unwrap());
         assert_ne!(read(&server).unwrap(), before);
+    }
+
+    #[test]
+    fn a_servers_certificate_is_good_by_clocks_that_are_a_year_off() {
+        let year = chrono::TimeDelta::days(366);
+        let start = Clock::system().now();
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["localhost".to_owned()];
+        Ca::create(folder.path(), &names, &Clock::fixed(start)).unwrap();
+        for (ours, theirs) in [
+            (start, vec![start - year, start, start + year]),
+            // It goes ahead, and the certificate is made anew by it; and back; and behind.
+            (start + year, vec![start, start + year]),
+            (start, vec![start, start + year]),
+            (start - year, vec![start, start + year]),
+        ] {
+            let ca = Ca::open(folder.path(), &Clock::fixed(ours)).unwrap();
+            ca.renew_server(&names).unwrap();
+            let pem = read(&folder.path().join(SERVER)).unwrap();
+            let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+            let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
+            let whole = parsed.validity().not_after.timestamp() - parsed.validity().not_before.timestamp();
+            assert!(whole <= 825 * 86_400);
+            for theirs in theirs {
+                let at = x509_parser::time::ASN1Time::from_timestamp(theirs.timestamp()).unwrap();
+                assert!(parsed.validity().is_valid_at(at), "ours {ours}, theirs {theirs}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_hosts_certificate_of_another_year_passes_tls_and_one_of_another_ca_does_not() {
+        let (_folder, ours) = ca();
+        let (_other_folder, other) = ca();
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let csr = CertificateParams::default().serialize_request(&key).unwrap().pem().unwrap();
+        let host = HostId::new(&Clock::system());
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
+        let taken = |by: &Ca, issued: &HostCertificate| {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(by.certificate.clone()).unwrap();
+            let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build().unwrap();
+            let der = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
+            WheneverMade(inner).verify_client_cert(&der, &[], now).is_ok()
+        };
+        for days in [-400, 0, 4000] {
+            let clock = Clock::fixed(Clock::system().now() + chrono::TimeDelta::days(days));
+            let issued = Ca { clock, ..Ca::open(&ours.folder, &Clock::system()).unwrap() }.issue_host(&csr, host, 1);
+            let issued = issued.unwrap();
+            assert!(taken(&ours, &issued), "{days}");
+            assert!(!taken(&other, &issued), "{days}");
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Pure decisions: what is known goes in, what follows comes out. No I/O, no clock.
 
+pub mod clockwork;
 pub mod health;
+pub mod identities;
 pub mod load;
 pub mod overdue;
+pub mod pace;
 pub mod retention;
 pub mod slots;
 pub mod suspicion;

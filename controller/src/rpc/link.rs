@@ -1,19 +1,28 @@
 //! The one stream. Reports are taken in and acknowledged after their commit; what the host
-//! must be is sent at the start and whenever somebody pokes.
+//! must be is sent after the first report, which says whose stream it is, and whenever somebody
+//! pokes.
 
-use super::status;
+use super::{MAY_CLAIM, Shown, status};
 use crate::app::App;
 use crate::app::events::Report;
+use crate::app::streams::Lineage;
 use crate::hub::Registration;
+use crate::plan::pace::Pace;
 use crate::repository::HostIdentity;
 use keepwatch_proto::ids::{BootId, HostId};
 use keepwatch_proto::wire::agent as wire;
 use keepwatch_proto::wire::agent::link_server::Link;
 use keepwatch_proto::{WireError, event::Event, job::Progress};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::mem::take;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 /// Answers that wait for a host that reads slowly.
 const IN_FLIGHT: usize = 8;
@@ -23,8 +32,41 @@ const MOST_EVENTS: usize = 2000;
 const MOST_KNOWN: usize = 2000;
 /// Things that one host would begin at once.
 const MOST_WANTS: usize = 8;
+/// In which a stream's first report comes.
+const SPEAKS_WITHIN: Duration = Duration::from_secs(60);
+/// In which a host takes one of those answers: on a thin line an agent does so in seconds.
+const READS_WITHIN: Duration = Duration::from_secs(60);
+/// For no longer than this one host's reports are left waiting at a time.
+const LONGEST_REST: Duration = Duration::from_secs(600);
+/// How often is looked whether a stream's certificate is to be renewed.
+const RENEWAL_EVERY: Duration = Duration::from_secs(3600);
 
-pub(super) struct Service(pub(super) Arc<App>);
+/// The streams of all hosts.
+pub(super) struct Service {
+    app: Arc<App>,
+    paces: Arc<Paces>,
+}
+
+impl Service {
+    pub(super) fn new(app: &Arc<App>) -> Self {
+        Self { app: app.clone(), paces: Arc::new(Paces { since: Instant::now(), of: Mutex::default() }) }
+    }
+}
+
+/// How much each host has told of late, on whichever stream.
+struct Paces {
+    since: Instant,
+    of: Mutex<HashMap<HostId, Pace>>,
+}
+
+impl Paces {
+    /// A report was taken in; the host's next one is taken after so long.
+    fn took(&self, host: HostId, events: usize) -> Duration {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = of.entry(host).or_default().took(events, self.since.elapsed().as_secs_f64());
+        Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
+    }
+}
 
 type Answers = mpsc::Sender<Result<wire::Desired, Status>>;
 
@@ -37,11 +79,11 @@ impl Link for Service {
             .extensions()
             .get::<HostIdentity>()
             .ok_or_else(|| Status::unauthenticated("show this host's certificate; enrol first"))?;
+        let shown = request.extensions().get::<Shown>().cloned();
         let (answers, stream) = mpsc::channel(IN_FLIGHT);
-        let registration = self.0.hub.register(host);
-        let app = self.0.clone();
+        let (app, paces) = (self.app.clone(), self.paces.clone());
         tokio::spawn(async move {
-            if let Err(error) = converse(&app, host, request.into_inner(), &registration, &answers).await {
+            if let Err(error) = hold(app, &paces, (host, shown), request.into_inner(), &answers).await {
                 tracing::warn!(%host, error = error.message(), "a stream was ended");
                 // The host may be gone.
                 let _ = answers.try_send(Err(error));
@@ -51,50 +93,110 @@ impl Link for Service {
     }
 }
 
-async fn converse(
-    app: &App,
-    host: HostId,
+async fn hold(
+    app: Arc<App>,
+    paces: &Paces,
+    (host, shown): (HostId, Option<Shown>),
     mut reports: Streaming<wire::Report>,
-    registration: &Registration,
     answers: &Answers,
 ) -> Result<(), Status> {
-    send_desired(app, host, answers).await?;
-    loop {
-        tokio::select! {
-            () = registration.replaced.cancelled() => {
-                return Err(Status::aborted("this host opened another stream; if it did not, its disk was cloned"));
+    let first = tokio::time::timeout(SPEAKS_WITHIN, reports.message()).await;
+    let Ok(first) = first else { return Err(Status::deadline_exceeded("this host says nothing")) };
+    // It hung up, in words or without.
+    let Ok(Some(mut first)) = first else { return Ok(()) };
+    let lineage = Lineage { session: take(&mut first.session), previous: take(&mut first.previous) };
+    if !app.open_stream(host, &lineage).await.map_err(|e| status(&e))? {
+        return Err(copied());
+    }
+    // Not before that: a copy does not take the place of the PC that was here.
+    let registration = app.hub.register(host);
+    Talk { app, paces, host, shown, registration, answers }.converse(first, reports).await
+}
+
+/// One stream.
+struct Talk<'a> {
+    app: Arc<App>,
+    paces: &'a Paces,
+    host: HostId,
+    shown: Option<Shown>,
+    registration: Registration,
+    answers: &'a Answers,
+}
+
+impl Talk<'_> {
+    async fn converse(&self, first: wire::Report, mut reports: Streaming<wire::Report>) -> Result<(), Status> {
+        self.send_desired().await?;
+        let mut next = self.take(first).await?;
+        let mut renewal = tokio::time::interval(RENEWAL_EVERY);
+        loop {
+            tokio::select! {
+                () = self.registration.replaced.cancelled() => return Err(replaced()),
+                () = self.answers.closed() => return Ok(()),
+                () = self.registration.poke.notified() => self.send_desired().await?,
+                _ = renewal.tick() => self.ask_renewal().await?,
+                () = tokio::time::sleep_until(next), if Instant::now() < next => {}
+                // What is not read here waits on the PC.
+                report = reports.message(), if Instant::now() >= next => match report {
+                    Ok(Some(report)) => next = self.take(report).await?,
+                    // It hung up, in words or without.
+                    Ok(None) | Err(_) => return Ok(()),
+                },
             }
-            () = answers.closed() => return Ok(()),
-            () = registration.poke.notified() => send_desired(app, host, answers).await?,
-            report = reports.message() => match report {
-                Ok(Some(report)) => take(app, host, report, answers).await?,
-                // It hung up, in words or without.
-                Ok(None) | Err(_) => return Ok(()),
-            },
+        }
+    }
+
+    async fn send_desired(&self) -> Result<(), Status> {
+        let desired = self.app.desired(self.host).await.map_err(|e| status(&e))?;
+        self.send(desired.into()).await
+    }
+
+    /// Our clock says when: a PC's may be years off.
+    async fn ask_renewal(&self) -> Result<(), Status> {
+        match &self.shown {
+            Some(Shown(shown)) if self.app.renewal_due(shown) => {
+                self.send(wire::Desired { renew: true, ..Default::default() }).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a report in. Says when the next one is taken.
+    async fn take(&self, report: wire::Report) -> Result<Instant, Status> {
+        let boot = report.boot.clone();
+        let report = read(report).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let (events, heard) = (report.events.len(), report.events.len() + report.progress.len());
+        let seq = self.app.ingest(self.host, report).await.map_err(|e| status(&e))?;
+        if events > 0 {
+            // Generation 0: this message only acknowledges.
+            let acknowledged = Some(wire::Acknowledgement { boot, seq });
+            self.send(wire::Desired { acknowledged, ..Default::default() }).await?;
+        }
+        Ok(Instant::now() + self.paces.took(self.host, heard).min(LONGEST_REST))
+    }
+
+    /// A host that does not read is let go: whoever waits for it hears of nothing else.
+    async fn send(&self, message: wire::Desired) -> Result<(), Status> {
+        tokio::select! {
+            () = self.registration.replaced.cancelled() => Err(replaced()),
+            sent = self.answers.send_timeout(Ok(message), READS_WITHIN) => sent.map_err(|error| match error {
+                SendTimeoutError::Timeout(_) => Status::deadline_exceeded("this host does not read what it is sent"),
+                SendTimeoutError::Closed(_) => Status::cancelled("the host hung up"),
+            }),
         }
     }
 }
 
-async fn send_desired(app: &App, host: HostId, answers: &Answers) -> Result<(), Status> {
-    let desired = app.desired(host).await.map_err(|e| status(&e))?;
-    send(answers, desired.into()).await
+fn replaced() -> Status {
+    Status::aborted("this host opened another stream; if it did not, its disk was cloned")
 }
 
-async fn take(app: &App, host: HostId, report: wire::Report, answers: &Answers) -> Result<(), Status> {
-    let boot = report.boot.clone();
-    let report = read(report).map_err(|e| Status::invalid_argument(e.to_string()))?;
-    let had_events = !report.events.is_empty();
-    let seq = app.ingest(host, report).await.map_err(|e| status(&e))?;
-    if !had_events {
-        return Ok(());
-    }
-    // Generation 0: this message only acknowledges.
-    let acknowledged = Some(wire::Acknowledgement { boot, seq });
-    send(answers, wire::Desired { acknowledged, ..Default::default() }).await
-}
-
-async fn send(answers: &Answers, message: wire::Desired) -> Result<(), Status> {
-    answers.send(Ok(message)).await.map_err(|_| Status::cancelled("the host hung up"))
+/// Two PCs have one identity, and this is the one that came later.
+fn copied() -> Status {
+    let why = "another PC with this one's identity was here: its disk was copied, or set back to an older image; \
+               staff must approve that it comes back";
+    let mut metadata = MetadataMap::new();
+    metadata.insert(MAY_CLAIM, MetadataValue::from_static("yes"));
+    Status::with_metadata(Code::FailedPrecondition, why, metadata)
 }
 
 fn read(report: wire::Report) -> Result<Report, WireError> {

@@ -2,22 +2,28 @@
 //! repository service with one. What a connection may reach is decided once, when it is
 //! made; a host that is cut off loses its connections.
 
+mod claims;
 mod enrolment;
 mod link;
+mod renewal;
 mod signatures;
 
 use crate::app::{App, AppError};
 use crate::door::{Admission, Caller};
-use crate::keys::ca::host_of;
+use crate::keys::ca::{Credential, credential_of};
+use crate::plan::identities::Standing;
 use crate::repository::{self, HostIdentity};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::ids::HostId;
-use keepwatch_proto::pin::Fingerprint;
+use keepwatch_proto::wire::agent::claims_server::ClaimsServer;
 use keepwatch_proto::wire::agent::enrolment_server::EnrolmentServer;
 use keepwatch_proto::wire::agent::link_server::LinkServer;
+use keepwatch_proto::wire::agent::renewal_server::RenewalServer;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +32,10 @@ use tonic::{Code, Status};
 
 /// Largest enrolment request, in bytes.
 const MAX_ENROLMENT: usize = 64 << 10;
+/// Largest request for a certificate, in bytes.
+const MAX_RENEWAL: usize = 16 << 10;
+/// Largest claim, in bytes.
+const MAX_CLAIM: usize = 64 << 10;
 /// Connections without a certificate at once; the rest are closed, and come again.
 const STRANGERS: usize = 256;
 /// Connections of one host at once, likewise: its agent has three, a restic five.
@@ -37,6 +47,7 @@ pub struct AgentDoor {
     app: Arc<App>,
     strangers: Router,
     hosts: Router,
+    claimants: Router,
     refused: Router,
     room: Arc<Semaphore>,
     /// Of each host that is or was connected.
@@ -47,8 +58,12 @@ impl AgentDoor {
     /// A door to this controller.
     pub fn new(app: &Arc<App>) -> Self {
         let enrolment = EnrolmentServer::new(enrolment::Service(app.clone())).max_decoding_message_size(MAX_ENROLMENT);
-        let link = LinkServer::new(link::Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
+        let link = LinkServer::new(link::Service::new(app)).max_decoding_message_size(MAX_MESSAGE);
+        let renewal = RenewalServer::new(renewal::Service(app.clone())).max_decoding_message_size(MAX_RENEWAL);
+        let claims = || ClaimsServer::new(claims::Service(app.clone())).max_decoding_message_size(MAX_CLAIM);
         let hosts = Routes::new(link)
+            .add_service(renewal)
+            .add_service(claims())
             .into_axum_router()
             .reset_fallback()
             .merge(signatures::router(&app.signatures))
@@ -58,6 +73,7 @@ impl AgentDoor {
             // Without the fallback that gRPC routes bring: there is nothing else here.
             strangers: Routes::new(enrolment).into_axum_router().reset_fallback(),
             hosts,
+            claimants: Routes::new(claims()).into_axum_router().reset_fallback().fallback(refused),
             refused: Router::new().fallback(refused),
             room: Arc::new(Semaphore::new(STRANGERS)),
             places: Arc::default(),
@@ -70,21 +86,26 @@ impl AgentDoor {
             let permit = self.room.try_acquire_owned().ok()?;
             return Some(Admission { router: self.strangers, leash: CancellationToken::new(), permit: Some(permit) });
         };
-        let host = host_of(&certificate)?;
+        let shown = credential_of(&certificate)?;
+        let host = shown.host;
         let Some(permit) = self.place(host) else {
             tracing::warn!(%host, address = %caller.address, "closed a connection: this host has too many");
             return None;
         };
         // Taken before the look at the database: whoever is revoked in between is cut by it.
         let leash = self.app.hub.leash(host);
-        match self.app.authenticate(host, &Fingerprint::of(&certificate).to_string()).await {
-            Ok(true) => {
-                let router = self.hosts.layer(Extension(HostIdentity(host)));
+        match self.app.authenticate(&shown).await {
+            Ok(standing) if standing.is_good() => {
+                let who = (Extension(HostIdentity(host)), Extension(Shown(shown)), Extension(Address(caller.address)));
+                let router = self.hosts.layer(who.0).layer(who.1).layer(who.2);
                 Some(Admission { router, leash, permit: Some(permit) })
             }
-            Ok(false) => {
-                tracing::warn!(%host, address = %caller.address, "a revoked or replaced certificate was shown");
-                Some(Admission { router: self.refused, leash, permit: Some(permit) })
+            Ok(standing) => {
+                tracing::warn!(%host, address = %caller.address, ?standing, "a certificate that is not in force was shown");
+                let router = if standing == Standing::Revoked { self.refused } else { self.claimants };
+                let who = (Extension(standing), Extension(Shown(shown)), Extension(Address(caller.address)));
+                let router = router.layer(who.0).layer(who.1).layer(who.2);
+                Some(Admission { router, leash, permit: Some(permit) })
             }
             Err(error) => {
                 tracing::error!(%error, "a host could not be looked up");
@@ -103,11 +124,31 @@ impl AgentDoor {
     }
 }
 
-/// All that a host which was cut off is told: an answer, so that it need not guess and retry.
-async fn refused() -> (StatusCode, [(&'static str, &'static str); 2], &'static str) {
+/// The certificate on a connection.
+#[derive(Debug, Clone)]
+struct Shown(Credential);
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy)]
+struct Address(SocketAddr);
+
+/// Stands beside a refusal of a PC that may ask to be a host again.
+const MAY_CLAIM: &str = "keepwatch-may-claim";
+
+/// All that a host which is not let in is told: an answer, so that it need not guess and retry.
+async fn refused(Extension(standing): Extension<Standing>) -> Response {
+    let (why, may_claim) = match standing {
+        Standing::Expired => ("this PC's certificate has expired; staff must approve that it comes back", true),
+        Standing::Superseded => ("this PC's certificate was replaced; staff must approve that it comes back", true),
+        Standing::Unknown => ("this PC is not known here; staff must approve that it comes back", true),
+        _ => ("this PC's certificate was revoked; ask an administrator, and enrol it anew", false),
+    };
     // As gRPC says it, and as HTTP does.
-    const WHY: &str = "this PC's certificate was revoked or replaced; ask an administrator, and enrol it anew";
-    (StatusCode::FORBIDDEN, [("grpc-status", "7"), ("grpc-message", WHY)], WHY)
+    let mut response = (StatusCode::FORBIDDEN, [("grpc-status", "7"), ("grpc-message", why)], why).into_response();
+    if may_claim {
+        response.headers_mut().insert(MAY_CLAIM, HeaderValue::from_static("yes"));
+    }
+    response
 }
 
 /// A use case's refusal, as the wire says it.

@@ -3,6 +3,7 @@
 
 mod calls;
 mod figures;
+mod machines;
 mod plans;
 mod views;
 mod work;
@@ -13,6 +14,7 @@ use crate::rpc::status;
 use axum::Router;
 use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::wire::staff::figures_server::FiguresServer;
+use keepwatch_proto::wire::staff::machines_server::MachinesServer;
 use keepwatch_proto::wire::staff::plans_server::PlansServer;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
 use keepwatch_proto::wire::staff::work_server::WorkServer;
@@ -32,8 +34,9 @@ pub fn router(app: &Arc<App>) -> Router {
     let work = WorkServer::new(service.clone()).max_decoding_message_size(MAX_MESSAGE);
     let figures = FiguresServer::new(service).max_decoding_message_size(MAX_MESSAGE);
     // Without the fallback that gRPC routes bring: what is no call is a page.
+    let machines = MachinesServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     let plans = PlansServer::new(Service(app.clone())).max_decoding_message_size(plans::LARGEST);
-    let routes = Routes::new(staff).add_service(work).add_service(figures).add_service(plans);
+    let routes = Routes::new(staff).add_service(work).add_service(figures).add_service(plans).add_service(machines);
     routes.into_axum_router().reset_fallback()
 }
 

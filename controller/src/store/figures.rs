@@ -37,17 +37,12 @@ pub async fn first_backups(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreErro
 
 /// When each host's certificate in force ends.
 pub async fn certificate_ends(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
-    Ok(sqlx::query_as("SELECT id AS host, certificate_expires AS at FROM hosts").fetch_all(conn).await?)
-}
-
-/// Keeps when a host's certificate in force ends.
-pub async fn set_certificate_end(conn: &mut Conn, host: HostId, at: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hosts SET certificate_expires = $2 WHERE id = $1")
-        .bind(host.to_string())
-        .bind(at)
-        .execute(conn)
-        .await?;
-    Ok(())
+    Ok(sqlx::query_as(
+        "SELECT hosts.id AS host, CASE WHEN identities.expires > 0 THEN identities.expires \
+         ELSE hosts.certificate_expires END AS at FROM hosts LEFT JOIN identities ON identities.host = hosts.id",
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Jobs of one kind that stand so.

@@ -4,12 +4,15 @@
 
 pub mod audit;
 pub mod bundles;
+pub mod claims;
+pub mod clockwork;
 pub mod deletions;
 pub mod detections;
 pub mod events;
 pub mod figures;
 pub mod groups;
 pub mod hosts;
+pub mod identities;
 pub mod jobs;
 pub mod logs;
 pub mod policies;

@@ -72,13 +72,21 @@ pub async fn insert_session(conn: &mut Conn, token_hash: &str, user: &str, expir
     Ok(())
 }
 
-/// Whose session it is, while it lasts.
-pub async fn by_session(conn: &mut Conn, token_hash: &str, now: i64) -> Result<Option<UserRow>, StoreError> {
+/// Whose session it is, while it lasts. One that would last beyond `latest` was opened when the
+/// clock was ahead, and is none.
+pub async fn by_session(
+    conn: &mut Conn,
+    token_hash: &str,
+    now: i64,
+    latest: i64,
+) -> Result<Option<UserRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT u.* FROM users u JOIN sessions s ON s.user_name = u.name WHERE s.token_hash = $1 AND s.expires > $2",
+        "SELECT u.* FROM users u JOIN sessions s ON s.user_name = u.name WHERE s.token_hash = $1 AND s.expires > $2 \
+         AND s.expires <= $3",
     )
     .bind(token_hash)
     .bind(now)
+    .bind(latest)
     .fetch_optional(conn)
     .await?)
 }

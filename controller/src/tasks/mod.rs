@@ -61,6 +61,14 @@ async fn keep_kits(app: &App) {
 }
 
 async fn work(app: &App) {
+    if let Err(error) = app.look_at_clock().await {
+        tracing::warn!(%error, "the clock was not looked at");
+    }
+    match app.ca.renew_served() {
+        Ok(true) => tracing::info!("the controller's own certificate was renewed"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%error, "the controller's own certificate is due and was not renewed"),
+    }
     keep_kits(app).await;
     if let Err(error) = app.retain_due().await {
         tracing::warn!(%error, "retention did not run");

@@ -291,3 +291,24 @@ async fn a_change_reaches_the_page_and_another_hosts_does_not() {
     assert!(next().await.unwrap().contains("event: change"));
     assert_eq!(next().await, None);
 }
+
+#[tokio::test]
+async fn what_pcs_call_themselves_is_text_on_every_page() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("operator", "operator").await;
+    for name in ["<script>alert(1)</script>", "'; DROP TABLE hosts; --", "=cmd|' /C calc'!A0", "\" onload=\"alert(1)"] {
+        let host = pages.enrol(name).await;
+        pages.detect(host, name).await;
+        for page in ["/".to_owned(), "/detections".to_owned(), format!("/hosts/{host}")] {
+            let got = pages.get(&page, &cookie).await;
+            assert_eq!(got.status, StatusCode::OK, "{page}");
+            for raw in ["<script>alert", "\" onload="] {
+                assert!(!got.text.contains(raw), "{page} obeys {name}");
+            }
+            if !name.contains(['<', '"', '\'']) {
+                assert!(got.text.contains(name), "{page} lacks {name}");
+            }
+        }
+    }
+    assert_eq!(pages.app.hosts(&crate::app::tests::administrator()).await.unwrap().len(), 4);
+}

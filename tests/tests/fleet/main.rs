@@ -10,6 +10,8 @@ mod enrolment;
 mod faults;
 mod figures;
 mod full;
+mod hostile_doors;
+mod identities;
 mod interop;
 mod isolation;
 mod kills;

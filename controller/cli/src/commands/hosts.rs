@@ -1,5 +1,6 @@
 //! `hosts`: the PCs of the fleet.
 
+use super::claims::{self, Approve};
 use super::deletions::{self, DeleteRepository, DeletionView};
 use crate::ask;
 use crate::context::Context;
@@ -49,6 +50,15 @@ enum Action {
         /// The group
         #[arg(long)]
         group: String,
+    },
+    /// List the PCs that ask to be hosts again: their certificate has expired or was replaced, their
+    /// disk is a copy of another's, or the controller has forgotten them
+    Pending,
+    Approve(Approve),
+    /// Do not let a PC in that 'hosts pending' shows
+    Refuse {
+        /// Its id there
+        id: String,
     },
     DeleteRepository(DeleteRepository),
     /// List the hosts whose backups are to be deleted, or were
@@ -217,6 +227,9 @@ impl Hosts {
                 };
                 context.output.note(&text);
             }
+            Action::Pending => return claims::list(context).await,
+            Action::Approve(command) => return command.run(context).await,
+            Action::Refuse { id } => return claims::refuse(context, id).await,
             Action::DeleteRepository(command) => return command.run(context).await,
             Action::Deletions => return deletions::list(context).await,
         }

@@ -3,6 +3,8 @@
 
 mod audit;
 mod backup;
+mod claims;
+mod clock;
 mod completion;
 mod deletions;
 mod detections;
@@ -85,6 +87,7 @@ pub(crate) enum Command {
     Users(users::Users),
     /// Who did what, and when
     Audit(audit::Audit),
+    Clock(clock::Clock),
     /// The fleet in numbers
     Report(watch::Refresh),
     /// What stock restic needs to open a host's backups without Keepwatch
@@ -119,6 +122,7 @@ impl Command {
             Self::Signatures(command) => command.run(context).await,
             Self::Users(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
+            Self::Clock(command) => command.run(context).await,
             Self::Report(refresh) => report::run(context, refresh).await,
             Self::RecoveryKit(command) => command.run(context).await,
             Self::Completion(command) => command.run(context),
