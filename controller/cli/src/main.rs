@@ -16,6 +16,8 @@ mod run;
 mod scripted;
 mod session;
 mod show;
+#[cfg(test)]
+mod sources;
 mod trust;
 mod watch;
 

@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use crate::sources;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// The fields of a struct, each with the word for its type.
 type Fields = Vec<(String, String)>;
@@ -51,11 +51,8 @@ fn fields(body: &str) -> Fields {
 
 /// All structs in the commands that are written as JSON.
 fn written() -> BTreeMap<String, Fields> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
     let mut shapes = BTreeMap::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
+    for (_, code) in sources::code("commands") {
         for derived in
             code.split("#[derive(").skip(1).filter(|rest| rest.split(')').next().unwrap().contains("Serialize"))
         {

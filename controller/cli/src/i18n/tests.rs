@@ -1,8 +1,8 @@
 //! Every sentence of the program's is in both catalogues, and in them is nothing else.
 
 use super::*;
+use crate::sources;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// A sentence with its places as `{}`, whatever they are called.
 fn bare(text: &str) -> String {
@@ -29,23 +29,16 @@ fn keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 /// The string literals that follow any of these words in the sources.
 fn literals(words: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for folder in [source.clone(), source.join("commands")] {
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_none_or(|e| e != "rs")
-                || path.ends_with("scripted.rs")
-                || path.ends_with("shapes.rs")
-            {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap();
-            for word in words {
-                for rest in code.split(word).skip(1) {
-                    let Some(start) = rest.trim_start().strip_prefix('"') else { continue };
-                    found.insert(unescaped(start));
-                }
+    for (path, code) in sources::code("") {
+        // These are for tests alone.
+        if path.ends_with("shapes.rs") || path.ends_with("i18n/tests.rs") || path.to_string_lossy().contains("scripted")
+        {
+            continue;
+        }
+        for word in words {
+            for rest in code.split(word).skip(1) {
+                let Some(start) = rest.trim_start().strip_prefix('"') else { continue };
+                found.insert(unescaped(start));
             }
         }
     }
@@ -101,11 +94,8 @@ fn worth(sentence: &str) -> bool {
 #[test]
 fn every_heading_and_label_is_in_the_catalogue() {
     let known: BTreeSet<&str> = ENGLISH.lines().filter_map(|l| l.split_once(" = ")).map(|(_, t)| t).collect();
-    let commands = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands");
     let mut missing = BTreeSet::new();
-    for file in std::fs::read_dir(commands).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
+    for (_, code) in sources::code("commands") {
         let headings = code.split("HEADER: &'static").skip(1).filter_map(|rest| rest.split(';').next());
         let quoted = headings.flat_map(|h| h.split('"').skip(1).step_by(2)).map(str::to_owned);
         let cards = code.split("fn lines(&self)").skip(1).filter_map(|rest| rest.split("\n    }\n").next());
