@@ -1,5 +1,7 @@
 //! This program's own sources, for tests that hold what it says against the catalogues and the docs.
 
+#![allow(clippy::expect_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
