@@ -14,6 +14,7 @@ use crate::store::policies::{EditionRow, PolicyRow};
 use crate::store::{self, Conn};
 use keepwatch_proto::policy::{Effective, Keep, Layer, Policy, PolicyError, fields_of, in_words};
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 /// A group's own document.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub struct Policies {
     own: HashMap<String, (PolicyRow, Layer)>,
     /// Groups whose own document cannot be read.
     unreadable: HashSet<String>,
+    /// What was put together so far: many hosts are in one group.
+    made: Mutex<HashMap<String, (Effective<String>, bool)>>,
 }
 
 /// A tree deeper than this is a circle.
@@ -84,7 +87,8 @@ impl Policies {
                 None
             }
         });
-        Self { own: parsed.collect(), unreadable, parents: groups.into_iter().map(|g| (g.name, g.parent)).collect() }
+        let (own, parents) = (parsed.collect(), groups.into_iter().map(|g| (g.name, g.parent)).collect());
+        Self { own, unreadable, parents, made: Mutex::default() }
     }
 
     /// From a group up to the root.
@@ -113,6 +117,11 @@ impl Policies {
     /// What holds for a group, and whether all that is written on the way to it is in it. A
     /// document that cannot be followed with those above it says nothing.
     fn effective(&self, group: &str) -> (Effective<String>, bool) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.entry(group.to_owned()).or_insert_with(|| self.put_together(group)).clone()
+    }
+
+    fn put_together(&self, group: &str) -> (Effective<String>, bool) {
         let readable = !self.upwards(group).any(|g| self.unreadable.contains(g));
         if let Ok(made) = self.made(group) {
             return (made, readable);
