@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 /// One PC.
 pub struct Agent {
-    folder: TempDir,
+    // First: what it has logged is shown when it goes, and lies in the folder.
     process: Option<Process>,
+    folder: TempDir,
 }
 
 impl Agent {

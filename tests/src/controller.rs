@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 /// A controller with a data folder of its own.
 pub struct Controller {
+    // First: what it has logged is shown when it goes, and lies in the folder.
+    process: Option<Process>,
     folder: TempDir,
     fingerprint: String,
     password: String,
@@ -16,7 +18,6 @@ pub struct Controller {
     staff: u16,
     metrics: u16,
     database: Option<String>,
-    process: Option<Process>,
 }
 
 impl Controller {

@@ -97,6 +97,15 @@ impl Store {
                     Ok(())
                 })
             })
+            // SQLite ends a transaction by itself where the disk is full, and what counts them here does
+            // not hear of it: later ones on that connection would be acknowledged and never committed.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What is still to be rolled back has been by then.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             .connect(url)
             .await?;
         Ok(pool)
@@ -180,4 +189,36 @@ fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 /// Counts are unsigned with us and signed in SQL.
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::store::groups::{self, Group, ROOT};
+
+    #[tokio::test]
+    async fn a_transaction_that_a_full_disk_ended_takes_no_later_one_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Store::new_embedded_url(folder.path())).await.unwrap();
+        let group = |name: String| Group { name, parent: ROOT.into() };
+        for n in 0..3 {
+            let mut tx = store.begin().await.unwrap();
+            // As if the disk had no more room.
+            sqlx::query("PRAGMA max_page_count = 1").execute(&mut *tx).await.unwrap();
+            let mut inner = within(&mut tx).await.unwrap();
+            groups::insert(&mut inner, &group("x".repeat(1 << 20))).await.unwrap_err();
+            drop(inner);
+            // Whatever of it goes on, nothing is left of it.
+            let _ = groups::insert(&mut tx, &group("y".repeat(1 << 20))).await;
+            drop(tx);
+            let mut tx = store.begin().await.unwrap();
+            let mut inner = within(&mut tx).await.unwrap();
+            groups::insert(&mut inner, &group(n.to_string())).await.unwrap();
+            commit(inner).await.unwrap();
+            commit(tx).await.unwrap();
+            let mut other = store.read().await.unwrap();
+            assert!(groups::get(&mut other, &n.to_string()).await.unwrap().is_some(), "{n} was committed");
+        }
+    }
 }

@@ -116,7 +116,6 @@ fn a_pc_that_was_away_for_more_than_a_year_comes_back_by_approval_with_all_that_
 }
 
 #[test]
-#[ignore = "not seen to pass yet"]
 fn two_pcs_with_one_copied_disk_are_told_apart_and_no_event_is_lost() {
     let (controller, staff, mut original) = fleet();
     let host = original.host();
