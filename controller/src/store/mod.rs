@@ -212,6 +212,10 @@ mod tests {
             // Whatever of it goes on, nothing is left of it.
             let _ = groups::insert(&mut tx, &group("y".repeat(1 << 20))).await;
             drop(tx);
+            // One that is given up, and one that is kept.
+            let mut tx = store.begin().await.unwrap();
+            groups::insert(&mut tx, &group("given up".into())).await.unwrap();
+            drop(tx);
             let mut tx = store.begin().await.unwrap();
             let mut inner = within(&mut tx).await.unwrap();
             groups::insert(&mut inner, &group(n.to_string())).await.unwrap();
