@@ -182,6 +182,16 @@ impl DataFolder {
         self.0.join("catalogs")
     }
 
+    /// Rules, compiled for what is scanned here: a cache.
+    pub fn compiled(&self) -> PathBuf {
+        self.0.join("compiled")
+    }
+
+    /// What lies here only while it is looked at.
+    pub fn scratch(&self) -> PathBuf {
+        self.0.join("scratch")
+    }
+
     /// The hosts' repositories, unless `--repositories` says otherwise.
     pub fn repositories(&self) -> PathBuf {
         self.0.join("repositories")
@@ -195,6 +205,12 @@ pub fn repositories_folder(url: &str) -> Result<PathBuf, ConfigError> {
         return Err(ConfigError::Repositories(url.into()));
     }
     Ok(path.into())
+}
+
+/// A folder for the controller alone, made if need be.
+pub fn private_dir(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    platform::owner_only(folder)
 }
 
 mod platform {

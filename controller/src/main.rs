@@ -2,8 +2,10 @@
 
 mod app;
 mod catalog;
+mod child;
 mod config;
 mod door;
+mod handout;
 mod hub;
 mod keys;
 mod maintain;
@@ -60,6 +62,9 @@ enum Command {
     /// Work on a repository: the controller calls it, nobody else
     #[command(hide = true)]
     Maintain,
+    /// Hand something out of a repository: the controller calls it, nobody else
+    #[command(hide = true)]
+    Handout,
 }
 
 #[derive(Args)]
@@ -185,6 +190,7 @@ fn main() -> std::process::ExitCode {
         Command::Adopt(options) => in_runtime(run::recovery::adopt(options)).map(|told| say(&told)),
         // The engine blocks, and wants no runtime around it.
         Command::Maintain => maintain::child(),
+        Command::Handout => handout::child(),
     };
     match done {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -1,23 +1,16 @@
-//! Work on a host's repository, in a child process of its own: what a PC that was taken over has
-//! put there costs the child, not the controller. The order comes on stdin, what was done goes
-//! to stdout, both as one line of JSON.
+//! Work on a host's repository, in a child process of its own. What was done goes to its stdout,
+//! as one line of JSON.
 
-use crate::catalog;
+use crate::{catalog, child};
 use keepwatch_backup::{Entry, Pruned, Repository, Snapshot, Storage, Verified};
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 /// A prune of a large repository may read and write it all.
 const LONGEST: Duration = Duration::from_secs(12 * 3600);
-/// What a crafted index may have the child take, in bytes.
-const MEMORY: u64 = 4 << 30;
-
 /// Bytes of a snapshot's paths that are told; it may have megabytes.
 const MOST_PATHS: usize = 64 << 10;
 
@@ -85,10 +78,7 @@ pub enum Outcome {
 
 /// The child: does what stdin says.
 pub fn child() -> anyhow::Result<()> {
-    platform::bound(MEMORY);
-    let mut text = String::new();
-    io::stdin().lock().read_to_string(&mut text)?;
-    let outcome = work(&serde_json::from_str(&text)?);
+    let outcome = work(&child::order()?);
     Ok(writeln!(io::stdout().lock(), "{}", serde_json::to_string(&outcome)?)?)
 }
 
@@ -169,36 +159,9 @@ pub async fn run(order: &Order) -> Outcome {
 }
 
 async fn ask(order: &Order) -> io::Result<Outcome> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg("maintain")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
-        .spawn()?;
-    let text = serde_json::to_vec(order)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(&text).await?;
-    }
-    let output = child.wait_with_output().await?;
+    let output = child::begin("maintain", order).await?.wait_with_output().await?;
     if !output.status.success() {
         return Err(io::Error::other(format!("the process that works on the repository ended: {}", output.status)));
     }
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-mod platform {
-    /// Bounds what this process may take, in bytes, and has it end with its parent: another would
-    /// begin the same work.
-    #[cfg(unix)]
-    pub(super) fn bound(bytes: u64) {
-        use nix::sys::resource::{Resource, setrlimit};
-        #[cfg(target_os = "linux")]
-        let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
-        // Where there is a tighter limit already, that holds.
-        let _ = setrlimit(Resource::RLIMIT_DATA, bytes, bytes);
-    }
-
-    #[cfg(not(unix))]
-    pub(super) fn bound(_: u64) {}
 }

@@ -4,6 +4,7 @@ pub mod recovery;
 
 use crate::app::App;
 use crate::app::catalogs::Catalogs;
+use crate::app::downloads::Handing;
 use crate::app::slots::Desk;
 use crate::app::users::{Attempts, VERIFYING};
 use crate::config::{Config, DataFolder, repositories_folder};
@@ -174,6 +175,7 @@ async fn assemble(
         taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: Catalogs::new(folder.catalogs()),
+        handing: Handing::open(folder.compiled(), folder.scratch())?,
         attempts: Attempts::default(),
         verifying: Semaphore::new(VERIFYING),
         agent_door,

@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use crate::sieve::Sieve;
 use crate::tree::{self, Indexed};
 use chrono::{DateTime, Utc};
 use rustic_core::BlobId;
 use rustic_core::repofile::{BlobType, Node, NodeType};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -67,9 +68,29 @@ impl Repository {
         tree::walk(&indexed, node, path, recursive, &go_on, &mut visit).map_err(|why| self.broken(why))
     }
 
-    /// Writes a file's content to `out` and says how many bytes it was. Each part is
-    /// verified before it is passed on.
-    pub fn read_file(&self, snapshot: &str, path: &Path, out: &mut dyn Write) -> Result<u64> {
+    /// Writes a file's content to `out` and says how many bytes it was. Each part is verified
+    /// before it is passed on; with a sieve, none is before all of it was looked at.
+    pub fn read_file(
+        &self,
+        snapshot: &str,
+        path: &Path,
+        sieve: Option<&Sieve<'_>>,
+        out: &mut dyn Write,
+    ) -> Result<u64> {
+        let Some(sieve) = sieve else { return self.content_of(snapshot, path, out) };
+        let mut copy = sieve.copy().map_err(Error::Copy)?;
+        let length = self.content_of(snapshot, path, &mut copy).map_err(|error| match error {
+            Error::Write(error) => Error::Copy(error),
+            error => error,
+        })?;
+        if length > 0 && !sieve.admits(path, &mut copy).map_err(Error::Copy)? {
+            return Err(Error::Refused(path.to_owned()));
+        }
+        copy.rewind().map_err(Error::Copy)?;
+        io::copy(&mut copy, out).map_err(Error::Write)
+    }
+
+    fn content_of(&self, snapshot: &str, path: &Path, out: &mut dyn Write) -> Result<u64> {
         let (indexed, node) = self.node(snapshot, path)?;
         if !node.is_file() {
             return Err(Error::NotAFile(path.to_owned()));

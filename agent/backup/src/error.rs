@@ -62,6 +62,12 @@ pub enum Error {
     /// The path is in the snapshot, but has no content to read.
     #[error("{} is not a file", .0.display())]
     NotAFile(PathBuf),
+    /// Whoever looked at it let it not go out.
+    #[error("{}: it is infected, so it is not handed out", .0.display())]
+    Refused(PathBuf),
+    /// There is no copy of it to be looked at before it goes out.
+    #[error("it cannot be scanned before it goes out: {0}. Make room, and ask again")]
+    Copy(std::io::Error),
     /// More than one archive holds.
     #[error("more than {0} entries are below it. Download its folders one by one, or restore it")]
     TooMany(u64),

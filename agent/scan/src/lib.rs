@@ -34,7 +34,7 @@ pub use read::{DEFAULT_WHOLE_BYTES, Skip};
 pub use rules::{Check, CompileError, Problem, Rules, check, compile};
 pub use scan::{Desk, ScanOptions, scan, scan_handed};
 pub use scanner::{Match, ScanError, Scanner};
-pub use severity::Severity;
+pub use severity::{INFECTED_FROM, Severity};
 pub use slow::SlowRule;
 pub use sources::{ReadRulesError, RuleFile, read_rules};
 pub use tally::{Found, Observer, Progress, Summary};

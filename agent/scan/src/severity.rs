@@ -20,6 +20,9 @@ pub enum Severity {
     Critical,
 }
 
+/// A match of this severity or worse makes a file an infected one.
+pub const INFECTED_FROM: Severity = Severity::Medium;
+
 impl Severity {
     /// The word for it.
     pub fn as_str(self) -> &'static str {

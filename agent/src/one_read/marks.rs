@@ -1,16 +1,13 @@
 //! Which files a scan marks as infected while a backup saves them.
 
 use keepwatch_proto::verdict::{NAMED_INFECTED, NAMED_RULES};
-use keepwatch_scan::{Found, Observer, Progress, Severity, Skip};
+use keepwatch_scan::{Found, INFECTED_FROM, Observer, Progress, Skip};
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-
-/// A match of this severity or worse makes a file an infected one.
-pub(super) const INFECTED_FROM: Severity = Severity::Medium;
 
 /// The infected files.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

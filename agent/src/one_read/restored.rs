@@ -1,10 +1,10 @@
 //! What comes back is clean: a restore leaves out what is known to be infected, and what the rules
 //! in use find in it on its way, before it has its name.
 
-use super::marks::{INFECTED_FROM, Marks};
+use super::marks::Marks;
 use super::{OneReadError, Scan};
 use keepwatch_backup::{Content, Inspector, RestoreOptions, RestoreReport};
-use keepwatch_scan::{Hand, Summary, scan_handed};
+use keepwatch_scan::{Hand, INFECTED_FROM, Summary, scan_handed};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;

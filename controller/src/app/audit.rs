@@ -65,9 +65,7 @@ impl App {
         if actor.role >= role {
             return Ok(());
         }
-        let mut conn = self.store.read().await?;
-        let deed = Deed { action, object: "", detail: "" };
-        self.write(&mut conn, actor, &deed, "refused").await?;
+        self.refused(actor, action).await?;
         Err(AppError::Forbidden(format!(
             "this needs the role {}; '{}' is {}. Ask an administrator",
             role.word(),
@@ -81,13 +79,21 @@ impl App {
         self.write(conn, actor, deed, "done").await
     }
 
-    pub(super) async fn write(
-        &self,
-        conn: &mut Conn,
-        actor: &Actor,
-        deed: &Deed<'_>,
-        outcome: &str,
-    ) -> Result<(), AppError> {
+    /// Records what somebody was not let do.
+    pub(super) async fn refused(&self, actor: &Actor, action: &str) -> Result<(), AppError> {
+        let mut tx = self.store.begin().await?;
+        self.write(&mut tx, actor, &Deed { action, object: "", detail: "" }, "refused").await?;
+        Ok(store::commit(tx).await?)
+    }
+
+    /// Records what is done elsewhere than in the database, before it is.
+    pub(super) async fn record_now(&self, actor: &Actor, deed: &Deed<'_>) -> Result<(), AppError> {
+        let mut tx = self.store.begin().await?;
+        self.record(&mut tx, actor, deed).await?;
+        Ok(store::commit(tx).await?)
+    }
+
+    async fn write(&self, conn: &mut Conn, actor: &Actor, deed: &Deed<'_>, outcome: &str) -> Result<(), AppError> {
         let row = AuditRow {
             // A job's id is a UUID of version 7 like any other.
             id: JobId::new(&self.clock).to_string(),

@@ -52,8 +52,7 @@ impl App {
             "nothing is removed and no certificate expires until the clock is right, or 'keepwatch clock confirm'"
         );
         if !self.clockwork.told.swap(true, Ordering::Relaxed) {
-            let mut conn = self.store.read().await?;
-            self.record(&mut conn, &itself(), &Deed { action: "clock doubt", object: "", detail: &why }).await?;
+            self.record_now(&itself(), &Deed { action: "clock doubt", object: "", detail: &why }).await?;
         }
         Ok(())
     }
@@ -75,8 +74,9 @@ impl App {
     }
 
     async fn trust(&self, at: i64) -> Result<(), AppError> {
-        let mut conn = self.store.read().await?;
-        store::clockwork::set_trusted(&mut conn, at).await?;
+        let mut tx = self.store.begin().await?;
+        store::clockwork::set_trusted(&mut tx, at).await?;
+        store::commit(tx).await?;
         self.clockwork.trusted.store(at, Ordering::Relaxed);
         Ok(())
     }
@@ -120,7 +120,7 @@ mod tests {
             app.repositories.create(gone).await.unwrap();
             let place = std::path::PathBuf::from(app.repositories.storage(gone).location());
             app.revoke_host(&administrator(), "gone").await.unwrap();
-            let mut conn = app.store.read().await.unwrap();
+            let mut conn = app.store.write().await.unwrap();
             store::deletions::insert(&mut conn, gone, "scrapped", "admin", app.now()).await.unwrap();
             store::deletions::approve(&mut conn, gone, "second", app.now(), app.now() + 7 * 86_400).await.unwrap();
             drop(conn);

@@ -335,14 +335,14 @@ mod tests {
         app.ask_deletion(&by("admin"), "pc", "scrapped").await.unwrap();
         app.approve_deletion(&by("second"), "pc").await.unwrap();
         wait(&mut app, 7);
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         let now = app.now();
         store::retention::take(&mut conn, host, "another", now, now + 60).await.unwrap();
         drop(conn);
         app.delete_due().await.unwrap();
         assert!(place.exists());
         // A restored database: what was called off since its copy may be in it again.
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         store::retention::give_back(&mut conn, host, "another").await.unwrap();
         store::deletions::postpone(&mut conn, now + 86_400).await.unwrap();
         drop(conn);
@@ -350,7 +350,7 @@ mod tests {
         assert!(place.exists());
         wait(&mut app, 1);
         // Killed after the folder was renamed and half of it removed.
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         assert!(store::deletions::begin(&mut conn, host, app.now()).await.unwrap());
         drop(conn);
         let half = place.with_file_name(format!(".removing-{host}"));

@@ -2,25 +2,31 @@
 //! asked. Only so much of it waits in memory as is on its way.
 
 use super::audit::{Actor, Deed, Role};
-use super::snapshots::{Flow, flow_of, unreadable};
+use super::policies::tuning;
+use super::snapshots::Flow;
 use super::{App, AppError};
+use crate::handout::{self, Coming, Frame, Head, Match, Order, Said, Scan, Trouble};
+use crate::store::bundles::BundleRow;
+use crate::store::detections::DetectionRow;
+use crate::store::{self, Json};
 use bytes::Bytes;
-use keepwatch_backup::{ArchiveFormat, ArchiveOptions, Entry, EntryKind, Failure, Repository, plain};
+use keepwatch_backup::{ArchiveFormat, Failure, plain};
+use keepwatch_proto::ids::{DetectionId, HostId};
 use keepwatch_proto::paths;
-use std::cell::Cell;
-use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
-use std::ops::ControlFlow;
+use keepwatch_scan::DEFAULT_WHOLE_BYTES;
+use std::io;
 use std::path::PathBuf;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
 
-/// Bytes of one piece of a download.
-const PIECE: usize = 256 << 10;
 /// Pieces that wait for whoever asked for them.
 const IN_FLIGHT: usize = 8;
 
-/// What is said where more may be infected than is known.
-const NOT_ALL_SCANNED: &str = "not all of this snapshot was scanned: scan what comes before you open it";
+/// Handed out at once: each takes memory, and a place for what is being looked at.
+pub const AT_ONCE: usize = 16;
+/// Nobody takes longer over one piece, unless he has gone.
+const LONGEST_PIECE: Duration = Duration::from_secs(600);
 
 /// A file or folder on its way.
 pub struct Download {
@@ -47,20 +53,10 @@ pub enum Piece {
     },
     /// Something that is not in the archive.
     LeftOut(Failure),
-    /// How many there are of those, also those that are not named; the last piece.
+    /// How many there are of those, also those that are not named.
     Incomplete(u64),
-}
-
-/// What is downloaded, found in its snapshot.
-struct Wanted {
-    repository: Repository,
-    snapshot: String,
-    path: PathBuf,
-    size: u64,
-    format: Option<ArchiveFormat>,
-    note: String,
-    /// What is known to be infected.
-    without: HashSet<PathBuf>,
+    /// So many files were not inspected to their end.
+    Unscanned(u64),
 }
 
 /// What somebody wants to have.
@@ -98,7 +94,7 @@ pub fn word(format: ArchiveFormat) -> &'static str {
 impl App {
     /// One file, or a folder as an archive, straight from here. What is known to be infected stays
     /// where it is, unless an administrator wants it.
-    pub async fn download(&self, actor: &Actor, asked: Asked<'_>) -> Result<Download, AppError> {
+    pub async fn download(self: &Arc<Self>, actor: &Actor, asked: Asked<'_>) -> Result<Download, AppError> {
         let Asked { host, snapshot, path, format, infected } = asked;
         let (role, action) = match infected {
             true => (Role::Administrator, "infected download"),
@@ -111,144 +107,154 @@ impl App {
         let (storage, password) = self.locate(&owner)?;
         let (verdict, snapshot) = (snapshot.verdict.0.unwrap_or_default(), snapshot.id);
         let object = format!("{} {snapshot}", owner.id);
+        self.record_now(actor, &Deed { action, object: &object, detail: path }).await?;
         let mut conn = self.store.read().await?;
-        self.record(&mut conn, actor, &Deed { action, object: &object, detail: path }).await?;
+        // What is known of it may be by older rules: then it is looked at on its way.
+        let newest = store::bundles::newest(&mut conn).await?;
         drop(conn);
-        let path = paths::to_path(path);
-        let doubt = if infected || verdict.is_whole() && verdict.bundle > 0 { "" } else { NOT_ALL_SCANNED };
+        let judged = verdict.is_whole() && verdict.bundle > 0;
+        let by_newest = newest.as_ref().is_none_or(|newest| verdict.bundle >= newest.version.unsigned_abs());
         let known = if infected { vec![] } else { verdict.files };
-        let without: HashMap<PathBuf, String> =
-            known.into_iter().map(|file| (plain(&paths::to_path(&file.path)), file.rules.join(", "))).collect();
-        if let Some(rules) = without.get(&plain(&path)) {
-            return Err(AppError::Conflict(format!(
-                "this file is infected ({rules}), so it is not handed out; 'keepwatch versions' shows when it was \
-                 clean, and an administrator can fetch it with --infected"
-            )));
+        let asked = plain(&paths::to_path(path));
+        if let Some(file) = known.iter().find(|file| plain(&paths::to_path(&file.path)) == asked) {
+            return Err(handout::infected(&file.rules.join(", ")).into());
         }
-        let found = tokio::task::spawn_blocking(move || {
-            let repository = Repository::open(&storage, &password).map_err(unreadable)?;
-            let without = without.into_keys().collect();
-            wanted(repository, snapshot, path, format, without)
-        });
-        let wanted = found.await.map_err(|e| AppError::Repository(e.to_string()))??;
-        let own = wanted.path.file_name().map(|n| paths::of_path(n.as_ref()));
-        // A whole snapshot has no name of its own.
-        let own = own.unwrap_or_else(|| format!("snapshot-{}", &wanted.snapshot[..8]));
-        let said = [wanted.note.as_str(), doubt];
-        let note = said.iter().copied().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
-        let (size, format) = (wanted.size, wanted.format);
-        let (name, content) = match format {
-            None => (own, flow_of(IN_FLIGHT, move |out| file(&wanted, out))),
-            Some(format) => {
-                // No archive's name of its own folder steers whoever unpacks it.
-                let top = own.replace('\\', "_");
-                (format!("{own}.{}", word(format)), flow_of(IN_FLIGHT, move |out| archive(&wanted, format, &top, out)))
-            }
+        let wanted = !infected && !(judged && by_newest);
+        let scan = match newest.filter(|_| wanted) {
+            Some(newest) => Some(self.scan_with(&host.group_name, newest).await?),
+            None => None,
         };
+        let scanned = scan.as_ref().map_or(0, |scan| scan.bundle);
+        let order = Order {
+            storage,
+            password,
+            snapshot,
+            path: path.to_owned(),
+            format,
+            without: known.into_iter().map(|file| file.path).collect(),
+            doubtful: wanted && scan.is_none(),
+            scan,
+        };
+        let place = self.handing.room.clone().try_acquire_owned().map_err(|_| {
+            AppError::Conflict(format!("{AT_ONCE} downloads are under way; try again when one of them is done"))
+        })?;
+        let own = handout::own_name(path, &order.snapshot);
+        let (Head { size, format, note }, coming) = Coming::of(order).await?;
+        let name = format.map_or(own.clone(), |format| format!("{own}.{}", word(format)));
+        let (out, content) = mpsc::channel(IN_FLIGHT);
+        let passing = Passing { app: self.clone(), host: owner.id, bundle: scanned, coming };
+        tokio::spawn(async move {
+            passing.run(&out).await;
+            drop(place);
+        });
         Ok(Download { name, size, format, note, content })
     }
+
+    /// The newest rules, as this group's hosts have decided about them.
+    async fn scan_with(&self, group: &str, newest: BundleRow) -> Result<Scan, AppError> {
+        let policy = self.policies().await?.of(group).scan;
+        let whole_bytes = if policy.max_file_bytes == 0 { DEFAULT_WHOLE_BYTES } else { policy.max_file_bytes };
+        Ok(Scan {
+            bundle: newest.version.unsigned_abs(),
+            file: self.signing.file(&newest.sha256),
+            sha256: newest.sha256,
+            compiled: self.handing.compiled.clone(),
+            scratch: self.handing.scratch.clone(),
+            whole_bytes,
+            unpack: policy.unpack,
+            tuning: tuning(&policy),
+        })
+    }
 }
 
-/// Looks for what is asked for, and how it can come.
-fn wanted(
-    repository: Repository,
-    snapshot: String,
-    path: PathBuf,
-    asked: Option<ArchiveFormat>,
-    without: HashSet<PathBuf>,
-) -> Result<Wanted, AppError> {
-    let extent = repository.extent(&snapshot, &path).map_err(unreadable)?;
-    let shown = paths::of_path(&path);
-    if !extent.folder && asked.is_none() {
-        let mut found: Option<Entry> = None;
-        let mut take = |entry| {
-            found = Some(entry);
-            ControlFlow::Break(())
-        };
-        repository.entries(&snapshot, &path, false, &mut take).map_err(unreadable)?;
-        if found.is_none_or(|entry| entry.kind != EntryKind::File) {
-            return Err(AppError::NotFound(format!(
-                "'{shown}' is no file or folder of this snapshot; 'keepwatch ls' shows what is"
-            )));
+/// Passes on what comes, as long as somebody wants it.
+struct Passing {
+    app: Arc<App>,
+    host: HostId,
+    bundle: u64,
+    coming: Coming,
+}
+
+impl Passing {
+    async fn run(mut self, out: &mpsc::Sender<Result<Piece, AppError>>) {
+        loop {
+            let piece = match self.coming.next().await {
+                Ok(None) => return,
+                Ok(Some(Frame::Data { done, data })) => Ok(Piece::Data { data, done }),
+                Ok(Some(Frame::Said(said))) => match said {
+                    Said::LeftOut { path, reason } => {
+                        Ok(Piece::LeftOut(Failure { path: paths::to_path(&path), reason }))
+                    }
+                    Said::Incomplete(count) => Ok(Piece::Incomplete(count)),
+                    Said::Unscanned(count) => Ok(Piece::Unscanned(count)),
+                    Said::Match(found) => match self.keep(*found).await {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    },
+                    Said::Head(_) | Said::Failed(_) | Said::End => continue,
+                },
+                Err(trouble) => Err(trouble.into()),
+            };
+            let last = piece.is_err();
+            if out.send_timeout(piece, LONGEST_PIECE).await.is_err() || last {
+                return;
+            }
         }
-        return Ok(Wanted {
-            repository,
-            snapshot,
+    }
+
+    /// What is found on the way is a detection as any other.
+    async fn keep(&self, found: Match) -> Result<(), AppError> {
+        let Match { path, size, sha256, rule, namespace, severity, metadata } = found;
+        let row = DetectionRow {
+            id: DetectionId::new(&self.app.clock),
+            host: self.host,
+            job: String::new(),
+            at: self.app.now(),
+            rule,
+            namespace,
+            severity,
             path,
-            size: extent.bytes,
-            format: None,
-            note: String::new(),
-            without,
-        });
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            sha256,
+            bundle: i64::try_from(self.bundle).unwrap_or(i64::MAX),
+            metadata: Json(metadata),
+            acknowledged: 0,
+            acknowledged_by: String::new(),
+            reason: String::new(),
+        };
+        let mut tx = self.app.store.begin().await?;
+        store::detections::insert(&mut tx, &row).await?;
+        Ok(store::commit(tx).await?)
     }
-    let why = extent.not_for_zip.map(|at| format!("{}: {}", paths::of_path(&at.path), at.reason));
-    let (format, note) = match (asked, why) {
-        (Some(ArchiveFormat::Zip), Some(why)) => {
-            return Err(AppError::Conflict(format!(
-                "a zip cannot hold all of '{shown}' ({why}); ask for --format tar"
-            )));
-        }
-        (None, Some(why)) => {
-            (ArchiveFormat::Tar, format!("it comes as a tar, since a zip cannot hold all of it ({why})"))
-        }
-        (asked, _) => (asked.unwrap_or(ArchiveFormat::Zip), String::new()),
-    };
-    Ok(Wanted { repository, snapshot, path, size: extent.bytes, format: Some(format), note, without })
 }
 
-type Out = mpsc::Sender<Result<Piece, AppError>>;
-
-fn file(wanted: &Wanted, out: &Out) -> Result<(), AppError> {
-    let done = Cell::new(0);
-    let mut pieces = Pieces { out, buffer: Vec::with_capacity(PIECE), done: &done };
-    let Wanted { repository, snapshot, path, .. } = wanted;
-    repository.read_file(snapshot, path, &mut pieces).map_err(unreadable)?;
-    pieces.flush().map_err(|e| AppError::Repository(e.to_string()))
-}
-
-fn archive(wanted: &Wanted, format: ArchiveFormat, top: &str, out: &Out) -> Result<(), AppError> {
-    let done = Cell::new(0);
-    let mut pieces = Pieces { out, buffer: Vec::with_capacity(PIECE), done: &done };
-    // A large file that is read for nobody would be read to its end.
-    let mut tell = |bytes| {
-        done.set(bytes);
-        if out.is_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let Wanted { repository, snapshot, path, without, .. } = wanted;
-    let options = ArchiveOptions { format, top, without };
-    let written = repository.write_archive(snapshot, path, &options, &mut pieces, &mut tell);
-    let written = written.map_err(unreadable)?;
-    pieces.flush().map_err(|e| AppError::Repository(e.to_string()))?;
-    let named = written.failures.into_iter().map(Piece::LeftOut);
-    let count = (written.failed > 0).then_some(Piece::Incomplete(written.failed));
-    for piece in named.chain(count) {
-        // Nobody may be listening any more.
-        let _ = out.blocking_send(Ok(piece));
+impl From<Trouble> for AppError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Missing(text) => Self::NotFound(text),
+            Trouble::Conflict(text) => Self::Conflict(text),
+            Trouble::Invalid(text) => Self::Invalid(text),
+            Trouble::Unreadable(text) => Self::Repository(text),
+        }
     }
-    Ok(())
 }
 
-struct Pieces<'a> {
-    out: &'a Out,
-    buffer: Vec<u8>,
-    done: &'a Cell<u64>,
+/// Where what is handed out is looked at.
+pub struct Handing {
+    /// Folder of compiled rules.
+    compiled: PathBuf,
+    /// Folder of copies that are being looked at.
+    scratch: PathBuf,
+    room: Arc<Semaphore>,
 }
 
-impl Write for Pieces<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE {
-            self.flush()?;
+impl Handing {
+    /// In these folders. What a controller that was killed has left in the second one goes.
+    pub fn open(compiled: PathBuf, scratch: PathBuf) -> io::Result<Self> {
+        let _ = std::fs::remove_dir_all(&scratch);
+        for folder in [&compiled, &scratch] {
+            crate::config::private_dir(folder)?;
         }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        for piece in std::mem::take(&mut self.buffer).chunks(PIECE) {
-            let data = Bytes::copy_from_slice(piece);
-            let sent = self.out.blocking_send(Ok(Piece::Data { data, done: self.done.get() }));
-            sent.map_err(|_| io::Error::new(io::ErrorKind::BrokenPipe, "the download was given up"))?;
-        }
-        Ok(())
+        Ok(Self { compiled, scratch, room: Arc::new(Semaphore::new(AT_ONCE)) })
     }
 }

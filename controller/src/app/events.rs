@@ -4,6 +4,7 @@
 use super::intake::Taken;
 use super::{App, AppError};
 use crate::hub::Change;
+use crate::store::detections::DetectionRow;
 use crate::store::jobs::{JobRow, MEDIUM, SCHEDULE, UNKNOWN};
 use crate::store::{self, Conn};
 use keepwatch_proto::event::{Event, EventKind};
@@ -137,7 +138,8 @@ impl App {
                 }
             }
             EventKind::Detection(detection) => {
-                store::detections::insert(conn, DetectionId::new(&self.clock), host, at, detection).await?;
+                store::detections::insert(conn, &DetectionRow::of(DetectionId::new(&self.clock), host, at, detection))
+                    .await?;
             }
             EventKind::Ended { job, ended } => self.end(conn, host, *job, at, ended).await?,
             EventKind::Refused { version, reason } => {

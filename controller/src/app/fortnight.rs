@@ -119,7 +119,7 @@ impl Fortnight {
             app.set_policy(&administrator(), group, &policy, 0).await.unwrap();
             for number in 0..HOSTS * tenths / 10 {
                 let host = enrol(&app, &format!("{group}-{number}")).await;
-                let mut conn = app.store.read().await.unwrap();
+                let mut conn = app.store.write().await.unwrap();
                 store::hosts::set_group(&mut conn, host, group).await.unwrap();
                 pcs.push(Pc {
                     host,

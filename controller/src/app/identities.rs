@@ -122,7 +122,7 @@ pub(crate) mod tests {
     pub(crate) async fn certified(app: &App) -> (HostId, Credential) {
         let host = enrol(app, "pc").await;
         let issued = app.ca.issue_host(&csr(), host, 0).unwrap();
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         let fingerprint = issued.fingerprint.to_string();
         crate::store::identities::put_in_force(&mut conn, host, (&fingerprint, 0, issued.expires), ("", 0))
             .await
@@ -191,7 +191,7 @@ pub(crate) mod tests {
         drop(conn);
         let second = read(&app.renew(&first, &csr()).await.unwrap());
         assert!(app.authenticate(&second).await.unwrap().is_good());
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         let certificate = (first.fingerprint.as_str(), u64::try_from(copy.number).unwrap(), first.expires);
         crate::store::identities::put_in_force(&mut conn, first.host, certificate, ("", 0)).await.unwrap();
         drop(conn);

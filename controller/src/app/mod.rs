@@ -89,6 +89,8 @@ pub struct App {
     pub signatures: PathBuf,
     /// What the snapshots hold, for searches.
     pub catalogs: catalogs::Catalogs,
+    /// What is handed out at the moment, and where it is looked at.
+    pub handing: downloads::Handing,
     /// Failed log-ins of late.
     pub attempts: users::Attempts,
     /// Passwords that are verified at once: each takes much memory, on purpose.

@@ -2,9 +2,12 @@
 //! together from the root down to its group.
 
 mod apply;
+mod tuning;
 
 pub use apply::{Applied, Effect, Given};
 pub(super) use apply::{check, effects};
+
+pub(super) use tuning::tuning;
 
 use super::audit::Actor;
 use super::groups::no_group;

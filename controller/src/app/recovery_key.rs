@@ -65,7 +65,7 @@ mod tests {
             store::hosts::get(&mut conn, host).await.unwrap().unwrap().escrow
         };
         let sealed = app.escrow.seal("secret of pc").unwrap();
-        store::hosts::set_escrow(&mut app.store.read().await.unwrap(), pc, &sealed).await.unwrap();
+        store::hosts::set_escrow(&mut app.store.write().await.unwrap(), pc, &sealed).await.unwrap();
         assert!(matches!(app.sealed_recovery_kits(&administrator(), "").await, Err(AppError::Conflict(_))));
 
         let (first, second) = (Identity::generate(), Identity::generate());
@@ -121,7 +121,7 @@ mod tests {
         let (_folder, app) = app().await;
         let pc = enrol(&app, "pc\u{202e}").await;
         let sealed = app.escrow.seal("secret").unwrap();
-        store::hosts::set_escrow(&mut app.store.read().await.unwrap(), pc, &sealed).await.unwrap();
+        store::hosts::set_escrow(&mut app.store.write().await.unwrap(), pc, &sealed).await.unwrap();
         let operator = Actor { role: Role::Operator, ..administrator() };
         assert!(matches!(app.recovery_kits(&operator).await, Err(AppError::Forbidden(_))));
         assert!(matches!(app.sealed_recovery_kits(&operator, "").await, Err(AppError::Forbidden(_))));

@@ -44,9 +44,8 @@ impl App {
         let host = self.host(actor, host).await?.row;
         // A kit without a password is none.
         let password = self.escrow.unseal(&host.escrow)?;
-        let mut conn = self.store.read().await?;
         let deed = Deed { action: "recovery kit", object: &host.id.to_string(), detail: name_of(&host) };
-        self.record(&mut conn, actor, &deed).await?;
+        self.record_now(actor, &deed).await?;
         Ok(RecoveryKit { password, ..self.kit(&host) })
     }
 
@@ -55,8 +54,9 @@ impl App {
         self.demand(actor, Role::Administrator, "recovery kit").await?;
         let mut conn = self.store.read().await?;
         let kits = self.all_kits(&store::hosts::list(&mut conn).await?);
+        drop(conn);
         let detail = format!("{} hosts", kits.len());
-        self.record(&mut conn, actor, &Deed { action: "recovery kit", object: "all", detail: &detail }).await?;
+        self.record_now(actor, &Deed { action: "recovery kit", object: "all", detail: &detail }).await?;
         Ok(kits)
     }
 
@@ -72,6 +72,7 @@ impl App {
         };
         let mut conn = self.store.read().await?;
         let mut hosts = store::hosts::list(&mut conn).await?;
+        drop(conn);
         hosts.retain(|host| wanted.is_none_or(|id| host.id == id));
         let kits = self.all_kits(&hosts);
         if let Some(problem) = kits.iter().find(|kit| wanted.is_some() && !kit.problem.is_empty()) {
@@ -80,7 +81,7 @@ impl App {
         let sealed = escrow::seal(std::slice::from_ref(&recovery), &together(&kits))?;
         let object = wanted.map_or("all".into(), |id| id.to_string());
         let detail = format!("{} hosts, to {recovery}", kits.len());
-        self.record(&mut conn, actor, &Deed { action: "recovery kit seal", object: &object, detail: &detail }).await?;
+        self.record_now(actor, &Deed { action: "recovery kit seal", object: &object, detail: &detail }).await?;
         Ok(sealed)
     }
 

@@ -46,10 +46,7 @@ impl App {
     pub async fn retain_now(&self, actor: &Actor, host: &str) -> Result<String, AppError> {
         self.demand(actor, Role::Administrator, "retention run").await?;
         let host = self.host(actor, host).await?.row;
-        let mut conn = self.store.read().await?;
-        let deed = Deed { action: "retention run", object: &host.id.to_string(), detail: "" };
-        self.record(&mut conn, actor, &deed).await?;
-        drop(conn);
+        self.record_now(actor, &Deed { action: "retention run", object: &host.id.to_string(), detail: "" }).await?;
         self.retain(&host).await
     }
 
@@ -171,8 +168,9 @@ impl App {
             Ok(going) => self.remove(host, &before, going).await?,
             Err(error) => (error.to_string(), u64::try_from(before.waiting).unwrap_or(0)),
         };
-        let mut conn = self.store.read().await?;
-        store::retention::done(&mut conn, host.id, ran, waiting, &outcome).await?;
+        let mut tx = self.store.begin().await?;
+        store::retention::done(&mut tx, host.id, ran, waiting, &outcome).await?;
+        store::commit(tx).await?;
         Ok(outcome)
     }
 

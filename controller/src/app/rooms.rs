@@ -47,7 +47,7 @@ mod tests {
         let (_folder, app) = app().await;
         let (one, other) = (enrol(&app, "one").await, enrol(&app, "other").await);
         assert_eq!(app.room(one).await, Some(Room::default()));
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         let yaml = "backup: {quota_gib: 2, group_quota_gib: 3}";
         assert!(store::policies::set(&mut conn, store::groups::ROOT, yaml, 0).await.unwrap());
         drop(conn);

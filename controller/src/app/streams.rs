@@ -85,7 +85,7 @@ mod tests {
         assert!(!opens(line("b", &["2", "3"])).await);
         // This database was set back a little: the PC's line goes on from what it remembers.
         assert!(opens(line("a2", &["2", "3", "a"])).await);
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         store::identities::set_session(&mut conn, host, "3").await.unwrap();
         drop(conn);
         assert!(opens(line("a3", &["2", "3", "a", "a2"])).await);

@@ -4,7 +4,7 @@
 mod many;
 mod work;
 
-use super::downloads::Asked;
+use super::downloads::{self, Asked};
 use super::events::Report;
 use super::users::Attempts;
 use super::*;
@@ -41,6 +41,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: catalogs::Catalogs::new(folder.catalogs()),
+        handing: downloads::Handing::open(folder.compiled(), folder.scratch()).unwrap(),
         attempts: Attempts::default(),
         verifying: tokio::sync::Semaphore::new(super::users::VERIFYING),
         agent_door: "https://localhost:7443".into(),
@@ -63,7 +64,7 @@ pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
 pub(crate) async fn enrol_into(app: &App, name: &str, group: &str) -> HostId {
     let host = enrol(app, name).await;
     if !group.is_empty() {
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         crate::store::hosts::set_group(&mut conn, host, group).await.unwrap();
     }
     host
@@ -85,7 +86,7 @@ pub(crate) async fn enrol_with(app: &App, name: &str, escrow: String) -> HostId 
         bundle_refused: String::new(),
         replaced_by: String::new(),
     };
-    let mut conn = app.store.read().await.unwrap();
+    let mut conn = app.store.write().await.unwrap();
     crate::store::hosts::insert(&mut conn, &row).await.unwrap();
     row.id
 }
@@ -383,7 +384,7 @@ async fn a_snapshot_that_was_found_is_in_its_place_and_is_told_of_later() {
         bytes: 9,
         verdict: None,
     };
-    let mut conn = app.store.read().await.unwrap();
+    let mut conn = app.store.write().await.unwrap();
     let received = app.now() - 100;
     store::snapshots::insert_found(&mut conn, host, received, &found("ab")).await.unwrap();
     store::snapshots::insert_found(&mut conn, host, received - 100, &found("cd")).await.unwrap();

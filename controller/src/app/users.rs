@@ -38,7 +38,11 @@ pub struct Session {
 
 /// Failed log-ins of late, by name. Kept in memory: it only slows guessing down.
 #[derive(Default)]
-pub struct Attempts(Mutex<HashMap<String, (u32, i64)>>);
+pub struct Attempts {
+    failed: Mutex<HashMap<String, (u32, i64)>>,
+    /// When it was last recorded that an address is held off.
+    told: Mutex<HashMap<String, i64>>,
+}
 
 /// Words that stand in records where a name would.
 const RESERVED: [&str; 6] = [store::jobs::SCHEDULE, store::jobs::MEDIUM, "init", "local", "retention", "keepwatch"];
@@ -50,7 +54,7 @@ const REMEMBERED: usize = 10_000;
 impl Attempts {
     /// Counts an attempt as failed until it succeeds, so that many at once are many.
     fn begin(&self, keys: &[(String, u32)], now: i64) -> Result<(), AppError> {
-        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if attempts.len() >= REMEMBERED {
             attempts.retain(|_, (_, last)| now - *last < WAIT);
         }
@@ -66,8 +70,19 @@ impl Attempts {
         Ok(())
     }
 
+    /// Whether it is some time since it was recorded that this address is held off.
+    fn is_news(&self, origin: &str, now: i64) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|_, last| now - *last < WAIT);
+        let news = told.len() < REMEMBERED && !told.contains_key(origin);
+        if news {
+            told.insert(origin.to_owned(), now);
+        }
+        news
+    }
+
     fn succeeded(&self, keys: &[(String, u32)]) {
-        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, _) in keys {
             attempts.remove(key);
         }
@@ -103,14 +118,17 @@ impl App {
         let now = self.now();
         let shown: String = name.chars().take(64).collect();
         let stranger = Actor { user: shown, role: Role::Viewer, origin: origin.into() };
+        let keys = counted(&stranger.user, origin);
+        if let Err(error) = self.attempts.begin(&keys, now) {
+            // They come by the thousand, and each would cost the database a commit.
+            if self.attempts.is_news(origin, now) {
+                self.refused(&stranger, "log in").await?;
+            }
+            return Err(error);
+        }
         if name.len() > LONGEST_NAME || password.len() > LONGEST_PASSWORD {
             self.refused(&stranger, "log in").await?;
             return Err(wrong_password());
-        }
-        let keys = counted(name, origin);
-        if let Err(error) = self.attempts.begin(&keys, now) {
-            self.refused(&stranger, "log in").await?;
-            return Err(error);
         }
         let user = {
             let mut conn = self.store.read().await?;
@@ -139,11 +157,6 @@ impl App {
         let Ok(_turn) = self.verifying.acquire().await else { return false };
         let password = password.to_owned();
         tokio::task::spawn_blocking(move || verify_password(&hash, &password)).await.unwrap_or(false)
-    }
-
-    async fn refused(&self, actor: &Actor, action: &str) -> Result<(), AppError> {
-        let mut conn = self.store.read().await?;
-        self.write(&mut conn, actor, &Deed { action, object: "", detail: "" }, "refused").await
     }
 
     /// A database without any staff is not the one that `init` prepared.

@@ -44,10 +44,7 @@ impl App {
     pub async fn verify_now(&self, actor: &Actor, host: &str) -> Result<VerificationRow, AppError> {
         self.demand(actor, Role::Operator, "verify").await?;
         let host = self.host(actor, host).await?.row;
-        let mut conn = self.store.read().await?;
-        let deed = Deed { action: "verify", object: &host.id.to_string(), detail: "" };
-        self.record(&mut conn, actor, &deed).await?;
-        drop(conn);
+        self.record_now(actor, &Deed { action: "verify", object: &host.id.to_string(), detail: "" }).await?;
         self.prove(&host, None).await
     }
 
@@ -92,12 +89,12 @@ impl App {
         let row = self.host(actor, host).await?.row;
         let mut conn = self.store.read().await?;
         let known = store::verification::get(&mut conn, row.id).await?;
+        drop(conn);
         let damage = known.damage.0.ok_or_else(|| {
             AppError::Conflict("nothing is known to be damaged there; 'keepwatch verify' looks again".into())
         })?;
         let deed = Deed { action: "repository repair", object: &row.id.to_string(), detail: &damage.damaged.join(" ") };
-        self.record(&mut conn, actor, &deed).await?;
-        drop(conn);
+        self.record_now(actor, &deed).await?;
         match self.maintain(&row, Work::SetAside(damage.damaged)).await? {
             Outcome::SetAside(count) => Ok((count, self.ask_backup(actor, host).await?)),
             Outcome::Failed(why) => Err(AppError::Repository(why)),
@@ -165,19 +162,20 @@ impl App {
     pub(super) async fn maintain(&self, host: &HostRow, work: Work) -> Result<Outcome, AppError> {
         let (now, holder) = (self.clock.now(), JobId::new(&self.clock).to_string());
         let password = self.escrow.unseal(&host.escrow)?;
-        let mut conn = self.store.read().await?;
-        if !store::retention::take(&mut conn, host.id, &holder, now.timestamp(), (now + HELD).timestamp()).await? {
+        let mut tx = self.store.begin().await?;
+        if !store::retention::take(&mut tx, host.id, &holder, now.timestamp(), (now + HELD).timestamp()).await? {
             return Err(AppError::Conflict("somebody is at this host's repository already; try again later".into()));
         }
-        drop(conn);
+        store::commit(tx).await?;
         let order = Order { storage: self.repositories.storage(host.id), password, work };
         let outcome = tokio::select! {
             outcome = maintain::run(&order) => outcome,
             error = self.hold(host.id, &holder) => return Err(error),
         };
         self.repositories.changed(host.id);
-        let mut conn = self.store.read().await?;
-        store::retention::give_back(&mut conn, host.id, &holder).await?;
+        let mut tx = self.store.begin().await?;
+        store::retention::give_back(&mut tx, host.id, &holder).await?;
+        store::commit(tx).await?;
         Ok(outcome)
     }
 }
@@ -189,8 +187,9 @@ impl App {
             tokio::time::sleep(HOLD_AGAIN).await;
             let until = (self.clock.now() + HELD).timestamp();
             let held = async {
-                let mut conn = self.store.read().await?;
-                store::retention::hold(&mut conn, host, holder, until).await
+                let mut tx = self.store.begin().await?;
+                let held = store::retention::hold(&mut tx, host, holder, until).await?;
+                store::commit(tx).await.map(|()| held)
             };
             match held.await {
                 Ok(true) => {}

@@ -226,7 +226,7 @@ async fn a_year_of_weeks_ends_with_exactly_the_snapshots_that_the_rules_name() {
     let repository = Repository::open(&year.app.repositories.storage(host), PASSWORD).unwrap();
     for known in &year.model {
         let mut diary = Vec::new();
-        repository.read_file(&known.id, &year.disk().join("disk/diary"), &mut diary).unwrap();
+        repository.read_file(&known.id, &year.disk().join("disk/diary"), None, &mut diary).unwrap();
         assert_eq!(String::from_utf8(diary).unwrap(), known.received.to_string());
     }
 

@@ -87,6 +87,11 @@ impl Signing {
         Ok(())
     }
 
+    /// Where the packed bundle with this SHA-256 is.
+    pub fn file(&self, sha256: &str) -> PathBuf {
+        self.targets().join(format!("{sha256}.{TARGET}"))
+    }
+
     /// The newest version that was signed; 0: none.
     pub fn newest(&self) -> u64 {
         let text = std::fs::read(self.metadata().join("timestamp.json")).unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::app::events::Report;
 use crate::app::tests::{administrator, app, enrol};
-use crate::store;
+use crate::store::{self, detections::DetectionRow};
 use crate::{staff, web};
 use axum::body::Body;
 use axum::http::Request;
@@ -56,7 +56,7 @@ impl Seeded {
             ("revoked", "tax", 0, 1),
         ] {
             let host = enrol(&app, name).await;
-            let mut conn = app.store.read().await.unwrap();
+            let mut conn = app.store.write().await.unwrap();
             store::hosts::set_group(&mut conn, host, group).await.unwrap();
             store::hosts::seen(&mut conn, host, now.timestamp() - seen * DAY, bundle).await.unwrap();
             hosts.push(host);
@@ -83,10 +83,9 @@ impl Seeded {
             sha256: "ab".repeat(32),
             bundle: 1,
         };
-        let mut conn = self.app.store.read().await.unwrap();
-        store::detections::insert(&mut conn, DetectionId::new(&self.app.clock), host, self.app.now(), &detection)
-            .await
-            .unwrap();
+        let mut conn = self.app.store.write().await.unwrap();
+        let row = DetectionRow::of(DetectionId::new(&self.app.clock), host, self.app.now(), &detection);
+        store::detections::insert(&mut conn, &row).await.unwrap();
     }
 
     /// One job that was done, and one that nobody has begun.

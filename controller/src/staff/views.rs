@@ -188,6 +188,7 @@ pub(super) fn chunk(piece: Piece, total: u64) -> wire::Chunk {
             wire::Chunk { left_out: Some(left_out.into()), ..Default::default() }
         }
         Piece::Incomplete(count) => wire::Chunk { left_out_count: count, ..Default::default() },
+        Piece::Unscanned(count) => wire::Chunk { unscanned: count, ..Default::default() },
     }
 }
 

@@ -15,7 +15,7 @@ pub struct DetectionRow {
     /// On which host.
     #[sqlx(try_from = "String")]
     pub host: HostId,
-    /// The scan that found it.
+    /// The job that found it; empty: a download did.
     pub job: String,
     /// Unix seconds, by the PC's clock.
     pub at: i64,
@@ -44,27 +44,51 @@ pub struct DetectionRow {
     pub reason: String,
 }
 
+impl DetectionRow {
+    /// One that a host reports.
+    pub fn of(id: DetectionId, host: HostId, at: i64, detection: &Detection) -> Self {
+        let Detection { job, rule, namespace, severity, metadata, path, size, sha256, bundle } = detection.clone();
+        Self {
+            id,
+            host,
+            job: job.to_string(),
+            at,
+            rule,
+            namespace,
+            severity: severity.word().to_owned(),
+            path,
+            size: signed(size),
+            sha256,
+            bundle: signed(bundle),
+            metadata: Json(metadata),
+            acknowledged: 0,
+            acknowledged_by: String::new(),
+            reason: String::new(),
+        }
+    }
+}
+
 /// Adds one, unless the same finding (host, rule, path, content) is open already: a daily
 /// scan that finds it again tells nothing new.
-pub async fn insert(conn: &mut Conn, id: DetectionId, host: HostId, at: i64, d: &Detection) -> Result<(), StoreError> {
+pub async fn insert(conn: &mut Conn, d: &DetectionRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO detections (id, host, job, at, rule, namespace, severity, path, size, sha256, bundle, metadata, \
          acknowledged, acknowledged_by, reason) \
          SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '' WHERE NOT EXISTS \
          (SELECT 1 FROM detections WHERE host = $2 AND rule = $5 AND namespace = $6 AND path = $8 AND sha256 = $10 AND acknowledged = 0)",
     )
-    .bind(id.to_string())
-    .bind(host.to_string())
-    .bind(d.job.to_string())
-    .bind(at)
+    .bind(d.id.to_string())
+    .bind(d.host.to_string())
+    .bind(&d.job)
+    .bind(d.at)
     .bind(&d.rule)
     .bind(&d.namespace)
-    .bind(d.severity.word())
+    .bind(&d.severity)
     .bind(&d.path)
-    .bind(signed(d.size))
+    .bind(d.size)
     .bind(&d.sha256)
-    .bind(signed(d.bundle))
-    .bind(json(&d.metadata)?)
+    .bind(d.bundle)
+    .bind(json(&d.metadata.0)?)
     .execute(conn)
     .await?;
     Ok(())

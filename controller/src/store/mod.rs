@@ -73,13 +73,13 @@ impl Store {
             Err(error) => return Err(StoreError::Unreachable(without_password(url), error)),
         }
         // SQLite has one writer; one connection makes waiting for it a queue, not an error.
-        let pool = Self::connections(url, if sqlite { 1 } else { 16 }).await?;
+        let pool = Self::connections(url, if sqlite { 1 } else { 16 }, false).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        let readers = if sqlite { Self::connections(url, READERS).await? } else { pool.clone() };
+        let readers = if sqlite { Self::connections(url, READERS, true).await? } else { pool.clone() };
         Ok(Self { pool, readers })
     }
 
-    async fn connections(url: &str, at_most: u32) -> Result<AnyPool, StoreError> {
+    async fn connections(url: &str, at_most: u32, read_only: bool) -> Result<AnyPool, StoreError> {
         let sqlite = url.starts_with("sqlite:");
         let pool = AnyPoolOptions::new()
             .max_connections(at_most)
@@ -93,6 +93,10 @@ impl Store {
                                  PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;",
                             )
                             .await?;
+                        if read_only {
+                            // Writing has its queue, and this is not it.
+                            connection.execute("PRAGMA query_only = ON").await?;
+                        }
                     }
                     Ok(())
                 })
@@ -142,6 +146,12 @@ impl Store {
     /// A connection to read from.
     pub async fn read(&self) -> Result<PoolConnection<Any>, StoreError> {
         Ok(self.readers.acquire().await?)
+    }
+
+    /// A connection to write by, one statement at a time.
+    #[cfg(test)]
+    pub async fn write(&self) -> Result<PoolConnection<Any>, StoreError> {
+        Ok(self.pool.acquire().await?)
     }
 
     /// A transaction; dropped without a commit it never was.

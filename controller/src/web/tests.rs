@@ -3,7 +3,7 @@
 use super::*;
 use crate::app::audit::Actor;
 use crate::hub::Change;
-use crate::store;
+use crate::store::{self, detections::DetectionRow};
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -84,8 +84,9 @@ impl Pages {
             sha256: "ab".repeat(32),
             bundle: 1,
         };
-        let mut conn = self.app.store.read().await.unwrap();
-        store::detections::insert(&mut conn, id, host, self.app.now(), &detection).await.unwrap();
+        let mut conn = self.app.store.write().await.unwrap();
+        let row = DetectionRow::of(id, host, self.app.now(), &detection);
+        store::detections::insert(&mut conn, &row).await.unwrap();
         id
     }
 }

@@ -181,3 +181,65 @@ fn what_a_disk_spoilt_is_named_and_the_archive_is_partial() {
         assert!(told.contains("lost.bin"), "{told}");
     }
 }
+
+#[test]
+fn what_newer_rules_find_in_a_snapshot_is_not_handed_out() {
+    let (controller, staff, agent) = fleet();
+    let (host, disk, here) = (agent.host(), agent.disk().join("文件 documents"), agent.restored());
+    fs::create_dir(&disk).unwrap();
+    staff.set_paths(&[&disk]);
+    let (letter, plain) = (disk.join("letter.txt"), disk.join("plain.txt"));
+    fs::write(&letter, "Dear colleague").unwrap();
+    fs::write(&plain, "nothing to see").unwrap();
+    fs::write(disk.join("empty"), "").unwrap();
+    // Larger than what is read at once, and than a piece of what is handed out.
+    let noise: Vec<u8> = (0..5_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    fs::write(disk.join("mail.pst"), &noise).unwrap();
+    staff.run(["backup", &host, "--watch"]).ok();
+    let get = |words: &[&str], to: &Path| {
+        staff.run([&["download", host.as_str(), "latest"], words, &["--to", text(to)]].concat())
+    };
+
+    // By the rules that judged it there is nothing to look at.
+    let got = get(&[text(&letter)], &here.join("before")).ok();
+    assert!(!got.err.contains("note:"), "{got:?}");
+    assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 0);
+
+    let rules = crate::scan::rules(&agent.disk());
+    fs::write(rules.join("more.yar"), "rule Letter { strings: $a = \"Dear colleague\" condition: $a }").unwrap();
+    staff.import(&rules).ok();
+    let refused = get(&[text(&letter)], &here.join("after"));
+    assert!(refused.code == 1 && refused.err.contains("infected (Letter)"), "{refused:?}");
+    assert!(!here.join("after").exists(), "nothing of it has come");
+    let found = staff.json(&["detections", "--host", &host]);
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found}");
+    assert_eq!((&found[0]["rule"], &found[0]["bundle"]), (&"Letter".into(), &2.into()), "{found}");
+    assert!(found[0]["path"].as_str().unwrap().ends_with("letter.txt") && found[0]["job"].is_null(), "{found}");
+
+    // All else comes, and is what it was.
+    get(&[text(&plain)], &here.join("plain")).ok();
+    assert_eq!(fs::read_to_string(here.join("plain")).unwrap(), "nothing to see");
+    for (format, program, options) in [("zip", "unzip", &["-q"][..]), ("tar", "tar", &["-xpf"])] {
+        let archive = here.join(format!("all.{format}"));
+        let got = get(&[text(&disk), "--format", format], &archive);
+        assert!(got.code == 3 && got.err.contains("letter.txt: it is infected"), "{got:?}");
+        let out = here.join(format);
+        unpack(program, options, &archive, &out);
+        let out = out.join("文件 documents");
+        assert_eq!(fs::read(out.join("mail.pst")).unwrap(), noise);
+        assert_eq!(fs::read_to_string(out.join("plain.txt")).unwrap(), "nothing to see");
+        assert!(out.join("empty").exists() && !out.join("letter.txt").exists());
+    }
+    // An administrator may say otherwise.
+    get(&[text(&letter), "--infected"], &here.join("infected")).ok();
+    assert_eq!(fs::read_to_string(here.join("infected")).unwrap(), "Dear colleague");
+    assert_eq!(fs::read_dir(controller.data().join("scratch")).unwrap().count(), 0, "no copy is left");
+
+    // Rules that cannot be had: it comes, and says so.
+    for file in fs::read_dir(controller.data().join("signatures/targets")).unwrap() {
+        fs::write(file.unwrap().path(), "spoilt").unwrap();
+    }
+    fs::remove_dir_all(controller.data().join("compiled")).unwrap();
+    let got = get(&[text(&plain)], &here.join("doubtful")).ok();
+    assert!(got.err.contains("not all of this was scanned") && got.err.contains("import the signatures"), "{got:?}");
+}

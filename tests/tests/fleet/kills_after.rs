@@ -51,8 +51,10 @@ impl Scene {
         let (controller, staff, agent) = fleet();
         let (host, disk) = (agent.host(), agent.disk());
         let keep = format!("keep: {{last: {KEPT}, within_days: 0, weekly: 0, monthly: 0, yearly: 0}}");
+        // What is tried again by itself after a while would be waited for.
+        let work = "work: {retries: 0}";
         staff.set_policy(&format!(
-            "backup: {{schedule: '', paths: [{disk:?}], scan: false, {keep}}}\nscan: {{schedule: ''}}"
+            "backup: {{schedule: '', paths: [{disk:?}], scan: false, {keep}}}\nscan: {{schedule: ''}}\n{work}"
         ));
         let mut scene = Self {
             controller,

@@ -3,13 +3,19 @@
 use super::walk::fatal;
 use crate::error::{Error, Result};
 use crate::repository::Repository;
+use crate::restore::REFUSED;
+use crate::sieve::{Copy, Sieve};
 use crate::tree::{self, Indexed};
 use rustic_core::BlobId;
 use rustic_core::repofile::{BlobType, Node};
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::rc::Rc;
+
+/// Bytes of a piece of a copy.
+const COPIED: usize = 256 << 10;
 
 /// Why something is not in an archive.
 #[derive(Debug)]
@@ -48,6 +54,8 @@ pub(super) struct Content<'a> {
     /// Bytes of the files before.
     before: u64,
     tell: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
+    /// All of it, once a sieve has let it through.
+    copy: Option<Copy>,
 }
 
 impl<'a> Content<'a> {
@@ -59,7 +67,7 @@ impl<'a> Content<'a> {
         tell: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Self, Trouble> {
         let length = length(indexed, node).map_err(Trouble::Entry)?;
-        Ok(Self { repository, indexed, node, length, before, tell })
+        Ok(Self { repository, indexed, node, length, before, tell, copy: None })
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -69,6 +77,30 @@ impl<'a> Content<'a> {
     /// Which pieces it is made of.
     pub(super) fn ids(&self) -> Vec<String> {
         self.node.content.iter().flatten().map(|id| id.to_hex().to_string()).collect()
+    }
+
+    /// Has a sieve look at it. What follows is read from the copy that was looked at.
+    pub(super) fn sift(&mut self, path: &Path, sieve: &Sieve<'_>) -> Result<(), Trouble> {
+        if self.length == 0 {
+            return Ok(());
+        }
+        let unscanned = |error: io::Error| Trouble::Entry(format!("it cannot be scanned before it goes out: {error}"));
+        let mut copy = sieve.copy().map_err(unscanned)?;
+        let mut full = Ok(());
+        self.pieces(false, &mut |piece| {
+            full = copy.write_all(piece);
+            // It ends here, and not all that is written with it.
+            if full.is_ok() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        })
+        .map_err(|trouble| match std::mem::replace(&mut full, Ok(())) {
+            Ok(()) => trouble,
+            Err(error) => unscanned(error),
+        })?;
+        if !sieve.admits(path, &mut copy).map_err(unscanned)? {
+            return Err(Trouble::Entry(REFUSED.to_owned()));
+        }
+        self.copy = Some(copy);
+        Ok(())
     }
 
     /// Reads all of it, without passing it on.
@@ -82,6 +114,11 @@ impl<'a> Content<'a> {
     }
 
     fn pieces(&mut self, counts: bool, write: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> Result<(), Trouble> {
+        if let Some(mut copy) = self.copy.take() {
+            let done = self.copied(&mut copy, counts, write);
+            self.copy = Some(copy);
+            return done;
+        }
         let mut read = 0;
         for id in self.node.content.iter().flatten() {
             let piece = match tree::blob(self.indexed, BlobId::from(**id), BlobType::Data) {
@@ -103,6 +140,28 @@ impl<'a> Content<'a> {
         match read == self.length {
             true => Ok(()),
             false => Err(Trouble::Entry("its content has another length than the index says".to_owned())),
+        }
+    }
+
+    fn copied(
+        &mut self,
+        copy: &mut Copy,
+        counts: bool,
+        write: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Trouble> {
+        let lost = |error: io::Error| Trouble::Entry(format!("its copy cannot be read: {error}"));
+        let (mut read, mut piece) = (0, vec![0; COPIED]);
+        copy.rewind().map_err(lost)?;
+        loop {
+            let length = copy.read(&mut piece).map_err(lost)?;
+            if length == 0 {
+                return Ok(());
+            }
+            read += length as u64;
+            write(&piece[..length])?;
+            if (self.tell)(self.before + if counts { read } else { 0 }).is_break() {
+                return Err(Trouble::All(Error::Cancelled));
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod zip;
 use crate::error::{Error, Result};
 use crate::observer::Failure;
 use crate::repository::Repository;
+use crate::sieve::Sieve;
 use crate::tree::Indexed;
 use content::{Content, Tap, Trouble};
 use rustic_core::repofile::{Node, NodeType};
@@ -86,6 +87,8 @@ pub struct ArchiveOptions<'a> {
     pub top: &'a str,
     /// Paths of the snapshot that are left out, and named, since they are infected.
     pub without: &'a HashSet<PathBuf>,
+    /// Looks at each file before it goes in.
+    pub sieve: Option<&'a Sieve<'a>>,
 }
 
 impl Repository {
@@ -140,6 +143,7 @@ impl Repository {
             },
             archived: Archived::default(),
             without: options.without,
+            sieve: options.sieve,
             tell,
         };
         let done = Walk::new(self, &indexed, path).each(node, options.top.as_bytes(), &mut |seen| {
@@ -158,6 +162,7 @@ struct Writer<'a> {
     format: Box<dyn Format + 'a>,
     archived: Archived,
     without: &'a HashSet<PathBuf>,
+    sieve: Option<&'a Sieve<'a>>,
     tell: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
 }
 
@@ -166,7 +171,7 @@ impl Writer<'_> {
         match seen {
             Seen::LeftOut { path, why } => self.failed(path, why),
             Seen::Entry { path, .. } if self.without.contains(path) => self.failed(path, crate::restore::REFUSED),
-            Seen::Entry { path, name, node } => match self.entry(name, node) {
+            Seen::Entry { path, name, node } => match self.entry(path, name, node) {
                 Ok(()) => self.archived.entries += 1,
                 Err(Trouble::Entry(why)) => self.failed(path, &why),
                 Err(Trouble::All(error)) => return Err(error),
@@ -182,12 +187,15 @@ impl Writer<'_> {
         }
     }
 
-    fn entry(&mut self, name: &[u8], node: &Node) -> Result<(), Trouble> {
+    fn entry(&mut self, path: &Path, name: &[u8], node: &Node) -> Result<(), Trouble> {
         match &node.node_type {
             NodeType::Dir => self.format.folder(name, node),
             NodeType::File => {
                 let done = self.archived.bytes;
                 let mut content = Content::new(self.repository, self.indexed, node, done, self.tell)?;
+                if let Some(sieve) = self.sieve {
+                    content.sift(path, sieve)?;
+                }
                 self.format.file(name, node, &mut content)?;
                 self.archived.bytes = done + content.length();
                 Ok(())

@@ -3,11 +3,11 @@
 use super::hostile::{archive as save, crafted, link};
 use super::verify::{noise, packs};
 use super::*;
-use crate::{ArchiveFormat, ArchiveOptions, Archived, Error, Extent};
+use crate::{ArchiveFormat, ArchiveOptions, Archived, Content, Error, Extent, Inspector, Sieve};
 use rustic_core::repofile::NodeType;
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 
 fn options(format: ArchiveFormat, top: &str) -> ArchiveOptions<'_> {
     static NOTHING: LazyLock<HashSet<PathBuf>> = LazyLock::new(HashSet::new);
-    ArchiveOptions { format, top, without: &NOTHING }
+    ArchiveOptions { format, top, without: &NOTHING, sieve: None }
 }
 
 impl Stage {
@@ -154,7 +154,7 @@ fn what_is_damaged_is_left_out_whole_and_named() {
         (stage.archive(&stage.source(), ArchiveFormat::Zip), stage.archive(&stage.source(), ArchiveFormat::Tar));
     assert_eq!((before.0.1.failed, before.1.1.failed), (0, 0));
     // Each file is in a pack of its own; only the middle one's is hit, and not at its start.
-    let reader = |name: &str| stage.open().read_file("latest", &stage.source().join(name), &mut std::io::sink());
+    let reader = |name: &str| stage.open().read_file("latest", &stage.source().join(name), None, &mut std::io::sink());
     for pack in packs(&stage) {
         let sound = fs::read(&pack).unwrap();
         if sound.len() < 300_000 {
@@ -242,4 +242,64 @@ fn an_archive_that_is_given_up_is_never_ended() {
         let end: &[u8] = if format == ArchiveFormat::Zip { b"PK\x05\x06" } else { &[0; 1024] };
         assert!(!out.windows(end.len()).any(|w| w == end), "{format:?} looks whole");
     }
+}
+
+/// Lets nothing out that begins so, and knows where copies lie.
+struct Strict(&'static [u8], PathBuf);
+
+impl Inspector for Strict {
+    fn read(&self, path: &Path, at: &Path, mut file: fs::File) -> io::Result<Option<Content>> {
+        assert!(at.starts_with(&self.1) && path.starts_with("/"), "{at:?} {path:?}");
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        Ok((!content.starts_with(self.0)).then(|| -> Content { Box::new(Cursor::new(content)) }))
+    }
+}
+
+#[test]
+fn what_a_sieve_holds_back_is_named_and_all_else_is_as_it_was() {
+    let stage = Stage::new();
+    let large = noise(4).repeat(30);
+    for (name, content) in [("bad", b"evil content".to_vec()), ("empty", vec![]), ("large", large.clone())] {
+        fs::write(stage.source().join(name), content).unwrap();
+    }
+    stage.backup();
+    let scratch = stage.path("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let strict = Strict(b"evil", scratch.clone());
+    let sieve = Sieve { inspector: &strict, scratch: &scratch };
+    for format in [ArchiveFormat::Zip, ArchiveFormat::Tar] {
+        let options = ArchiveOptions { sieve: Some(&sieve), ..options(format, "top") };
+        let (mut out, mut done) = (Vec::new(), 0);
+        let mut tell = |bytes| {
+            done = bytes;
+            ControlFlow::Continue(())
+        };
+        let archived = stage.open().write_archive("latest", &stage.source(), &options, &mut out, &mut tell).unwrap();
+        assert_eq!((archived.failed, done), (1, large.len() as u64), "{archived:?}");
+        assert!(archived.failures[0].path.ends_with("bad") && archived.failures[0].reason.contains("infected"));
+        let (program, words) = if format == ArchiveFormat::Zip { ("unzip", vec!["-q"]) } else { ("tar", vec!["-xf"]) };
+        let unpacked = stage.unpacked(&out, program, &words).join("top");
+        assert_eq!(fs::read(unpacked.join("large")).unwrap(), large);
+        assert!(unpacked.join("empty").exists() && !unpacked.join("bad").exists());
+    }
+    let read = |name: &str, sieve: &Sieve<'_>| {
+        let mut out = Vec::new();
+        let read = stage.open().read_file("latest", &stage.source().join(name), Some(sieve), &mut out);
+        (read, out)
+    };
+    let (refused, nothing) = read("bad", &sieve);
+    assert!(matches!(refused, Err(Error::Refused(_))) && nothing.is_empty());
+    assert_eq!(read("large", &sieve).1, large);
+    assert_eq!(read("empty", &sieve).0.unwrap(), 0);
+    assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "no copy is left");
+
+    // Nowhere to look at it: nothing goes out unseen.
+    fs::remove_dir(&scratch).unwrap();
+    assert!(matches!(read("large", &sieve).0, Err(Error::Copy(_))));
+    let options = ArchiveOptions { sieve: Some(&sieve), ..options(ArchiveFormat::Zip, "top") };
+    let mut tell = |_| ControlFlow::Continue(());
+    let archived = stage.open().write_archive("latest", &stage.source(), &options, &mut Vec::new(), &mut tell).unwrap();
+    assert_eq!(archived.failed, 2, "{archived:?}");
+    assert!(archived.failures.iter().all(|failure| failure.reason.contains("cannot be scanned")), "{archived:?}");
 }

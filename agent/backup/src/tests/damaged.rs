@@ -158,7 +158,7 @@ fn damage_costs_what_needs_it_and_nothing_else() {
         }
         assert_eq!(objects(&copy, "index"), before, "who restores stores nothing");
         let mut read = Vec::new();
-        Scene::open(&copy).read_file(both, &path("first/a"), &mut read).unwrap();
+        Scene::open(&copy).read_file(both, &path("first/a"), None, &mut read).unwrap();
         assert_eq!(read, noise(0));
 
         let copy = scene.copy();

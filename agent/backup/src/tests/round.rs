@@ -161,12 +161,12 @@ fn looking_into_a_snapshot() {
     let found = found.iter().filter(|entry| pattern.matches(&entry.path));
     assert_eq!(found.map(|e| e.kind).collect::<Vec<_>>(), [EntryKind::Folder, EntryKind::File]);
     let mut content = Vec::new();
-    assert_eq!(repository.read_file("latest", &stage.source().join("large"), &mut content).unwrap(), 12_000_000);
+    assert_eq!(repository.read_file("latest", &stage.source().join("large"), None, &mut content).unwrap(), 12_000_000);
     assert_eq!(content, fs::read(stage.source().join("large")).unwrap());
     let mut none = Vec::new();
-    assert!(matches!(repository.read_file("latest", &stage.source(), &mut none), Err(Error::NotAFile(_))));
-    assert!(matches!(repository.read_file("latest", Path::new("/no"), &mut none), Err(Error::NoSuchPath(_))));
-    assert!(matches!(repository.read_file("0000", Path::new("/no"), &mut none), Err(Error::NoSuchSnapshot(_))));
+    assert!(matches!(repository.read_file("latest", &stage.source(), None, &mut none), Err(Error::NotAFile(_))));
+    assert!(matches!(repository.read_file("latest", Path::new("/no"), None, &mut none), Err(Error::NoSuchPath(_))));
+    assert!(matches!(repository.read_file("0000", Path::new("/no"), None, &mut none), Err(Error::NoSuchSnapshot(_))));
     let mut first = None;
     repository
         .entries("latest", &stage.source(), false, &mut |entry| {

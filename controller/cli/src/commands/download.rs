@@ -77,7 +77,7 @@ impl Download {
             return Err(Failure::Exists(to));
         }
         let progress = Progress::new(&context.output);
-        let mut incoming = Incoming { chunks, first: Some(first), progress, left_out: vec![], count: 0 };
+        let mut incoming = Incoming { chunks, first: Some(first), progress, left_out: vec![], count: 0, unscanned: 0 };
         if piped {
             let mut out = std::io::stdout();
             incoming.receive(&mut |data| out.write_all(data).map_err(Failure::Output)).await?;
@@ -134,6 +134,7 @@ struct Incoming {
     progress: Progress,
     left_out: Vec<String>,
     count: u64,
+    unscanned: u64,
 }
 
 impl Incoming {
@@ -156,6 +157,7 @@ impl Incoming {
                 self.left_out.push(format!("{}: {}", entry.path, entry.reason));
             }
             self.count = self.count.max(chunk.left_out_count);
+            self.unscanned = self.unscanned.max(chunk.unscanned);
             // An archive has another length than what is in it.
             self.progress.show("downloading", "", if archive { chunk.done } else { received }, total);
         }
@@ -168,8 +170,13 @@ impl Incoming {
 
     /// Names what is not there.
     fn end(self, context: &Context) -> Outcome {
-        let Self { left_out, count, progress, .. } = self;
+        let Self { left_out, count, unscanned, progress, .. } = self;
         drop(progress);
+        if unscanned > 0 {
+            context
+                .output
+                .note(&format!("{unscanned} files were not inspected to their end: look at them before you open them"));
+        }
         let count = count.max(left_out.len() as u64);
         if count == 0 {
             return Outcome::Done;

@@ -10,8 +10,7 @@ use crate::store;
 use crate::store::groups::{Group, ROOT};
 use crate::store::hosts::HostRow;
 use crate::store::policies::{EditionRow, PolicyRow};
-use keepwatch_proto::policy::{Document, Policy, PolicyError, changes, covers, line_of};
-use keepwatch_scan::{Allowed, ExcludeError, Tuning};
+use keepwatch_proto::policy::{Document, PolicyError, changes, covers, line_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A document as it came.
@@ -236,7 +235,9 @@ pub(in crate::app) fn check(
             AppError::Invalid(format!("{said} (in the group '{}')", group.name))
         };
         match after.made(&group.name) {
-            Ok(made) => check_patterns(&made.policy).map_err(|error| AppError::Invalid(error.to_string()))?,
+            Ok(made) => {
+                super::tuning::check_patterns(&made.policy).map_err(|error| AppError::Invalid(error.to_string()))?
+            }
             // What could not be followed before is no reason to refuse what mends something else.
             Err(_) if before.made(&group.name).is_err() => {}
             Err(error) => return Err(refuse(error)),
@@ -263,14 +264,6 @@ pub(in crate::app) fn effects(
         }
     }
     Ok(effects)
-}
-
-/// A pattern that is none would fail every scan, and the PC would say so a day later.
-pub(super) fn check_patterns(policy: &Policy) -> Result<(), ExcludeError> {
-    let allowed = policy.scan.allowed.iter().filter_map(|allowed| allowed.path.as_ref());
-    let patterns = allowed.chain(&policy.scan.excludes).cloned();
-    let allowed = patterns.map(|path| Allowed { path: Some(path), ..Allowed::default() }).collect();
-    Tuning { allowed, ..Tuning::default() }.check()
 }
 
 fn changed_meanwhile(group: &str, revision: i64) -> AppError {

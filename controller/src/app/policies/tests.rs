@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! Policies in a store: what holds where, what is refused, and who hears of a change.
 
-use super::apply::check_patterns;
+use super::tuning::check_patterns;
 use super::*;
 use crate::app::tests::{administrator, app, enrol_into};
 

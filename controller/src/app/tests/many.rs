@@ -28,7 +28,7 @@ async fn city() -> (TempDir, Arc<App>, Vec<HostId>) {
     let mut hosts = Vec::new();
     for (name, group) in [("TAX-1", "tax"), ("TAX-2", "tax"), ("CITY-1", "city"), ("OTHER", "all")] {
         let host = enrol(&app, name).await;
-        let mut conn = app.store.read().await.unwrap();
+        let mut conn = app.store.write().await.unwrap();
         store::hosts::set_group(&mut conn, host, group).await.unwrap();
         hosts.push(host);
     }

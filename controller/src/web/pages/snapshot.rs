@@ -224,7 +224,7 @@ pub async fn download(
     let data = |piece: Result<Piece, AppError>| async move {
         match piece {
             Ok(Piece::Data { data, .. }) => Some(Ok(data)),
-            Ok(Piece::LeftOut(_) | Piece::Incomplete(_)) => None,
+            Ok(Piece::LeftOut(_) | Piece::Incomplete(_) | Piece::Unscanned(_)) => None,
             Err(error) => Some(Err(error)),
         }
     };
