@@ -9,6 +9,7 @@ use crate::identity::{Identity, IdentityError, Next};
 use crate::ledger::{Ledger, LedgerError, Lineage};
 use crate::platform;
 use crate::signatures::InUse;
+use chrono::DateTime;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
@@ -279,8 +280,11 @@ impl Link {
         if message.generation == 0 {
             return Ok(());
         }
+        let sent = DateTime::from_timestamp(message.sent, 0).filter(|_| message.sent != 0);
         match desired(message) {
             Ok((desired, unreadable)) => {
+                let here = self.clock.now();
+                let desired = desired.by_clock(sent.unwrap_or(here), here);
                 if self.ledger.apply(&desired, &unreadable)? {
                     tracing::info!(generation = desired.generation, jobs = desired.jobs.len(), "new desired state");
                 }

@@ -37,6 +37,8 @@ struct Inner {
 
 struct Stream {
     number: u64,
+    /// The newest generation that it was told.
+    sent: u64,
     poke: Arc<Notify>,
     replaced: CancellationToken,
 }
@@ -69,13 +71,27 @@ impl Hub {
         let mut inner = self.inner();
         inner.next += 1;
         let number = inner.next;
-        let stream = Stream { number, poke: poke.clone(), replaced: replaced.clone() };
+        let stream = Stream { number, sent: 0, poke: poke.clone(), replaced: replaced.clone() };
         if let Some(before) = inner.streams.insert(host, stream) {
             before.replaced.cancel();
         }
         drop(inner);
         self.tell(Change::Host(host));
         Registration { hub: self.clone(), host, number, poke, replaced }
+    }
+
+    /// A host's stream was told this generation.
+    pub fn sent(&self, host: HostId, generation: u64) {
+        if let Some(stream) = self.inner().streams.get_mut(&host) {
+            stream.sent = stream.sent.max(generation);
+        }
+    }
+
+    /// Pokes a host that holds a stream here and was not told this generation.
+    pub fn poke_behind(&self, host: HostId, generation: u64) {
+        if self.inner().streams.get(&host).is_some_and(|stream| stream.sent < generation) {
+            self.poke(host);
+        }
     }
 
     /// How many hosts hold a stream.

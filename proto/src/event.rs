@@ -103,7 +103,7 @@ impl TryFrom<wire::Event> for Event {
         let kind = match event.kind.ok_or(WireError::missing("event.kind"))? {
             Kind::Started(s) => EventKind::Started {
                 job: s.job.parse()?,
-                spec: bounded(s.spec.ok_or(WireError::missing("event.started.spec"))?.try_into()?),
+                spec: JobSpec::try_from(s.spec.ok_or(WireError::missing("event.started.spec"))?)?.bounded(),
                 scheduled: s.scheduled,
                 medium: s.medium,
             },
@@ -124,7 +124,7 @@ impl TryFrom<wire::Event> for Event {
                         snapshot: e.snapshot.map(TryInto::try_into).transpose()?,
                         target: bounds::text(e.target, bounds::PATH),
                         failure: e.failure_kind.parse()?,
-                        spec: e.spec.map(TryInto::try_into).transpose()?.map(bounded),
+                        spec: e.spec.map(TryInto::try_into).transpose()?.map(JobSpec::bounded),
                         scheduled: e.scheduled,
                         log: bounds::list(e.log),
                     },
@@ -138,25 +138,6 @@ impl TryFrom<wire::Event> for Event {
         };
         let at = DateTime::from_timestamp_millis(event.at).ok_or(WireError::bad("event.at", "is no time"))?;
         Ok(Self { seq: event.seq, at, kind })
-    }
-}
-
-/// What a job does, as it is told of.
-fn bounded(spec: JobSpec) -> JobSpec {
-    use bounds::list;
-    match spec {
-        JobSpec::Scan { paths, excludes, max_file_bytes } => {
-            JobSpec::Scan { paths: list(paths), excludes: list(excludes), max_file_bytes }
-        }
-        JobSpec::Backup { paths, excludes } => JobSpec::Backup { paths: list(paths), excludes: list(excludes) },
-        JobSpec::Restore(mut restore) => {
-            (restore.paths, restore.known) = (list(restore.paths), list(restore.known));
-            restore.target = bounds::text(restore.target, bounds::PATH);
-            restore.snapshot = bounds::text(restore.snapshot, bounds::NAME);
-            restore.grant = bounds::text(restore.grant, bounds::NAME);
-            JobSpec::Restore(restore)
-        }
-        verify @ JobSpec::Verify { .. } => verify,
     }
 }
 

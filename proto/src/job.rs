@@ -226,6 +226,27 @@ pub struct Progress {
     pub total_bytes: u64,
 }
 
+impl JobSpec {
+    /// The same, no longer than what is kept of what a host tells.
+    pub(crate) fn bounded(self) -> Self {
+        use crate::bounds::{self, list};
+        match self {
+            Self::Scan { paths, excludes, max_file_bytes } => {
+                Self::Scan { paths: list(paths), excludes: list(excludes), max_file_bytes }
+            }
+            Self::Backup { paths, excludes } => Self::Backup { paths: list(paths), excludes: list(excludes) },
+            Self::Restore(mut restore) => {
+                (restore.paths, restore.known) = (list(restore.paths), list(restore.known));
+                restore.target = bounds::text(restore.target, bounds::PATH);
+                restore.snapshot = bounds::text(restore.snapshot, bounds::NAME);
+                restore.grant = bounds::text(restore.grant, bounds::NAME);
+                Self::Restore(restore)
+            }
+            verify @ Self::Verify { .. } => verify,
+        }
+    }
+}
+
 impl From<JobSpec> for wire::JobSpec {
     fn from(spec: JobSpec) -> Self {
         use wire::job_spec::Kind;

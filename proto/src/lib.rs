@@ -42,6 +42,11 @@ pub mod wire {
 /// Largest message on any stream, in bytes (HTTP/2 windows do not bound memory).
 pub const MAX_MESSAGE: usize = 1 << 20;
 
+/// Bytes that a message takes on the wire.
+pub fn wire_length(message: &impl prost::Message) -> usize {
+    message.encoded_len()
+}
+
 /// A message that does not say what it must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the message's field '{field}' {problem}")]

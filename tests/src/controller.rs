@@ -44,6 +44,18 @@ impl Controller {
         controller
     }
 
+    /// Another one with the same keys over the same database; its repositories are a copy.
+    pub fn another(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copied = Command::new("cp").arg("-r").args([self.data(), folder.path().join("data")]).status();
+        assert!(copied.expect("cp runs").success());
+        let (fingerprint, password) = (self.fingerprint.clone(), self.password.clone());
+        let (database, process) = (self.database.clone(), None);
+        let mut other = Self { folder, fingerprint, password, agents: 0, staff: 0, metrics: 0, database, process };
+        other.restart();
+        other
+    }
+
     /// Starts it again after [`Controller::kill`], on the same ports.
     pub fn restart(&mut self) {
         let mut command = Command::new(binary("keepwatch-controller"));

@@ -102,7 +102,9 @@ impl App {
                     new_host: String::new(),
                     certificate: String::new(),
                 };
-                store::claims::forget(&mut tx, (self.clock.now() - FORGOTTEN).timestamp()).await?;
+                if self.clock_doubt().is_none() {
+                    store::claims::forget(&mut tx, (self.clock.now() - FORGOTTEN).timestamp()).await?;
+                }
                 store::claims::insert(&mut tx, &row).await?;
                 tracing::warn!(host = %shown.host, kind, address, "a PC asks to be a host again; 'keepwatch hosts pending' shows it");
                 self.hub.tell(crate::hub::Change::Fleet);

@@ -44,7 +44,7 @@ impl App {
     pub async fn look_at_clock(&self) -> Result<(), AppError> {
         let Some(doubt) = self.clock_doubt() else {
             self.clockwork.told.store(false, Ordering::Relaxed);
-            return self.trust(self.now()).await;
+            return self.trust().await;
         };
         let why = doubt.words();
         tracing::error!(
@@ -73,9 +73,13 @@ impl App {
         }
     }
 
-    async fn trust(&self, at: i64) -> Result<(), AppError> {
+    /// What was dated by a clock that was ahead is dated now: else those hosts would not be silent, nor
+    /// their turns lapse, before that time has come.
+    async fn trust(&self) -> Result<(), AppError> {
+        let at = self.now();
         let mut tx = self.store.begin().await?;
         store::clockwork::set_trusted(&mut tx, at).await?;
+        store::clockwork::bring_back(&mut tx, at).await?;
         store::commit(tx).await?;
         self.clockwork.trusted.store(at, Ordering::Relaxed);
         Ok(())

@@ -7,7 +7,12 @@ use chrono::DateTime;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::HostId;
-use keepwatch_proto::job::{Ended, Grant, Job, JobSpec, JobState};
+use keepwatch_proto::job::{Ended, Grant, Job, JobSpec, JobState, RestoreSpec};
+
+/// Bytes of the work that one message tells of; with the policy it stays below what an agent reads.
+const MOST_TOLD: usize = 640 << 10;
+/// Bytes of the work that may wait for a host, so that all of it is told at once.
+pub(super) const MOST_ASKED: usize = 512 << 10;
 
 impl App {
     /// What a host must be. Jobs that are in it count as offered from now on.
@@ -19,10 +24,17 @@ impl App {
         let policy = Policies::read(&mut tx).await?.of(&row.group_name);
         let bundle = store::bundles::newest(&mut tx).await?.map(bundle);
         let (mut jobs, mut grants) = (Vec::new(), Vec::new());
-        let now = self.now();
+        let (now, mut room) = (self.now(), MOST_TOLD);
         for open in store::jobs::open_of(&mut tx, host).await?.into_iter().filter(|open| open.due <= now) {
-            store::jobs::step(&mut tx, open.id, JobState::Queued, JobState::Offered).await?;
             let mut job = job(&open);
+            // The others are told of when these are done; nothing that is too long keeps a host from the rest.
+            let Some(left) = room.checked_sub(length(&job.spec)) else { continue };
+            room = left;
+            let queued = open.state.0 == JobState::Queued;
+            if queued && !store::jobs::step(&mut tx, open.id, JobState::Queued, JobState::Offered).await? {
+                // Called off at another controller meanwhile.
+                continue;
+            }
             if let JobSpec::Restore(spec) = &mut job.spec
                 && !open.source_host.is_empty()
             {
@@ -56,10 +68,26 @@ impl App {
     }
 }
 
+/// Bytes that telling of this work takes, more or less.
+pub(super) fn length(spec: &JobSpec) -> usize {
+    serde_json::to_string(spec).map_or(usize::MAX, |text| text.len())
+}
+
+/// The kind of work alone: a host looks at no more where it began it by itself, or is to leave it.
+fn in_short(spec: &JobSpec) -> JobSpec {
+    match spec {
+        JobSpec::Scan { .. } => JobSpec::Scan { paths: vec![], excludes: vec![], max_file_bytes: 0 },
+        JobSpec::Backup { .. } => JobSpec::Backup { paths: vec![], excludes: vec![] },
+        JobSpec::Restore(spec) => JobSpec::Restore(RestoreSpec { paths: vec![], known: vec![], ..spec.clone() }),
+        JobSpec::Verify { .. } => spec.clone(),
+    }
+}
+
 fn job(row: &JobRow) -> Job {
+    let spec = &row.spec.0;
     Job {
         id: row.id,
-        spec: row.spec.0.clone(),
+        spec: if row.is_asked() && row.cancel == 0 { spec.clone() } else { in_short(spec) },
         cancel: row.cancel != 0,
         pause: row.paused != 0,
         // The host began it, or would: it is named so that staff can call it off.

@@ -42,6 +42,8 @@ impl Report {
     }
 }
 
+/// Jobs of one host that have not ended.
+const MOST_BEGUN: i64 = 200;
 /// Of what a host tells of a job, so many lines and bytes are kept.
 const LOG_LINES: usize = 100;
 const LONGEST_LOG: usize = 64 << 10;
@@ -119,6 +121,9 @@ impl App {
         let at = event.at.min(self.clock.now()).timestamp();
         match &event.kind {
             EventKind::Started { job, spec, scheduled, medium } => {
+                if self.has_too_many(conn, host, *job).await? {
+                    return Ok(());
+                }
                 let mut row = JobRow::new(*job, host, spec.clone(), SCHEDULE, at);
                 (row.state.0, row.started) = (JobState::Running, at);
                 // A job of the staff's is there already; one that is not and was not
@@ -152,6 +157,15 @@ impl App {
         Ok(())
     }
 
+    /// An honest host works on a few at a time. What another one begins beyond that is not kept.
+    pub(super) async fn has_too_many(&self, conn: &mut Conn, host: HostId, job: JobId) -> Result<bool, AppError> {
+        if store::jobs::count_open(conn, host).await? < MOST_BEGUN || store::jobs::get(conn, job).await?.is_some() {
+            return Ok(false);
+        }
+        tracing::warn!(%host, %job, "a host says that it begins more than {MOST_BEGUN} jobs at once: this is not kept");
+        Ok(true)
+    }
+
     pub(super) async fn end(
         &self,
         conn: &mut Conn,
@@ -163,7 +177,8 @@ impl App {
         if store::jobs::get(conn, job).await?.is_none() {
             self.remember(conn, host, job, at, ended).await?;
         }
-        if advance(conn, host, job, ended.outcome).await? {
+        let went = advance(conn, host, job, ended.outcome).await?;
+        if went {
             store::jobs::set_ended(conn, job, at, ended).await?;
             store::hosts::bump(conn, host).await?;
             self.try_again(conn, job, ended).await?;
@@ -174,7 +189,8 @@ impl App {
             store::slots::release(conn, host, job).await?;
         }
         let log: Vec<&str> = ended.log.iter().rev().take(LOG_LINES).rev().map(String::as_str).collect();
-        if !log.is_empty() {
+        // Of an end that is told again it is known.
+        if went && !log.is_empty() {
             let text = log.join("\n");
             let end = text.floor_char_boundary(LONGEST_LOG);
             store::logs::add(conn, job, at, &text[..end]).await?;

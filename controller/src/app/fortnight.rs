@@ -231,7 +231,7 @@ impl Fortnight {
     /// The controller's part of a turn, and what must be so after it.
     async fn serve(&mut self, begins: DateTime<Utc>) {
         self.app.look_for_overdue(begins).await.unwrap();
-        let granted = self.app.grant_slots().await.unwrap();
+        let granted = self.app.grant_slots(begins).await.unwrap();
         let mut conn = self.app.store.read().await.unwrap();
         let rows = store::slots::list(&mut conn).await.unwrap();
         drop(conn);

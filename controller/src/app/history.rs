@@ -11,6 +11,7 @@ const AT_ONCE: usize = 50;
 impl App {
     /// Forgets what is older than the policies say. Returns how many jobs that were.
     pub async fn forget_jobs(&self) -> Result<u64, AppError> {
+        self.demand_clock()?;
         let policies = self.policies().await?;
         let mut conn = self.store.read().await?;
         let hosts = store::hosts::list(&mut conn).await?;

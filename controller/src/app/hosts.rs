@@ -6,8 +6,8 @@ use super::verification::{ROUND, proved};
 use super::{App, AppError};
 use crate::plan::health::{self, Known, Reason, State, Work};
 use crate::store::deletions::DeletionRow;
-use crate::store::figures::HostMoment;
 use crate::store::hosts::HostRow;
+use crate::store::judged::{HostMoment, Whose};
 use crate::store::{self, Conn};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::ids::HostId;
@@ -15,6 +15,7 @@ use keepwatch_proto::job::JobState;
 use keepwatch_proto::policy::{FULL, Policy};
 use keepwatch_proto::schedule::Timetable;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// A host with its state.
 #[derive(Debug, Clone)]
@@ -85,14 +86,21 @@ impl App {
     pub(super) async fn all_hosts(&self) -> Result<Vec<HostView>, AppError> {
         let mut conn = self.store.read().await?;
         let rows = store::hosts::list(&mut conn).await?;
-        let fleet = Fleet::read(&mut conn).await?;
+        let fleet = Fleet::read(&mut conn, None).await?;
         let now = self.clock.now();
         Ok(rows.into_iter().map(|row| fleet.view(row, |host| self.hub.is_connected(host), now)).collect())
     }
 
     /// One of them, by id or by a name that only one has.
-    pub async fn host(&self, actor: &Actor, wanted: &str) -> Result<HostView, AppError> {
-        pick(&self.hosts(actor).await?, wanted)
+    pub async fn host(&self, _actor: &Actor, wanted: &str) -> Result<HostView, AppError> {
+        let mut conn = self.store.read().await?;
+        let rows = match wanted.parse::<HostId>() {
+            Ok(id) => store::hosts::get(&mut conn, id).await?.into_iter().collect(),
+            Err(_) => store::hosts::list(&mut conn).await?,
+        };
+        let row = pick(&rows, |row| row, wanted)?.clone();
+        let fleet = Fleet::read(&mut conn, Some(row.id)).await?;
+        Ok(fleet.view(row, |host| self.hub.is_connected(host), self.clock.now()))
     }
 
     /// Cuts a host off: its certificate is void, its connections end now. Its backups stay.
@@ -113,19 +121,19 @@ impl App {
 }
 
 /// The one meant by an id or a name.
-pub(super) fn pick(hosts: &[HostView], wanted: &str) -> Result<HostView, AppError> {
-    let found: Vec<&HostView> = match wanted.parse::<HostId>() {
-        Ok(id) => hosts.iter().filter(|h| h.row.id == id).collect(),
-        Err(_) => hosts.iter().filter(|h| h.name().eq_ignore_ascii_case(wanted)).collect(),
+pub(super) fn pick<'h, H>(hosts: &'h [H], row: impl Fn(&H) -> &HostRow, wanted: &str) -> Result<&'h H, AppError> {
+    let found: Vec<&H> = match wanted.parse::<HostId>() {
+        Ok(id) => hosts.iter().filter(|h| row(h).id == id).collect(),
+        Err(_) => hosts.iter().filter(|h| name_of(row(h)).eq_ignore_ascii_case(wanted)).collect(),
     };
     let shown = wanted.escape_debug();
     // A replaced PC often keeps its name: the one that is still in use is meant.
-    let in_use: Vec<&HostView> = found.iter().copied().filter(|h| h.row.revoked == 0).collect();
+    let in_use: Vec<&H> = found.iter().copied().filter(|h| row(h).revoked == 0).collect();
     match (&found[..], &in_use[..]) {
         ([], _) => Err(AppError::NotFound(format!("there is no host '{shown}'; 'keepwatch hosts list' shows them"))),
-        ([only], _) | (_, [only]) => Ok((*only).clone()),
+        ([only], _) | (_, [only]) => Ok(only),
         _ => {
-            let ids: Vec<String> = found.iter().map(|h| h.row.id.to_string()).collect();
+            let ids: Vec<String> = found.iter().map(|h| row(h).id.to_string()).collect();
             Err(AppError::Conflict(format!(
                 "{} hosts are called '{shown}'; name one by its id: {}",
                 ids.len(),
@@ -135,9 +143,9 @@ pub(super) fn pick(hosts: &[HostView], wanted: &str) -> Result<HostView, AppErro
     }
 }
 
-/// What judging hosts needs, read once for all of them.
+/// What judging hosts needs, read once for all of them, or for one.
 struct Fleet {
-    policies: Policies,
+    policies: Arc<Policies>,
     done: HashMap<(HostId, String), i64>,
     outcomes: HashMap<(HostId, String), JobState>,
     open: HashMap<HostId, (u32, u32)>,
@@ -159,15 +167,25 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn read(conn: &mut Conn) -> Result<Self, AppError> {
+    async fn read(conn: &mut Conn, whose: Whose) -> Result<Self, AppError> {
         let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-        let done = store::jobs::last_done(conn).await?;
-        let ended = store::jobs::last_ended(conn).await?;
-        let open = store::detections::open_counts(conn).await?;
+        let done = store::judged::last_done(conn, whose).await?;
+        let ended = store::judged::last_ended(conn, whose).await?;
+        let open = store::judged::open_detections(conn, whose).await?;
         let bundles = store::bundles::list(conn).await?;
         let by_host = |rows: Vec<HostMoment>| rows.into_iter().map(|row| (row.host, row.at)).collect();
-        let retention = store::retention::list(conn).await?;
-        let verified = store::verification::list(conn).await?;
+        let (retention, verified, deletions) = match whose {
+            None => (
+                store::retention::list(conn).await?,
+                store::verification::list(conn).await?,
+                store::deletions::list(conn).await?,
+            ),
+            Some(host) => (
+                vec![store::retention::get(conn, host).await?],
+                vec![store::verification::get(conn, host).await?],
+                store::deletions::get(conn, host).await?.into_iter().collect(),
+            ),
+        };
         Ok(Self {
             policies: Policies::read(conn).await?,
             done: done.into_iter().map(|d| ((d.host, d.kind), d.ended)).collect(),
@@ -177,11 +195,11 @@ impl Fleet {
             frozen: retention.into_iter().filter(|row| !row.frozen.is_empty()).map(|row| row.host).collect(),
             proved: verified.iter().filter_map(|row| Some((row.host.clone(), proved(&row.parts.0)?))).collect(),
             damaged: verified.into_iter().filter(|row| row.damage.0.is_some()).map(|row| row.host).collect(),
-            deletions: store::deletions::list(conn).await?.into_iter().map(|row| (row.host, row)).collect(),
+            deletions: deletions.into_iter().map(|row| (row.host, row)).collect(),
             bundles: bundles.into_iter().map(|b| (b.version, b.published)).collect(),
-            full_scans: by_host(store::figures::last_full_scans(conn).await?),
-            first_backups: by_host(store::figures::first_backups(conn).await?),
-            certificates: by_host(store::figures::certificate_ends(conn).await?),
+            full_scans: by_host(store::judged::last_full_scans(conn, whose).await?),
+            first_backups: by_host(store::judged::first_backups(conn, whose).await?),
+            certificates: by_host(store::judged::certificate_ends(conn, whose).await?),
         })
     }
 

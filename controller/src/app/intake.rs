@@ -6,6 +6,7 @@ use super::events::Report;
 use super::{App, AppError};
 use crate::store::{self, Conn};
 use keepwatch_proto::ids::{HostId, JobId};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -19,6 +20,8 @@ pub struct Intake {
     waiting: Mutex<Vec<Waiting>>,
     /// Held by whoever makes the commit.
     turn: tokio::sync::Mutex<()>,
+    /// The last commit failed.
+    fails: AtomicBool,
 }
 
 struct Waiting {
@@ -43,10 +46,18 @@ pub(super) struct Taken {
 }
 
 impl Intake {
+    /// Whether what hosts say cannot be kept at the moment.
+    pub fn fails(&self) -> bool {
+        self.fails.load(Ordering::Relaxed)
+    }
+
     fn next(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.len().min(MOST);
-        waiting.drain(..count).collect()
+        let mut next: Vec<Waiting> = waiting.drain(..count).collect();
+        // Whoever else changes several hosts does so in this order: neither waits for the other for ever.
+        next.sort_by_key(|waiting| waiting.host);
+        next
     }
 }
 
@@ -80,7 +91,9 @@ impl App {
             }
             store::commit(tx).await
         };
-        match committed.await {
+        let committed = committed.await;
+        self.intake.fails.store(committed.is_err(), Ordering::Relaxed);
+        match committed {
             Ok(()) => taken.into_iter().for_each(|(host, report, since, answer, changed)| {
                 let last = changed.last;
                 self.tell(host, report, changed, since.elapsed());

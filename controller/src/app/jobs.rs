@@ -1,6 +1,7 @@
 //! Jobs that staff ask for.
 
 use super::audit::{Actor, Deed, Role};
+use super::desired::{MOST_ASKED, length};
 use super::hosts::{name_of, names};
 use super::overdue::deadline;
 use super::policies::Policies;
@@ -11,6 +12,7 @@ use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Progress, RestoreSpec};
 use keepwatch_proto::policy::{Policy, WORDS, no_such_word, unknown_word};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// So many wait for one PC at most: what it must be has to fit a message.
 const MOST_OPEN: usize = 100;
@@ -75,7 +77,7 @@ impl App {
         self.queue(actor, &host.row, Wish::of(spec, &policy)?).await
     }
 
-    pub(super) async fn policies(&self) -> Result<Policies, AppError> {
+    pub(super) async fn policies(&self) -> Result<Arc<Policies>, AppError> {
         let mut conn = self.store.read().await?;
         Policies::read(&mut conn).await
     }
@@ -105,9 +107,13 @@ impl App {
             return Ok(same.id);
         }
         let host = host.id;
-        if store::jobs::open_of(conn, host).await?.len() >= MOST_OPEN {
+        let open = store::jobs::open_of(conn, host).await?;
+        let asked: usize = open.iter().filter(|row| row.cancel == 0).map(|row| length(&row.spec.0)).sum();
+        if open.len() >= MOST_OPEN || asked + length(&wish.spec) > MOST_ASKED {
             return Err(AppError::Conflict(format!(
-                "{MOST_OPEN} jobs wait for that PC already; call some off with 'keepwatch jobs cancel'"
+                "as much waits for that PC already as it can be told of: {} jobs; wait for them, call some off with \
+                 'keepwatch jobs cancel', or name fewer paths",
+                open.len()
             )));
         }
         let mut row = JobRow::new(JobId::new(&self.clock), host, wish.spec, &actor.user, self.now());
@@ -116,6 +122,12 @@ impl App {
         let detail = serde_json::to_string(&row.spec.0).unwrap_or_default();
         let object = format!("{} on {host}", row.id);
         store::jobs::insert(conn, &row).await?;
+        if !key.is_empty()
+            && let Some(same) = store::jobs::by_key(conn, key, host).await?.filter(|same| same.id != row.id)
+        {
+            // Somebody was asked at another controller at the same moment.
+            return Ok(same.id);
+        }
         if let Some(request) = trace::current() {
             store::jobs::set_request(conn, row.id, request).await?;
         }
@@ -130,8 +142,8 @@ impl App {
     /// Calls a job off. One that no host has heard of ends here; else the host ends it.
     pub async fn cancel_job(&self, actor: &Actor, id: &str) -> Result<(), AppError> {
         self.demand(actor, Role::Operator, "job cancel").await?;
-        let job = self.open_job(actor, id).await?;
         let mut tx = self.store.begin().await?;
+        let job = open_job(&mut tx, id).await?;
         store::jobs::set_cancel(&mut tx, job.id).await?;
         self.note(&mut tx, job.id, &format!("called off by {}", actor.user)).await?;
         if store::jobs::step(&mut tx, job.id, JobState::Queued, JobState::Cancelled).await? {
@@ -156,12 +168,12 @@ impl App {
     pub async fn pause_job(&self, actor: &Actor, id: &str, paused: bool) -> Result<(), AppError> {
         let action = if paused { "job pause" } else { "job resume" };
         self.demand(actor, Role::Operator, action).await?;
-        let job = self.open_job(actor, id).await?;
+        let mut tx = self.store.begin().await?;
+        let job = open_job(&mut tx, id).await?;
         if matches!(job.spec.0, JobSpec::Restore(_) | JobSpec::Verify { .. }) {
             let can = "this job cannot be paused; it can be called off with 'keepwatch jobs cancel'";
             return Err(AppError::Conflict(can.into()));
         }
-        let mut tx = self.store.begin().await?;
         store::jobs::set_paused(&mut tx, job.id, paused).await?;
         store::hosts::bump(&mut tx, job.host).await?;
         self.record(&mut tx, actor, &Deed { action, object: &job.id.to_string(), detail: &job.kind }).await?;
@@ -169,15 +181,15 @@ impl App {
         self.hub.poke(job.host);
         Ok(())
     }
+}
 
-    /// One that has not ended.
-    async fn open_job(&self, actor: &Actor, id: &str) -> Result<JobRow, AppError> {
-        let job = self.job(actor, id).await?.row;
-        if job.state.0.is_end() {
-            return Err(AppError::Conflict(format!("this job has ended already: {}", job.state.0)));
-        }
-        Ok(job)
+/// One that has not ended.
+async fn open_job(conn: &mut Conn, id: &str) -> Result<JobRow, AppError> {
+    let job = store::jobs::get(conn, job_id(id)?).await?.ok_or_else(|| no_job(id))?;
+    if job.state.0.is_end() {
+        return Err(AppError::Conflict(format!("this job has ended already: {}", job.state.0)));
     }
+    Ok(job)
 }
 
 /// What staff want of a host.

@@ -21,6 +21,10 @@ impl App {
             // Most run here, too.
             if advance(conn, host, *job, JobState::Running).await? {
                 store::jobs::turned_up(conn, *job).await?;
+                // It counts again.
+                if store::jobs::get(conn, *job).await?.is_some_and(|row| row.kind == "backup") {
+                    store::slots::begin(conn, host, *job, self.now()).await?;
+                }
                 self.note(conn, *job, "it turned up again: its PC works on it").await?;
             }
         }

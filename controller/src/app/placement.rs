@@ -14,10 +14,10 @@ impl App {
     /// in it already.
     pub async fn move_hosts(&self, actor: &Actor, wanted: &[String], group: &str) -> Result<Vec<String>, AppError> {
         self.demand(actor, Role::Administrator, "host move").await?;
-        let hosts = self.hosts(actor).await?;
+        let hosts = store::hosts::list(&mut *self.store.read().await?).await?;
         let mut moving: Vec<HostRow> = Vec::new();
         for wanted in wanted {
-            let row = pick(&hosts, wanted)?.row;
+            let row = pick(&hosts, |row| row, wanted)?.clone();
             if row.group_name != group && !moving.iter().any(|other| other.id == row.id) {
                 moving.push(row);
             }

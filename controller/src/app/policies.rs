@@ -17,7 +17,7 @@ use crate::store::policies::{EditionRow, PolicyRow};
 use crate::store::{self, Conn};
 use keepwatch_proto::policy::{Effective, Keep, Layer, Policy, PolicyError, fields_of, in_words};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A group's own document.
 #[derive(Debug, Clone)]
@@ -66,18 +66,30 @@ pub struct Policies {
     /// Groups whose own document cannot be read.
     unreadable: HashSet<String>,
     /// What was put together so far: many hosts are in one group.
-    made: Mutex<HashMap<String, (Effective<String>, bool)>>,
+    made: Mutex<HashMap<String, Arc<(Effective<String>, bool)>>>,
 }
+
+/// Documents, and what was read out of them.
+type Read = (Vec<Group>, Vec<PolicyRow>, Arc<Policies>);
+
+/// The last ones that were read. They are asked for with each report, and change once a week.
+static LAST: Mutex<Option<Read>> = Mutex::new(None);
 
 /// A tree deeper than this is a circle.
 const DEEPEST: usize = 64;
 
 impl Policies {
     /// Reads them. One that this version cannot read says nothing, and is logged.
-    pub async fn read(conn: &mut Conn) -> Result<Self, AppError> {
+    pub async fn read(conn: &mut Conn) -> Result<Arc<Self>, AppError> {
         let groups = store::groups::list(conn).await?;
         let rows = store::policies::list(conn).await?;
-        Ok(Self::new(groups, rows))
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, read)) = last.as_ref().filter(|(same, alike, _)| *same == groups && *alike == rows) {
+            return Ok(read.clone());
+        }
+        let read = Arc::new(Self::new(groups.clone(), rows.clone()));
+        *last = Some((groups, rows, read.clone()));
+        Ok(read)
     }
 
     pub(super) fn new(groups: Vec<Group>, rows: Vec<PolicyRow>) -> Self {
@@ -119,9 +131,14 @@ impl Policies {
 
     /// What holds for a group, and whether all that is written on the way to it is in it. A
     /// document that cannot be followed with those above it says nothing.
-    fn effective(&self, group: &str) -> (Effective<String>, bool) {
+    fn effective(&self, group: &str) -> Arc<(Effective<String>, bool)> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.entry(group.to_owned()).or_insert_with(|| self.put_together(group)).clone()
+        if let Some(known) = made.get(group) {
+            return known.clone();
+        }
+        let new = Arc::new(self.put_together(group));
+        made.insert(group.to_owned(), new.clone());
+        new
     }
 
     fn put_together(&self, group: &str) -> (Effective<String>, bool) {
@@ -145,19 +162,20 @@ impl Policies {
 
     /// The group that sets a field for another's hosts; `None`: the product's default holds.
     pub fn origin_of(&self, group: &str, field: &str) -> Option<String> {
-        self.effective(group).0.origins.remove(field)
+        self.effective(group).0.origins.get(field).cloned()
     }
 
     /// What a group's policy keeps; `None` where a document on the way to it cannot be read: what
     /// stands in for it must not decide what is removed.
     pub fn keep_of(&self, group: &str) -> Option<(Keep, String)> {
-        let (made, whole) = self.effective(group);
-        whole.then_some((made.policy.backup.keep, made.policy.time_zone))
+        let of_group = self.effective(group);
+        let (made, whole) = &*of_group;
+        whole.then(|| (made.policy.backup.keep.clone(), made.policy.time_zone.clone()))
     }
 
     /// What a group's hosts must do.
     pub fn of(&self, group: &str) -> Policy {
-        self.effective(group).0.policy
+        self.effective(group).0.policy.clone()
     }
 }
 
@@ -200,7 +218,8 @@ impl App {
         if store::groups::get(&mut conn, &group).await?.is_none() {
             return Err(no_group(&group));
         }
-        let (made, _) = Policies::read(&mut conn).await?.effective(&group);
+        let effective = Policies::read(&mut conn).await?.effective(&group);
+        let (made, _) = &*effective;
         let broken = |error: PolicyError| AppError::Invalid(error.to_string());
         let of = |path: &str| made.origins.get(path).cloned().unwrap_or_default();
         let lock = |path: &str| {

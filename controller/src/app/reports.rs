@@ -93,8 +93,11 @@ impl App {
         Ok(Survey { fleet, groups, hosts, jobs, waiting: waiting(waits, self.now()) })
     }
 
-    /// Whether the controller can do its work: its database answers.
+    /// Whether the controller can do its work: its database answers, and keeps what hosts say.
     pub async fn ready(&self) -> Result<(), AppError> {
+        if self.intake.fails() {
+            return Err(AppError::Interrupted);
+        }
         let mut conn = self.store.read().await?;
         Ok(store::figures::answers(&mut conn).await?)
     }

@@ -152,6 +152,7 @@ impl App {
         if let Err(error) = self.find_snapshots_of(host).await {
             tracing::debug!(host = %host.id, %error, "it was not looked for snapshots that the database does not know");
         }
+        self.finish_removal(host.id).await?;
         let mut conn = self.store.read().await?;
         let fates = self.fates(&mut conn, host).await;
         // Looked at last: a snapshot that came meanwhile may have frozen it.
@@ -190,6 +191,11 @@ impl App {
         if going.is_empty() && waiting == 0 {
             return Ok(("all snapshots stay by the rules".to_owned(), 0));
         }
+        let mut tx = self.store.begin().await?;
+        for id in &going {
+            store::snapshots::set_leaving(&mut tx, host.id, id, self.now()).await?;
+        }
+        store::commit(tx).await?;
         let outcome = self.maintain(host, Work::Retain(going.clone())).await?;
         // Whatever became of it: what is gone is said to be.
         let mut gone = Vec::new();
@@ -216,6 +222,27 @@ impl App {
             Ok(()) => Ok((said, waiting)),
             Err(error) => Ok((format!("{said}; but {error}"), waiting)),
         }
+    }
+
+    /// What an earlier run had removed when it was cut off is said to be gone.
+    async fn finish_removal(&self, host: HostId) -> Result<(), AppError> {
+        let mut conn = self.store.read().await?;
+        let mut leaving = store::snapshots::list(&mut conn, host).await?;
+        drop(conn);
+        leaving.retain(|snapshot| snapshot.leaving != 0);
+        let (mut gone, mut there) = (Vec::new(), Vec::new());
+        for snapshot in leaving {
+            if self.is_there(host, &snapshot.id).await? { there.push(snapshot.id) } else { gone.push(snapshot.id) }
+        }
+        if !there.is_empty() {
+            // The rules may be others by now.
+            let mut tx = self.store.begin().await?;
+            for id in &there {
+                store::snapshots::set_leaving(&mut tx, host, id, 0).await?;
+            }
+            store::commit(tx).await?;
+        }
+        if gone.is_empty() { Ok(()) } else { self.no_longer(host, &gone).await }
     }
 
     async fn no_longer(&self, host: HostId, gone: &[String]) -> Result<(), AppError> {

@@ -83,8 +83,9 @@ impl App {
         let mut hosts = self.hosts(actor).await?;
         if !selection.names.is_empty() {
             let mut seen = HashSet::new();
-            let named: Result<Vec<HostView>, _> = selection.names.iter().map(|name| pick(&hosts, name)).collect();
-            hosts = named?.into_iter().filter(|host| seen.insert(host.row.id)).collect();
+            let named: Result<Vec<&HostView>, _> =
+                selection.names.iter().map(|name| pick(&hosts, |host| &host.row, name)).collect();
+            hosts = named?.into_iter().filter(|host| seen.insert(host.row.id)).cloned().collect();
         }
         if !selection.group.is_empty() {
             let below = self.group_and_below(&selection.group).await?;

@@ -11,6 +11,7 @@ use crate::plan::slots::{Bounds, Place, decide};
 use crate::store::jobs::{JobRow, SCHEDULE, UNKNOWN};
 use crate::store::slots::SlotRow;
 use crate::store::{self, Conn};
+use chrono::{DateTime, Utc};
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Slot, Want};
 use tokio::sync::Notify;
@@ -68,6 +69,9 @@ impl App {
         if before.is_some_and(|slot| slot.job == want.job || slot.begun != 0) {
             return Ok(false);
         }
+        if self.has_too_many(conn, host, want.job).await? {
+            return Ok(false);
+        }
         let origin = if want.scheduled { SCHEDULE } else { UNKNOWN };
         let mut row = JobRow::new(want.job, host, want.spec.clone(), origin, self.now());
         row.state.0 = JobState::Waiting;
@@ -114,18 +118,24 @@ impl App {
     }
 
     /// Gives leave to whoever's turn it is. Returns those who got it.
-    pub async fn grant_slots(&self) -> Result<Vec<HostId>, AppError> {
-        let mut tx = self.store.begin().await?;
+    /// `since`: from when on this controller has listened.
+    pub async fn grant_slots(&self, since: DateTime<Utc>) -> Result<Vec<HostId>, AppError> {
         // Most of the time there is nothing to do, and nobody is kept waiting for it.
-        if store::slots::list(&mut tx).await?.is_empty() {
+        if !store::slots::any(&mut *self.store.read().await?).await? {
             return Ok(vec![]);
         }
+        let mut tx = self.store.begin().await?;
         store::slots::hold_desk(&mut tx).await?;
         let rows = store::slots::list(&mut tx).await?;
         let policies = Policies::read(&mut tx).await?;
         let mut bounds = Bounds { whole: self.slots.whole, storage: self.slots.storage, groups: Default::default() };
-        let places: Vec<Place> = rows.into_iter().map(|row| place(row, &policies, &mut bounds)).collect();
-        let (now, decision) = (self.now(), decide(&places, &bounds, self.now()));
+        let heard = |row: &SlotRow| match self.hub.is_connected(row.host) {
+            true => self.now(),
+            false => row.last_seen.max(since.timestamp()),
+        };
+        let places: Vec<Place> = rows.into_iter().map(|row| place(row, heard, &policies, &mut bounds)).collect();
+        let (now, certain) = (self.now(), self.clock_doubt().is_none());
+        let decision = decide(&places, &bounds, now, certain);
         let job_of = |host: HostId| places.iter().find(|place| place.host == host).map(|place| place.job);
         for host in &decision.granted {
             store::slots::grant(&mut tx, *host, now).await?;
@@ -148,7 +158,9 @@ impl App {
     }
 }
 
-fn place(row: SlotRow, policies: &Policies, bounds: &mut Bounds) -> Place {
+fn place(row: SlotRow, heard: impl Fn(&SlotRow) -> i64, policies: &Policies, bounds: &mut Bounds) -> Place {
+    // One that may not come any more is as good as silent.
+    let heard = if row.revoked == 0 { heard(&row) } else { 0 };
     let bounded_by = policies.origin_of(&row.group_name, "work.backups_at_once").unwrap_or_default();
     let most = policies.of(&row.group_name).work.backups_at_once;
     bounds.groups.insert(bounded_by.clone(), usize::try_from(most).unwrap_or(usize::MAX));
@@ -161,7 +173,6 @@ fn place(row: SlotRow, policies: &Policies, bounds: &mut Bounds) -> Place {
         asked: row.asked,
         granted: row.granted,
         begun: row.begun,
-        // One that may not come any more is as good as silent.
-        heard: if row.revoked == 0 { row.last_seen } else { 0 },
+        heard,
     }
 }

@@ -59,6 +59,23 @@ impl App {
     }
 }
 
+impl App {
+    /// What was changed at another controller over the same database: hosts that are connected here
+    /// hear of it, and those that were cut off are.
+    pub async fn look_elsewhere(&self) -> Result<(), AppError> {
+        let mut conn = self.store.read().await?;
+        let hosts = store::hosts::generations(&mut conn).await?;
+        drop(conn);
+        for host in hosts {
+            if host.revoked != 0 {
+                self.hub.cut(host.id);
+            }
+            self.hub.poke_behind(host.id, u64::try_from(host.generation).unwrap_or(0));
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

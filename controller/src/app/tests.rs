@@ -1,6 +1,7 @@
 //! Use cases over a real database and real keys in a temporary folder.
 #![allow(clippy::unwrap_used)]
 
+mod jumps;
 mod many;
 mod work;
 

@@ -60,7 +60,7 @@ impl App {
     pub async fn try_due(&self) -> Result<(), AppError> {
         let mut tx = self.store.begin().await?;
         let hosts = store::hosts::list(&mut tx).await?;
-        let last = store::jobs::last_asked(&mut tx, TRIAL.kind()).await?;
+        let last = store::jobs::last_trials(&mut tx).await?;
         let (now, mut left, mut asked) = (self.now(), 1 + hosts.len() / 500, Vec::new());
         for host in hosts.iter().filter(|host| host.revoked == 0 && self.hub.is_connected(host.id)) {
             let id = host.id.to_string();

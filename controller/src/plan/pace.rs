@@ -20,10 +20,11 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A report with so many events was taken in. Says how many seconds later the next one is.
-    pub fn took(&mut self, events: usize, now: f64) -> f64 {
-        // A message holds a few thousand of them.
-        let cost = REPORT + f64::from(u32::try_from(events).unwrap_or(u32::MAX));
+    /// A report of so many events and bytes was taken in. Says how many seconds later the next one is.
+    pub fn took(&mut self, events: usize, bytes: usize, now: f64) -> f64 {
+        // A message holds a few thousand of them, and an event as a rule less than a kilobyte.
+        let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+        let cost = REPORT + count(events).max(count(bytes / 1024));
         let wait = |free: &mut f64, at_once: f64, a_second: f64| {
             *free = free.max(now) + cost / a_second;
             (*free - now - at_once / a_second).max(0.0)
@@ -40,7 +41,7 @@ mod tests {
     fn takes(events: usize, each: usize) -> f64 {
         let (mut pace, mut now) = (Pace::default(), 0.0);
         for _ in 0..events / each {
-            now += pace.took(each, now);
+            now += pace.took(each, each * 300, now);
         }
         now
     }
@@ -53,6 +54,12 @@ mod tests {
         // A million ends up on the disk of the controller within days, not minutes.
         let million = takes(1_000_000, 2000);
         assert!((1.0..3.0).contains(&(million / 86_400.0)), "{million}");
+        // Nor does a gigabyte in few words.
+        let (mut pace, mut now) = (Pace::default(), 0.0);
+        for _ in 0..1000 {
+            now += pace.took(1, 1 << 20, now);
+        }
+        assert!(now > 86_400.0, "{now}");
         // Reports that say nothing are not free.
         let empty = takes(20_000, 1);
         assert!(empty > 900.0, "{empty}");
@@ -61,8 +68,8 @@ mod tests {
     #[test]
     fn whoever_is_silent_for_a_while_may_tell_as_much_again() {
         let mut pace = Pace::default();
-        while pace.took(2000, 0.0) == 0.0 {}
-        assert!(pace.took(2000, 0.0) > 1.0);
-        assert!(pace.took(2000, 300.0) <= 0.0);
+        while pace.took(2000, 0, 0.0) == 0.0 {}
+        assert!(pace.took(2000, 0, 0.0) > 1.0);
+        assert!(pace.took(2000, 0, 300.0) <= 0.0);
     }
 }

@@ -61,9 +61,9 @@ struct Paces {
 
 impl Paces {
     /// A report was taken in; the host's next one is taken after so long.
-    fn took(&self, host: HostId, events: usize) -> Duration {
+    fn took(&self, host: HostId, events: usize, bytes: usize) -> Duration {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = of.entry(host).or_default().took(events, self.since.elapsed().as_secs_f64());
+        let wait = of.entry(host).or_default().took(events, bytes, self.since.elapsed().as_secs_f64());
         Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
     }
 }
@@ -147,7 +147,10 @@ impl Talk<'_> {
 
     async fn send_desired(&self) -> Result<(), Status> {
         let desired = self.app.desired(self.host).await.map_err(|e| status(&e))?;
-        self.send(desired.into()).await
+        let generation = desired.generation;
+        self.send(wire::Desired { sent: self.app.now(), ..desired.into() }).await?;
+        self.app.hub.sent(self.host, generation);
+        Ok(())
     }
 
     /// Our clock says when: a PC's may be years off.
@@ -162,7 +165,7 @@ impl Talk<'_> {
 
     /// Takes a report in. Says when the next one is taken.
     async fn take(&self, report: wire::Report) -> Result<Instant, Status> {
-        let boot = report.boot.clone();
+        let (boot, bytes) = (report.boot.clone(), keepwatch_proto::wire_length(&report));
         let report = read(report).map_err(|e| Status::invalid_argument(e.to_string()))?;
         let (events, heard) = (report.events.len(), report.events.len() + report.progress.len());
         let seq = self.app.ingest(self.host, report).await.map_err(|e| status(&e))?;
@@ -171,7 +174,7 @@ impl Talk<'_> {
             let acknowledged = Some(wire::Acknowledgement { boot, seq });
             self.send(wire::Desired { acknowledged, ..Default::default() }).await?;
         }
-        Ok(Instant::now() + self.paces.took(self.host, heard).min(LONGEST_REST))
+        Ok(Instant::now() + self.paces.took(self.host, heard, bytes).min(LONGEST_REST))
     }
 
     /// A host that does not read is let go: whoever waits for it hears of nothing else.

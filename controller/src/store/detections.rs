@@ -112,28 +112,6 @@ pub async fn list(
     .await?)
 }
 
-/// Open ones of each host, and of how many of them the severity is high or critical.
-pub async fn open_counts(conn: &mut Conn) -> Result<Vec<OpenCount>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT host, COUNT(*) AS open, COUNT(CASE WHEN severity IN ('high', 'critical') THEN 1 END) AS grave \
-         FROM detections WHERE acknowledged = 0 GROUP BY host",
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// See [`open_counts`].
-#[derive(Debug, Clone, FromRow)]
-pub struct OpenCount {
-    /// Which host.
-    #[sqlx(try_from = "String")]
-    pub host: HostId,
-    /// Open ones.
-    pub open: i64,
-    /// High and critical ones among them.
-    pub grave: i64,
-}
-
 /// Acknowledges one. Says whether it was open.
 pub async fn acknowledge(
     conn: &mut Conn,

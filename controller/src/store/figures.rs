@@ -1,49 +1,7 @@
-//! What only the figures need: of all hosts at once, and read-only but for the end of certificates.
+//! What only the figures need: of all hosts at once, and read-only.
 
 use super::{Conn, StoreError};
-use keepwatch_proto::ids::HostId;
 use sqlx::FromRow;
-
-/// A moment of a host's.
-#[derive(Debug, Clone, FromRow)]
-pub struct HostMoment {
-    /// Which host.
-    #[sqlx(try_from = "String")]
-    pub host: HostId,
-    /// Unix seconds.
-    pub at: i64,
-}
-
-/// When all of each host was last scanned, in whole or in part: by a scan of all its disks. As the
-/// next one, it has an index of its own with the very same conditions.
-pub async fn last_full_scans(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
-    // As the spec's JSON has it: quotes in a path's own text are escaped there.
-    Ok(sqlx::query_as(
-        "SELECT host, MAX(ended) AS at FROM jobs WHERE kind = 'scan' AND state IN ('succeeded', 'partial') \
-         AND spec LIKE '%\"@full\"%' GROUP BY host",
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// When each host's first backup came that is still on record.
-pub async fn first_backups(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT host, MIN(ended) AS at FROM jobs WHERE kind = 'backup' AND state IN ('succeeded', 'partial') GROUP BY host",
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// When each host's certificate in force ends.
-pub async fn certificate_ends(conn: &mut Conn) -> Result<Vec<HostMoment>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT hosts.id AS host, CASE WHEN identities.expires > 0 THEN identities.expires \
-         ELSE hosts.certificate_expires END AS at FROM hosts LEFT JOIN identities ON identities.host = hosts.id",
-    )
-    .fetch_all(conn)
-    .await?)
-}
 
 /// Jobs of one kind that stand so.
 #[derive(Debug, Clone, FromRow)]

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 pub const ROOT: &str = "all";
 
 /// One group.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Group {
     /// Its name, which is its identity.
     pub name: String,

@@ -64,6 +64,23 @@ pub async fn get(conn: &mut Conn, id: HostId) -> Result<Option<HostRow>, StoreEr
     Ok(sqlx::query_as("SELECT * FROM hosts WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
 }
 
+/// Which generation each is at, and whether it was revoked.
+pub async fn generations(conn: &mut Conn) -> Result<Vec<Generation>, StoreError> {
+    Ok(sqlx::query_as("SELECT id, generation, revoked FROM hosts").fetch_all(conn).await?)
+}
+
+/// See [`generations`].
+#[derive(Debug, Clone, FromRow)]
+pub struct Generation {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub id: HostId,
+    /// Generation of what it must be.
+    pub generation: i64,
+    /// When it was revoked; 0: it was not.
+    pub revoked: i64,
+}
+
 /// Marks one revoked. Says whether it was not before.
 pub async fn revoke(conn: &mut Conn, id: HostId, at: i64) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE hosts SET revoked = $2 WHERE id = $1 AND revoked = 0")

@@ -125,13 +125,13 @@ impl JobRow {
     }
 }
 
-/// Adds one; one that is there already stays as it is.
+/// Adds one; one that is there already stays as it is, and so does one by the same key.
 pub async fn insert(conn: &mut Conn, job: &JobRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO jobs (id, host, spec, kind, state, origin, cancel, source_host, whole, created, started, ended, \
          message, tally, failures, snapshot, target, due, deadline, attempt, retry_of, client_key) \
          VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, 0, '', $11, '[]', '', '', $12, $13, $14, $15, $16) \
-         ON CONFLICT (id) DO NOTHING",
+         ON CONFLICT DO NOTHING",
     )
     .bind(job.id.to_string())
     .bind(job.host.to_string())
@@ -162,11 +162,8 @@ pub async fn get(conn: &mut Conn, id: JobId) -> Result<Option<JobRow>, StoreErro
 /// The newest ones, of one host or of all.
 pub async fn list(conn: &mut Conn, host: Option<HostId>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
     let host = host.map(|h| h.to_string()).unwrap_or_default();
-    Ok(sqlx::query_as("SELECT * FROM jobs WHERE $1 = '' OR host = $1 ORDER BY created DESC, id DESC LIMIT $2")
-        .bind(host)
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await?)
+    let wanted = Wanted { host, ..Wanted::any() };
+    find(conn, &wanted, limit).await
 }
 
 /// Which jobs are looked for; what is empty is anything.
@@ -188,28 +185,58 @@ pub struct Wanted {
     pub last: String,
 }
 
+impl Wanted {
+    /// All of them.
+    pub fn any() -> Self {
+        Self {
+            host: String::new(),
+            group: String::new(),
+            state: String::new(),
+            kind: String::new(),
+            since: 0,
+            before: i64::MAX,
+            last: String::new(),
+        }
+    }
+
+    /// Only what is asked for: what holds for everything would keep the database from its indexes.
+    fn conditions(&self) -> String {
+        let mut conditions = vec!["created >= $4 AND (created < $5 OR (created = $5 AND id < $6))"];
+        let any = |text: &str| text.is_empty();
+        // Those that are not asked for are bound all the same, and hold.
+        conditions.push(if any(&self.host) { "$1 = ''" } else { "host = $1" });
+        conditions.push(if any(&self.kind) { "$2 = ''" } else { "kind = $2" });
+        conditions.push(match self.state.as_str() {
+            "" => "$3 = ''",
+            "open" => "$3 = 'open' AND state IN ('queued', 'waiting', 'offered', 'running')",
+            "ended" => "$3 = 'ended' AND state NOT IN ('queued', 'waiting', 'offered', 'running')",
+            _ => "state = $3",
+        });
+        conditions.push(if any(&self.group) {
+            "$7 = ''"
+        } else {
+            "host IN (SELECT id FROM hosts WHERE group_name IN (\
+             WITH RECURSIVE below (name) AS (SELECT name FROM groups WHERE name = $7 \
+             UNION SELECT groups.name FROM groups JOIN below ON groups.parent = below.name) SELECT name FROM below))"
+        });
+        conditions.join(" AND ")
+    }
+}
+
 /// The newest of them.
 pub async fn find(conn: &mut Conn, wanted: &Wanted, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT * FROM jobs WHERE ($1 = '' OR host = $1) AND ($2 = '' OR kind = $2) \
-         AND ($3 = '' OR state = $3 OR ($3 = 'open' AND state IN ('queued', 'waiting', 'offered', 'running')) \
-         OR ($3 = 'ended' AND state NOT IN ('queued', 'waiting', 'offered', 'running'))) \
-         AND created >= $4 AND (created < $5 OR (created = $5 AND id < $6)) \
-         AND ($7 = '' OR host IN (SELECT id FROM hosts WHERE group_name IN (\
-         WITH RECURSIVE below (name) AS (SELECT name FROM groups WHERE name = $7 \
-         UNION SELECT groups.name FROM groups JOIN below ON groups.parent = below.name) SELECT name FROM below))) \
-         ORDER BY created DESC, id DESC LIMIT $8",
-    )
-    .bind(&wanted.host)
-    .bind(&wanted.kind)
-    .bind(&wanted.state)
-    .bind(wanted.since)
-    .bind(wanted.before)
-    .bind(&wanted.last)
-    .bind(&wanted.group)
-    .bind(i64::from(limit))
-    .fetch_all(conn)
-    .await?)
+    let query = format!("SELECT * FROM jobs WHERE {} ORDER BY created DESC, id DESC LIMIT $8", wanted.conditions());
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(&wanted.host)
+        .bind(&wanted.kind)
+        .bind(&wanted.state)
+        .bind(wanted.since)
+        .bind(wanted.before)
+        .bind(&wanted.last)
+        .bind(&wanted.group)
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await?)
 }
 
 /// Forgets a host's jobs that ended before this and are of no more use, with their logs. Returns how many.
@@ -219,7 +246,7 @@ pub async fn forget(conn: &mut Conn, host: HostId, before: i64) -> Result<u64, S
         "DELETE FROM job_logs WHERE job IN (SELECT id FROM jobs WHERE host = $1 AND ended > 0 AND ended < $2 \
          AND state IN ('succeeded', 'partial', 'cancelled', 'expired') AND ended < (SELECT MAX(newer.ended) \
          FROM jobs AS newer WHERE newer.host = $1 AND newer.kind = jobs.kind AND newer.whole = 1 \
-         AND newer.state IN ('succeeded', 'partial')))",
+         AND newer.state IN ('succeeded', 'partial', 'failed') AND newer.state <> 'failed'))",
     )
     .bind(host.to_string())
     .bind(before)
@@ -229,7 +256,7 @@ pub async fn forget(conn: &mut Conn, host: HostId, before: i64) -> Result<u64, S
         "DELETE FROM jobs WHERE host = $1 AND ended > 0 AND ended < $2 \
          AND state IN ('succeeded', 'partial', 'cancelled', 'expired') AND ended < (SELECT MAX(newer.ended) \
          FROM jobs AS newer WHERE newer.host = $1 AND newer.kind = jobs.kind AND newer.whole = 1 \
-         AND newer.state IN ('succeeded', 'partial'))",
+         AND newer.state IN ('succeeded', 'partial', 'failed') AND newer.state <> 'failed')",
     )
     .bind(host.to_string())
     .bind(before)
@@ -245,6 +272,16 @@ pub async fn open_of(conn: &mut Conn, host: HostId) -> Result<Vec<JobRow>, Store
     )
     .bind(host.to_string())
     .fetch_all(conn)
+    .await?)
+}
+
+/// How many have not ended on a host.
+pub async fn count_open(conn: &mut Conn, host: HostId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM jobs WHERE host = $1 AND state IN ('queued', 'waiting', 'offered', 'running')",
+    )
+    .bind(host.to_string())
+    .fetch_one(conn)
     .await?)
 }
 
@@ -273,68 +310,20 @@ pub async fn reads_from(conn: &mut Conn, source: HostId, since: i64) -> Result<b
     Ok(open.is_some())
 }
 
-/// When each host was last asked for a job of this kind.
-pub async fn last_asked(conn: &mut Conn, kind: &str) -> Result<Vec<LastAsked>, StoreError> {
-    let query = sqlx::query_as("SELECT host, MAX(created) AS at FROM jobs WHERE kind = $1 GROUP BY host");
-    Ok(query.bind(kind).fetch_all(conn).await?)
+/// When each host was last asked to try whether its backups come back.
+pub async fn last_trials(conn: &mut Conn) -> Result<Vec<LastTrial>, StoreError> {
+    let query = sqlx::query_as("SELECT host, MAX(created) AS at FROM jobs WHERE kind = 'verify' GROUP BY host");
+    Ok(query.fetch_all(conn).await?)
 }
 
-/// See [`last_asked`].
+/// See [`last_trials`].
 #[derive(Debug, Clone, FromRow)]
-pub struct LastAsked {
+pub struct LastTrial {
     /// Which host.
     #[sqlx(try_from = "String")]
     pub host: HostId,
     /// Unix seconds.
     pub at: i64,
-}
-
-/// The newest job of a host and kind that got its work done, in whole or in part: when it ended.
-pub async fn last_done(conn: &mut Conn) -> Result<Vec<LastDone>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT host, kind, MAX(ended) AS ended FROM jobs WHERE state IN ('succeeded', 'partial') \
-         AND kind IN ('scan', 'backup') AND whole = 1 GROUP BY host, kind",
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// See [`last_done`].
-#[derive(Debug, Clone, FromRow)]
-pub struct LastDone {
-    /// Which host.
-    #[sqlx(try_from = "String")]
-    pub host: HostId,
-    /// `scan` or `backup`.
-    pub kind: String,
-    /// Unix seconds.
-    pub ended: i64,
-}
-
-/// How the newest run of each host and kind ended, to tell one that failed since. A run that
-/// staff called off tells nothing.
-pub async fn last_ended(conn: &mut Conn) -> Result<Vec<LastEnded>, StoreError> {
-    Ok(sqlx::query_as(
-        "SELECT host, kind, state FROM (SELECT host, kind, state, \
-         ROW_NUMBER() OVER (PARTITION BY host, kind ORDER BY ended DESC, id DESC) AS place FROM jobs \
-         WHERE state IN ('succeeded', 'partial', 'failed') AND kind IN ('scan', 'backup', 'verify') AND whole = 1) AS runs \
-         WHERE place = 1",
-    )
-    .fetch_all(conn)
-    .await?)
-}
-
-/// See [`last_ended`].
-#[derive(Debug, Clone, FromRow)]
-pub struct LastEnded {
-    /// Which host.
-    #[sqlx(try_from = "String")]
-    pub host: HostId,
-    /// `scan` or `backup`.
-    pub kind: String,
-    /// How it ended.
-    #[sqlx(try_from = "String")]
-    pub state: State,
 }
 
 /// Moves a job from one state to the next. Says whether it still was in the first.
@@ -484,7 +473,7 @@ pub async fn stored_by_backups(conn: &mut Conn, limit: u32) -> Result<Vec<(HostI
     }
     let rows: Vec<Stored> = sqlx::query_as(
         "SELECT host, tally FROM jobs WHERE kind = 'backup' AND state IN ('succeeded', 'partial') \
-         ORDER BY ended DESC LIMIT $1",
+         ORDER BY created DESC LIMIT $1",
     )
     .bind(i64::from(limit))
     .fetch_all(conn)

@@ -14,6 +14,7 @@ pub mod groups;
 pub mod hosts;
 pub mod identities;
 pub mod jobs;
+pub mod judged;
 pub mod logs;
 pub mod policies;
 pub mod retention;
@@ -43,6 +44,8 @@ pub struct Store {
     pool: AnyPool,
     /// To read from: on SQLite beside the one that writes, so that nobody waits for a commit to look.
     readers: AnyPool,
+    /// Others may write, too.
+    shared: bool,
 }
 
 /// What can go wrong with it.
@@ -76,7 +79,7 @@ impl Store {
         let pool = Self::connections(url, if sqlite { 1 } else { 16 }, false).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
         let readers = if sqlite { Self::connections(url, READERS, true).await? } else { pool.clone() };
-        Ok(Self { pool, readers })
+        Ok(Self { pool, readers, shared: !sqlite })
     }
 
     async fn connections(url: &str, at_most: u32, read_only: bool) -> Result<AnyPool, StoreError> {
@@ -141,6 +144,11 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
         self.pool.close().await;
+    }
+
+    /// Whether other controllers may work with the same database.
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// A connection to read from.

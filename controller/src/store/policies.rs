@@ -4,7 +4,7 @@ use super::{Conn, StoreError};
 use sqlx::FromRow;
 
 /// A group's own policy.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct PolicyRow {
     /// Whose.
     pub group_name: String,

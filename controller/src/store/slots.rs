@@ -33,6 +33,11 @@ pub async fn hold_desk(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether there are any.
+pub async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
+    Ok(sqlx::query("SELECT host FROM slots LIMIT 1").fetch_optional(conn).await?.is_some())
+}
+
 /// All of them, those that have waited longest first.
 pub async fn list(conn: &mut Conn) -> Result<Vec<SlotRow>, StoreError> {
     Ok(sqlx::query_as(

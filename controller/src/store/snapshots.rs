@@ -33,6 +33,8 @@ pub struct SnapshotRow {
     pub verified: i64,
     /// 1: something that should be in it is not.
     pub partial: i64,
+    /// When its removal was begun; 0: it was not.
+    pub leaving: i64,
     /// The backup that made it; empty: it was found in the repository.
     pub job: String,
     /// What the scan that went with it says.
@@ -104,7 +106,18 @@ pub async fn list(conn: &mut Conn, host: HostId) -> Result<Vec<SnapshotRow>, Sto
         .await?)
 }
 
-/// One is no longer there.
+/// Its removal begins; 0: it stays after all.
+pub async fn set_leaving(conn: &mut Conn, host: HostId, id: &str, at: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE snapshots SET leaving = $3 WHERE host = $1 AND id = $2")
+        .bind(host.to_string())
+        .bind(id)
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// It is gone.
 pub async fn remove(conn: &mut Conn, host: HostId, id: &str) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM snapshots WHERE host = $1 AND id = $2")
         .bind(host.to_string())

@@ -1,6 +1,7 @@
 //! What the controller does by itself. A task takes no input: it reads the truth, closes the
 //! distance, and is asked again a while later.
 
+mod elsewhere;
 mod overdue;
 mod slots;
 
@@ -14,7 +15,9 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// Runs all of them until `shutdown`.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
-    let all = async { tokio::join!(now_and_then(&app, &shutdown), overdue::run(&app), slots::run(&app)) };
+    let all = async {
+        tokio::join!(now_and_then(&app, &shutdown), overdue::run(&app), slots::run(&app), elsewhere::run(&app))
+    };
     tokio::select! {
         () = shutdown.cancelled() => {}
         _ = all => {}

@@ -70,7 +70,7 @@ impl From<Want> for wire::Want {
 impl TryFrom<wire::Want> for Want {
     type Error = WireError;
     fn try_from(want: wire::Want) -> Result<Self, WireError> {
-        let spec = want.spec.ok_or(WireError::missing("want.spec"))?.try_into()?;
+        let spec = JobSpec::try_from(want.spec.ok_or(WireError::missing("want.spec"))?)?.bounded();
         Ok(Self { job: want.job.parse()?, spec, scheduled: want.scheduled })
     }
 }

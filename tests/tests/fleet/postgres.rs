@@ -5,17 +5,40 @@ use keepwatch_tests::{Agent, Controller, eicar, until};
 use std::fs;
 use std::process::Command;
 
-#[test]
-fn the_main_job_runs_on_postgresql() {
+/// A database of its own on the tests' server, if there is one.
+fn database(what: &str) -> Option<(String, String)> {
     // ./tests/run.sh starts a server of its own.
     let Ok(server) = std::env::var("KEEPWATCH_TEST_POSTGRES") else {
         println!("skipped: KEEPWATCH_TEST_POSTGRES names no server");
-        return;
+        return None;
     };
-    let name = format!("keepwatch_{}", std::process::id());
+    let name = format!("keepwatch_{what}_{}", std::process::id());
     let created =
         Command::new("psql").args([&format!("{server}/postgres"), "-qc", &format!("CREATE DATABASE {name}")]).status();
     assert!(created.expect("psql is installed (./tests/run.sh does)").success());
+    Some((server, name))
+}
+
+#[test]
+fn what_is_asked_at_one_controller_reaches_a_pc_at_the_other() {
+    let Some((server, name)) = database("two") else { return };
+    let first = Controller::start_on(Some(format!("{server}/{name}")));
+    let agent = Agent::started(&first, &first.staff());
+    let second = first.another();
+    let staff = second.staff();
+    let host = agent.host();
+    fs::write(agent.disk().join("letter"), "Dear colleague").unwrap();
+    let ran = staff.run(["scan", &host, agent.disk().to_str().unwrap(), "--watch"]).ok();
+    assert!(ran.err.contains("succeeded") || ran.out.contains("succeeded"), "{ran:?}");
+    // So does that it is cut off.
+    assert!(first.staff().only_host()["connected"].as_bool().unwrap());
+    staff.run(["hosts", "revoke", &host, "--yes"]).ok();
+    until("its stream is ended", || !first.staff().only_host()["connected"].as_bool().unwrap());
+}
+
+#[test]
+fn the_main_job_runs_on_postgresql() {
+    let Some((server, name)) = database("main") else { return };
 
     let mut controller = Controller::start_on(Some(format!("{server}/{name}")));
     let staff = controller.staff();

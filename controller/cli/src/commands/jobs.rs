@@ -329,11 +329,12 @@ async fn list(context: &Context, filter: Filter) -> Result<(), Failure> {
 async fn change(context: &Context, which: Which, change: &str) -> Result<Outcome, Failure> {
     let Which { jobs, hosts, kind, many } = which;
     let mut work = context.work().await?;
-    let hosts = if jobs.is_empty() || many.is_given() || !hosts.is_empty() { Some(many.with(hosts)?) } else { None };
-    if let Some(hosts) = &hosts
-        && !many.are_meant(context, &mut work, hosts, &format!("{change} jobs on")).await?
-    {
-        return Ok(Outcome::Done);
+    let mut hosts =
+        if jobs.is_empty() || many.is_given() || !hosts.is_empty() { Some(many.with(hosts)?) } else { None };
+    if let Some(meant) = hosts {
+        let meant = many.are_meant(context, &mut work, &meant, &format!("{change} jobs on")).await?;
+        let Some(meant) = meant else { return Ok(Outcome::Done) };
+        hosts = Some(meant);
     }
     let alone = hosts.is_none() && jobs.len() == 1;
     let request = wire::ChangeJobsRequest { jobs, hosts, kind, change: change.into() };

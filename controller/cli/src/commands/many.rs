@@ -44,31 +44,34 @@ impl Many {
         Ok(wire::Selection { names, group: self.group.clone(), query: self.query.clone() })
     }
 
-    /// Has whoever asks say that all of them are meant, where they are more than one. Says whether they are.
+    /// Has whoever asks say that all of them are meant, where they are more than one. Says who they are,
+    /// by their ids: others that fit a moment later were not agreed to. None: nobody.
     pub(crate) async fn are_meant(
         &self,
         context: &Context,
         work: &mut Work,
         hosts: &wire::Selection,
         what: &str,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<wire::Selection>, Failure> {
         if context.yes || (!self.is_given() && hosts.names.len() == 1) {
-            return Ok(true);
+            return Ok(Some(hosts.clone()));
         }
         let selected = work.select_hosts(hosts.clone()).await?.into_inner().hosts;
         if selected.is_empty() {
             context.output.note("No PC is like that; nothing was done.");
-            return Ok(false);
+            return Ok(None);
         }
+        let those = selected.iter().map(|host| host.id.clone()).collect();
+        let those = wire::Selection { names: those, ..Default::default() };
         if selected.len() == 1 {
-            return Ok(true);
+            return Ok(Some(those));
         }
         let named: Vec<&str> = selected.iter().take(NAMED).map(|host| host.name.as_str()).collect();
         let more = if selected.len() > NAMED { ", …" } else { "" };
         let count = selected.len();
         let question = format!("This would {what} {count} PCs: {}{more}. Go on?", named.join(", "));
         ask::confirm(context, &question).await?;
-        Ok(true)
+        Ok(Some(those))
     }
 }
 
@@ -82,10 +85,10 @@ pub(crate) async fn start(
 ) -> Result<Outcome, Failure> {
     let hosts = many.with(names)?;
     let mut work = context.work().await?;
-    if !many.are_meant(context, &mut work, &hosts, "start a job on").await? {
-        return Ok(Outcome::Done);
-    }
     let alone = !many.is_given() && hosts.names.len() == 1;
+    let Some(hosts) = many.are_meant(context, &mut work, &hosts, "start a job on").await? else {
+        return Ok(Outcome::Done);
+    };
     // By the same key an answer that was lost is asked for again, and not the work.
     let key = JobId::new(&Clock::system()).to_string();
     let reply = ask_until_answered(context, work, wire::CreateJobsRequest { hosts: Some(hosts), spec, key }).await?;

@@ -3,6 +3,7 @@
 mod files;
 mod views;
 
+use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use keepwatch_proto::policy::Document;
@@ -118,8 +119,18 @@ async fn get(context: &Context, group: String) -> Result<Outcome, Failure> {
 
 async fn apply(context: &Context, files: files::Files, base: u64, dry_run: bool) -> Result<Outcome, Failure> {
     let documents = files.read(base).await?;
+    let mut plans = context.plans().await?;
+    if !dry_run && !context.yes && ask::is_possible() {
+        let request = wire::ApplyPoliciesRequest { documents: documents.clone(), dry_run: true };
+        let effects = plans.apply_policies(request).await?.into_inner().effects;
+        let count: usize = effects.iter().map(|effect| effect.hosts.len()).sum();
+        if count > 1 {
+            let groups = effects.iter().map(|effect| effect.group.as_str()).collect::<Vec<_>>().join(", ");
+            ask::confirm(context, &format!("This would change {count} PCs: {groups}. Go on?")).await?;
+        }
+    }
     let request = wire::ApplyPoliciesRequest { documents, dry_run };
-    let reply = context.plans().await?.apply_policies(request).await?.into_inner();
+    let reply = plans.apply_policies(request).await?.into_inner();
     let hosts: usize = reply.effects.iter().map(|effect| effect.hosts.len()).sum();
     let applied: Vec<AppliedView> = reply.documents.into_iter().map(Into::into).collect();
     let changes: Vec<ChangeView> = reply.effects.into_iter().flat_map(ChangeView::of).collect();

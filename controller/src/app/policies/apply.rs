@@ -236,6 +236,14 @@ pub(in crate::app) fn check(
         };
         match after.made(&group.name) {
             Ok(made) => {
+                if made.policy.to_yaml().map_or(usize::MAX, |text| text.len()) > LONGEST_POLICY {
+                    let why = format!(
+                        "what holds for '{}' is more than {} KiB; name fewer paths and rules",
+                        group.name,
+                        LONGEST_POLICY >> 10
+                    );
+                    return Err(AppError::Invalid(why));
+                }
                 super::tuning::check_patterns(&made.policy).map_err(|error| AppError::Invalid(error.to_string()))?
             }
             // What could not be followed before is no reason to refuse what mends something else.
@@ -245,6 +253,9 @@ pub(in crate::app) fn check(
     }
     Ok(())
 }
+
+/// Bytes of what holds for a host: with its work it goes in one message.
+const LONGEST_POLICY: usize = 256 << 10;
 
 /// What changes for which hosts.
 pub(in crate::app) fn effects(

@@ -259,14 +259,14 @@ async fn leave_is_given_in_turn_and_passed_on() {
     assert_eq!(scene.state(first).await, JobState::Waiting);
     // Known, and not yet given.
     assert!(!scene.app.desired(one).await.unwrap().slots[0].granted);
-    assert_eq!(scene.app.grant_slots().await.unwrap(), [one]);
+    assert_eq!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap(), [one]);
     assert!(scene.app.desired(one).await.unwrap().slots[0].granted);
-    assert!(scene.app.grant_slots().await.unwrap().is_empty());
+    assert!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap().is_empty());
     scene.say(one, boot, vec![started(first)]).await;
     assert!(scene.app.desired(one).await.unwrap().slots.is_empty());
-    assert!(scene.app.grant_slots().await.unwrap().is_empty());
+    assert!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap().is_empty());
     scene.say(one, boot, vec![saved(first, "ab")]).await;
-    assert_eq!(scene.app.grant_slots().await.unwrap(), [other]);
+    assert_eq!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap(), [other]);
     scene.pass(3);
     scene.say(other, theirs, vec![started(second)]).await;
     assert_eq!(scene.app.job(&administrator(), &second.to_string()).await.unwrap().row.waited, 180);
@@ -280,18 +280,18 @@ async fn leave_that_is_withdrawn_unused_or_held_by_the_silent_goes_to_the_next()
     scene.wants(one, boot, Some(first)).await;
     scene.pass(1);
     scene.wants(other, theirs, Some(second)).await;
-    assert_eq!(scene.app.grant_slots().await.unwrap(), [one]);
+    assert_eq!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap(), [one]);
     // It has other work by now.
     scene.wants(one, boot, None).await;
-    assert_eq!(scene.app.grant_slots().await.unwrap(), [other]);
+    assert_eq!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap(), [other]);
     scene.pass(BEGIN_WITHIN / 60);
     scene.wants(one, boot, Some(first)).await;
-    assert_eq!(scene.app.grant_slots().await.unwrap(), [one]);
+    assert_eq!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap(), [one]);
     scene.say(one, boot, vec![started(first)]).await;
     scene.wants(other, theirs, Some(second)).await;
     scene.pass(SILENT / 60);
     scene.wants(other, theirs, Some(second)).await;
-    assert_eq!(scene.app.grant_slots().await.unwrap(), [other]);
+    assert_eq!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap(), [other]);
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn a_host_cannot_ask_in_anothers_name_nor_for_what_has_ended() {
     scene.say(one, boot, vec![saved(job, "ab")]).await;
     scene.wants(one, boot, Some(job)).await;
     assert!(scene.app.desired(one).await.unwrap().slots.is_empty());
-    assert!(scene.app.grant_slots().await.unwrap().is_empty());
+    assert!(scene.app.grant_slots(DateTime::UNIX_EPOCH).await.unwrap().is_empty());
 }
 
 #[tokio::test]

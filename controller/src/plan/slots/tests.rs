@@ -72,7 +72,7 @@ proptest! {
     /// Nobody gets leave beyond a bound; and where somebody who is there waits, one is full.
     #[test]
     fn the_bounds_hold_and_nothing_lies_idle(places in places(), bounds in bounds()) {
-        let decision = decide(&places, &bounds, NOW);
+        let decision = decide(&places, &bounds, NOW, true);
         for place in &places {
             let limits = limits(&places, &decision, place, &bounds);
             if decision.granted.contains(&place.host) {
@@ -89,7 +89,7 @@ proptest! {
     /// own bounds have room.
     #[test]
     fn the_longer_one_has_waited_the_sooner_it_is_served(places in places(), bounds in bounds()) {
-        let decision = decide(&places, &bounds, NOW);
+        let decision = decide(&places, &bounds, NOW, true);
         let waits = |p: &&Place| !p.is_held() && !decision.lapsed.contains(&p.host);
         for passed in places.iter().filter(waits).filter(|p| !decision.granted.contains(&p.host)) {
             for served in places.iter().filter(|p| decision.granted.contains(&p.host) && p.asked > passed.asked) {
@@ -106,7 +106,7 @@ proptest! {
     fn groups_are_served_alike(sizes in prop::collection::vec(0usize..30, 2..5), whole in 1usize..20) {
         let groups = sizes.iter().enumerate().flat_map(|(group, size)| (0..*size).map(move |_| group));
         let places: Vec<Place> = groups.enumerate().map(|(n, group)| place(n, group, NOW - n as i64)).collect();
-        let decision = decide(&places, &Bounds { whole, ..Bounds::default() }, NOW);
+        let decision = decide(&places, &Bounds { whole, ..Bounds::default() }, NOW, true);
         let served = |group: usize| places.iter().filter(|p| p.group == format!("group {group}") && decision.granted.contains(&p.host)).count();
         for (waiting, size) in sizes.iter().enumerate().filter(|(group, size)| served(*group) < **size) {
             for other in 0..sizes.len() {
@@ -133,7 +133,7 @@ proptest! {
                 places.push(place(number, group, now));
             }
             places.iter_mut().for_each(|place| place.heard = now);
-            let decision = decide(&places, &bounds, now);
+            let decision = decide(&places, &bounds, now, true);
             prop_assert!(decision.lapsed.is_empty());
             for host in decision.granted {
                 let number = (0..asks.len()).find(|n| id::<HostId>(*n) == host).unwrap();
@@ -161,14 +161,14 @@ fn leave_that_is_not_used_and_backups_of_the_silent_lapse() {
         (Place { begun: NOW - 8000, heard: NOW - SILENT, ..place(1, 0, NOW - 9000) }, true),
         (Place { begun: NOW - 8000, heard: NOW - SILENT + 1, ..place(1, 0, NOW - 9000) }, false),
     ] {
-        let decision = decide(&[holder.clone(), waits.clone()], &bounds, NOW);
+        let decision = decide(&[holder.clone(), waits.clone()], &bounds, NOW, true);
         let (granted, lapsed) = if lapses { (vec![waits.host], vec![holder.host]) } else { (vec![], vec![]) };
         assert_eq!(decision, Decision { granted, lapsed }, "{holder:?}");
     }
     // One that asked and is gone is not served.
     let gone = Place { heard: NOW - SILENT, ..waits };
     assert_eq!(
-        decide(std::slice::from_ref(&gone), &bounds, NOW),
+        decide(std::slice::from_ref(&gone), &bounds, NOW, true),
         Decision { granted: vec![], lapsed: vec![gone.host] }
     );
 }
@@ -177,7 +177,7 @@ fn leave_that_is_not_used_and_backups_of_the_silent_lapse() {
 fn a_department_of_five_does_not_wait_for_one_of_five_hundred() {
     let mut places: Vec<Place> = (0..500).map(|n| place(n, 0, NOW - 60)).collect();
     places.extend((500..505).map(|n| place(n, 1, NOW)));
-    let decision = decide(&places, &Bounds { whole: 10, ..Bounds::default() }, NOW);
+    let decision = decide(&places, &Bounds { whole: 10, ..Bounds::default() }, NOW, true);
     let small = decision.granted.iter().filter(|host| (500..505).any(|n| id::<HostId>(n) == **host)).count();
     assert_eq!((decision.granted.len(), small), (10, 5));
 }
