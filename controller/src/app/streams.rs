@@ -3,8 +3,10 @@
 //! the host's last stream is not the PC that held it.
 
 use super::{App, AppError};
+use crate::hub::Change;
 use crate::store;
 use keepwatch_proto::ids::HostId;
+use std::collections::HashMap;
 
 /// Longest name of a stream, in bytes; an agent's have 32.
 const LONGEST_NAME: usize = 64;
@@ -61,8 +63,9 @@ impl App {
 
 impl App {
     /// What was changed at another controller over the same database: hosts that are connected here
-    /// hear of it, and those that were cut off are.
-    pub async fn look_elsewhere(&self) -> Result<(), AppError> {
+    /// hear of it, and those that were cut off are; and so does whoever watches. `seen`: how it stood
+    /// at the last look.
+    pub async fn look_elsewhere(&self, seen: &mut HashMap<HostId, (i64, i64)>) -> Result<(), AppError> {
         let mut conn = self.store.read().await?;
         let hosts = store::hosts::generations(&mut conn).await?;
         drop(conn);
@@ -71,6 +74,10 @@ impl App {
                 self.hub.cut(host.id);
             }
             self.hub.poke_behind(host.id, u64::try_from(host.generation).unwrap_or(0));
+            let stands = (host.generation, host.last_seen);
+            if seen.insert(host.id, stands).is_some_and(|before| before != stands) {
+                self.hub.tell(Change::Host(host.id));
+            }
         }
         Ok(())
     }

@@ -64,9 +64,9 @@ pub async fn get(conn: &mut Conn, id: HostId) -> Result<Option<HostRow>, StoreEr
     Ok(sqlx::query_as("SELECT * FROM hosts WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
 }
 
-/// Which generation each is at, and whether it was revoked.
+/// Which generation each is at, when it was heard of, and whether it was revoked.
 pub async fn generations(conn: &mut Conn) -> Result<Vec<Generation>, StoreError> {
-    Ok(sqlx::query_as("SELECT id, generation, revoked FROM hosts").fetch_all(conn).await?)
+    Ok(sqlx::query_as("SELECT id, generation, last_seen, revoked FROM hosts").fetch_all(conn).await?)
 }
 
 /// See [`generations`].
@@ -77,6 +77,8 @@ pub struct Generation {
     pub id: HostId,
     /// Generation of what it must be.
     pub generation: i64,
+    /// When it was last heard of.
+    pub last_seen: i64,
     /// When it was revoked; 0: it was not.
     pub revoked: i64,
 }

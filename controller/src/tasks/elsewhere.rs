@@ -2,6 +2,7 @@
 //! cannot poke the hosts that are connected here.
 
 use crate::app::App;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// How often is looked: whoever asked waits for it.
@@ -9,9 +10,10 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Until it is dropped.
 pub(super) async fn run(app: &App) {
+    let mut seen = HashMap::new();
     while app.store.is_shared() {
         tokio::time::sleep(EVERY).await;
-        if let Err(error) = app.look_elsewhere().await {
+        if let Err(error) = app.look_elsewhere(&mut seen).await {
             tracing::warn!(%error, "it was not looked for what other controllers changed");
         }
     }
