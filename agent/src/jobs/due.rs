@@ -1,5 +1,6 @@
 //! What the policy's schedules ask for now: a pure decision.
 
+use super::obstacles::Obstacles;
 use super::scan_of;
 use crate::ledger::{Standing, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,8 +17,27 @@ const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
 pub(crate) struct Pc {
     /// Which one, for its own delay.
     pub(crate) host: HostId,
-    /// Whether it runs on battery.
-    pub(crate) on_battery: bool,
+    /// What stands in the way of what is due.
+    pub(crate) obstacles: Obstacles,
+}
+
+impl Pc {
+    /// One on which nothing stands in the way.
+    pub(crate) fn free(host: HostId) -> Self {
+        Self { host, obstacles: Obstacles::default() }
+    }
+}
+
+/// What has to be known of the PC to say whether what is due now may begin.
+pub(super) fn to_ask(standing: &Standing, host: HostId, now: DateTime<Utc>) -> Obstacles {
+    let Some(policy) = standing.desired.as_ref().map(|desired| &desired.policy) else { return Obstacles::default() };
+    let runs = [
+        (policy.scan_timetable(host), standing.scan, &policy.scan.timing),
+        (policy.backup_timetable(host), standing.backup, &policy.backup.timing),
+    ];
+    let is_due = |table: &Option<Timetable>, turn| table.as_ref().is_some_and(|table| due(table, turn, now).is_some());
+    let asked = runs.iter().filter(|(table, turn, _)| is_due(table, *turn));
+    asked.fold(Obstacles::default(), |asked, (.., timing)| asked.or(Obstacles::asked_by(timing)))
 }
 
 /// Whether a backup is due, whatever else is.
@@ -33,10 +53,9 @@ pub(super) fn scheduled(
     backups: bool,
     now: DateTime<Utc>,
 ) -> Option<JobSpec> {
-    let waits = |not_on_battery: bool| not_on_battery && pc.on_battery;
-    let may = backups && !waits(policy.backup.timing.not_on_battery);
+    let may = backups && !pc.obstacles.hold(&policy.backup.timing);
     let backup = policy.backup_timetable(pc.host).filter(|_| may);
-    let scan = policy.scan_timetable(pc.host).filter(|_| !waits(policy.scan.timing.not_on_battery));
+    let scan = policy.scan_timetable(pc.host).filter(|_| !pc.obstacles.hold(&policy.scan.timing));
     let due = [(backup, standing.backup), (scan, standing.scan)].map(|(table, turn)| due(&table?, turn, now));
     match due {
         [None, None] => None,

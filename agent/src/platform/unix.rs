@@ -3,10 +3,12 @@
 mod load;
 mod mounts;
 mod places;
+mod presence;
 
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use mounts::{local_disks, removable_media};
 pub(crate) use places::quick_places;
+pub(crate) use presence::{in_use, on_metered};
 
 use super::{Disk, folders_below, outermost};
 use nix::fcntl::{OFlag, open, openat};
