@@ -128,6 +128,8 @@ mod tests {
             "groups health tax",
             "groups move tax --to east --dry-run",
             "groups remove tax",
+            "groups rename city/tax revenue",
+            "groups show city/tax",
             "policies get all",
             "policies effective",
             "policies effective --host pc",

@@ -21,6 +21,8 @@ use std::collections::{HashMap, HashSet};
 pub struct HostView {
     /// What is stored of it.
     pub row: HostRow,
+    /// The path of its group.
+    pub group: String,
     /// Whether it holds a stream now.
     pub connected: bool,
     /// At a glance.
@@ -227,6 +229,7 @@ impl Fleet {
         let next = |t: Option<Timetable>| t.and_then(|t| t.next_after(now)).map_or(0, |t| t.timestamp());
         let seconds = |t: Option<DateTime<Utc>>| t.map_or(0, |t| t.timestamp());
         HostView {
+            group: self.policies.tree().path(&row.group_name),
             connected: known.connected,
             state,
             reasons,

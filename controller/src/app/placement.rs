@@ -2,7 +2,7 @@
 //! once.
 
 use super::audit::{Actor, Deed, Role};
-use super::groups::no_group;
+use super::groups::{meant, tree};
 use super::hosts::{name_of, pick};
 use super::{App, AppError};
 use crate::hub::Change;
@@ -15,6 +15,9 @@ impl App {
     pub async fn move_hosts(&self, actor: &Actor, wanted: &[String], group: &str) -> Result<Vec<String>, AppError> {
         self.demand(actor, Role::Administrator, "host move").await?;
         let hosts = self.hosts(actor).await?;
+        let mut tx = self.store.begin().await?;
+        let tree = tree(&mut tx).await?;
+        let group = meant(&tree, group)?;
         let mut moving: Vec<HostRow> = Vec::new();
         for wanted in wanted {
             let row = pick(&hosts, wanted)?.row;
@@ -22,13 +25,10 @@ impl App {
                 moving.push(row);
             }
         }
-        let mut tx = self.store.begin().await?;
-        if store::groups::get(&mut tx, group).await?.is_none() {
-            return Err(no_group(group));
-        }
         for row in &moving {
-            store::hosts::set_group(&mut tx, row.id, group).await?;
-            let detail = format!("{} from {} to {group}", name_of(row), row.group_name);
+            store::hosts::set_group(&mut tx, row.id, &group).await?;
+            let (name, from, to) = (name_of(row), tree.path(&row.group_name), tree.path(&group));
+            let detail = format!("{name} from {from} to {to}");
             self.record(&mut tx, actor, &Deed { action: "host move", object: &row.id.to_string(), detail: &detail })
                 .await?;
         }

@@ -7,9 +7,10 @@ pub use apply::{Applied, Effect, Given};
 pub(super) use apply::{check, effects};
 
 use super::audit::Actor;
-use super::groups::no_group;
+use super::groups::meant;
 use super::{App, AppError};
-use crate::store::groups::{Group, ROOT};
+use crate::plan::tree::Tree;
+use crate::store::groups::Group;
 use crate::store::policies::{EditionRow, PolicyRow};
 use crate::store::{self, Conn};
 use keepwatch_proto::policy::{Effective, Keep, Layer, Policy, PolicyError, fields_of, in_words};
@@ -56,18 +57,15 @@ pub struct EffectiveView {
     pub fields: Vec<FieldView>,
 }
 
-/// All policies, to ask for each group's.
+/// All policies, to ask for each group's. Groups go by their keys here.
 pub struct Policies {
-    parents: HashMap<String, String>,
+    tree: Tree,
     own: HashMap<String, (PolicyRow, Layer)>,
     /// Groups whose own document cannot be read.
     unreadable: HashSet<String>,
     /// What was put together so far: many hosts are in one group.
     made: Mutex<HashMap<String, (Effective<String>, bool)>>,
 }
-
-/// A tree deeper than this is a circle.
-const DEEPEST: usize = 64;
 
 impl Policies {
     /// Reads them. One that this version cannot read says nothing, and is logged.
@@ -87,19 +85,19 @@ impl Policies {
                 None
             }
         });
-        let (own, parents) = (parsed.collect(), groups.into_iter().map(|g| (g.name, g.parent)).collect());
-        Self { own, unreadable, parents, made: Mutex::default() }
+        let own = parsed.collect();
+        let tree = Tree::new(groups.into_iter().map(|g| (g.name, g.parent, g.label)));
+        Self { own, unreadable, tree, made: Mutex::default() }
+    }
+
+    /// The groups that they are of.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// From a group up to the root.
     fn upwards<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
-        let up = |group: &&'a str| self.parents.get(*group).map(String::as_str).filter(|parent| !parent.is_empty());
-        std::iter::successors(Some(group), up).take(DEEPEST)
-    }
-
-    /// Whether a group is another one, or somewhere below it.
-    pub fn is_below(&self, group: &str, above: &str) -> bool {
-        self.upwards(group).any(|g| g == above)
+        self.tree.upwards(group)
     }
 
     /// The documents on the way from the root to a group.
@@ -145,6 +143,11 @@ impl Policies {
         self.effective(group).0.origins.remove(field)
     }
 
+    /// The fields that a group's own document sets.
+    pub fn set_by(&self, group: &str) -> Vec<String> {
+        self.own.get(group).map(|(_, layer)| layer.fields().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
     /// What a group's policy keeps; `None` where a document on the way to it cannot be read: what
     /// stands in for it must not decide what is removed.
     pub fn keep_of(&self, group: &str) -> Option<(Keep, String)> {
@@ -167,18 +170,15 @@ fn nothing() -> Effective<String> {
 impl App {
     /// A group's own document.
     pub async fn policy(&self, _actor: &Actor, group: &str) -> Result<PolicyView, AppError> {
-        let group = if group.is_empty() { ROOT } else { group };
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, group).await?.is_none() {
-            return Err(no_group(group));
-        }
+        let tree = super::groups::tree(&mut conn).await?;
+        let group = meant(&tree, group)?;
         let rows = store::policies::list(&mut conn).await?;
-        let policies = Policies::new(store::groups::list(&mut conn).await?, vec![]);
         let has = |group: &&str| rows.iter().any(|row| row.group_name == *group);
-        let origin = policies.upwards(group).find(has).unwrap_or_default().to_owned();
+        let origin = tree.upwards(&group).find(has).map(|origin| tree.path(origin)).unwrap_or_default();
         let own = rows.iter().find(|row| row.group_name == group);
         Ok(PolicyView {
-            group: group.into(),
+            group: tree.path(&group),
             yaml: own.map(|row| row.yaml.clone()).unwrap_or_default(),
             revision: own.map_or(0, |row| u64::try_from(row.revision).unwrap_or(0)),
             origin,
@@ -188,41 +188,38 @@ impl App {
     /// What holds for a group, or for a host by what its group says, and where each field of it
     /// comes from.
     pub async fn effective_policy(&self, actor: &Actor, group: &str, host: &str) -> Result<EffectiveView, AppError> {
-        let group = match (group, host) {
-            ("", "") => ROOT.to_owned(),
-            (group, "") => group.to_owned(),
-            (_, host) => self.host(actor, host).await?.row.group_name,
-        };
+        let host = if host.is_empty() { None } else { Some(self.host(actor, host).await?.row.group_name) };
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, &group).await?.is_none() {
-            return Err(no_group(&group));
-        }
-        let (made, _) = Policies::read(&mut conn).await?.effective(&group);
+        let policies = Policies::read(&mut conn).await?;
+        let group = host.map_or_else(|| meant(policies.tree(), group), Ok)?;
+        let (made, _) = policies.effective(&group);
+        let path = |key: &String| policies.tree().path(key);
         let broken = |error: PolicyError| AppError::Invalid(error.to_string());
-        let of = |path: &str| made.origins.get(path).cloned().unwrap_or_default();
-        let lock = |path: &str| {
-            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, path));
-            covering.map(|(_, by)| by.clone()).unwrap_or_default()
+        let of = |field: &str| made.origins.get(field).map(path).unwrap_or_default();
+        let lock = |field: &str| {
+            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, field));
+            covering.map(|(_, by)| path(by)).unwrap_or_default()
         };
-        let overruled = |path: &str| made.overruled.iter().find(|(field, ..)| field == path);
+        let overruled = |wanted: &str| made.overruled.iter().find(|(field, ..)| field == wanted);
         let fields = fields_of(&made.policy).map_err(broken)?.into_iter().map(|(field, value)| FieldView {
             value: in_words(&value),
             origin: of(&field),
             locked_by: lock(&field),
-            overruled: overruled(&field).map(|(_, group, _)| group.clone()).unwrap_or_default(),
+            overruled: overruled(&field).map(|(_, group, _)| path(group)).unwrap_or_default(),
             field,
         });
-        Ok(EffectiveView { group, yaml: made.policy.to_yaml().map_err(broken)?, fields: fields.collect() })
+        Ok(EffectiveView {
+            group: path(&group),
+            yaml: made.policy.to_yaml().map_err(broken)?,
+            fields: fields.collect(),
+        })
     }
 
     /// All texts that a group's document has had, the newest first.
     pub async fn policy_history(&self, _actor: &Actor, group: &str) -> Result<Vec<EditionRow>, AppError> {
-        let group = if group.is_empty() { ROOT } else { group };
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, group).await?.is_none() {
-            return Err(no_group(group));
-        }
-        Ok(store::policies::history(&mut conn, group).await?)
+        let group = meant(&super::groups::tree(&mut conn).await?, group)?;
+        Ok(store::policies::history(&mut conn, &group).await?)
     }
 }
 

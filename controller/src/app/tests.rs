@@ -63,10 +63,16 @@ pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
 pub(crate) async fn enrol_into(app: &App, name: &str, group: &str) -> HostId {
     let host = enrol(app, name).await;
     if !group.is_empty() {
-        let mut conn = app.store.read().await.unwrap();
-        crate::store::hosts::set_group(&mut conn, host, group).await.unwrap();
+        put_into(app, host, group).await;
     }
     host
+}
+
+/// The host is in this group from now on.
+pub(crate) async fn put_into(app: &App, host: HostId, group: &str) {
+    let mut conn = app.store.read().await.unwrap();
+    let key = super::groups::tree(&mut conn).await.unwrap().find(group).unwrap();
+    crate::store::hosts::set_group(&mut conn, host, &key).await.unwrap();
 }
 
 /// A host whose password is escrowed so.

@@ -9,3 +9,4 @@ pub mod pace;
 pub mod retention;
 pub mod slots;
 pub mod suspicion;
+pub mod tree;

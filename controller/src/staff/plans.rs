@@ -1,7 +1,9 @@
 //! Groups and policies over gRPC.
 
-use super::Service;
-use crate::app::policies::{Applied, Effect, EffectiveView, Given};
+use super::figures::report;
+use super::{Service, views};
+use crate::app::groups::GroupDetails;
+use crate::app::policies::{Applied, Effect, EffectiveView, FieldView, Given};
 use crate::rpc::status;
 use keepwatch_proto::wire::staff as wire;
 use keepwatch_proto::wire::staff::plans_server::Plans;
@@ -81,17 +83,41 @@ impl Plans for Service {
         self.0.remove_group(&actor, &request.into_inner().group).await.map_err(|e| status(&e))?;
         Ok(Response::new(wire::Empty {}))
     }
+
+    async fn rename_group(&self, request: Request<wire::RenameGroupRequest>) -> Reply<wire::GroupName> {
+        let actor = self.actor(&request).await?;
+        let wire::RenameGroupRequest { group, name } = request.into_inner();
+        let group = self.0.rename_group(&actor, &group, &name).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::GroupName { group }))
+    }
+
+    async fn show_group(&self, request: Request<wire::GroupName>) -> Reply<wire::GroupDetails> {
+        let actor = self.actor(&request).await?;
+        let shown = self.0.group_details(&actor, &request.into_inner().group).await.map_err(|e| status(&e))?;
+        Ok(Response::new(details(shown, self.0.now())))
+    }
+}
+
+fn field(field: FieldView) -> wire::PolicyField {
+    let FieldView { field, value, origin, locked_by, overruled } = field;
+    wire::PolicyField { field, value, origin, locked_by, overruled }
+}
+
+fn details(details: GroupDetails, at: i64) -> wire::GroupDetails {
+    let path = details.group.path.clone();
+    wire::GroupDetails {
+        group: Some(views::group(details.group)),
+        children: details.children,
+        figures: Some(report(&details.figures, at)),
+        sets: details.sets,
+        fields: details.fields.into_iter().map(field).collect(),
+        tokens: details.tokens.into_iter().map(|token| views::token((token, path.clone()))).collect(),
+    }
 }
 
 fn effective(view: EffectiveView) -> wire::EffectivePolicyReply {
-    let fields = view.fields.into_iter().map(|field| wire::PolicyField {
-        field: field.field,
-        value: field.value,
-        origin: field.origin,
-        locked_by: field.locked_by,
-        overruled: field.overruled,
-    });
-    wire::EffectivePolicyReply { group: view.group, yaml: view.yaml, fields: fields.collect() }
+    let fields = view.fields.into_iter().map(field).collect();
+    wire::EffectivePolicyReply { group: view.group, yaml: view.yaml, fields }
 }
 
 fn reply(applied: Applied) -> wire::ApplyPoliciesReply {

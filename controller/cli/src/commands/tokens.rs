@@ -46,7 +46,7 @@ struct Create {
 }
 
 #[derive(Debug, Serialize)]
-struct TokenView {
+pub(super) struct TokenView {
     id: String,
     group: String,
     uses_left: u32,
@@ -71,6 +71,13 @@ impl Row for TokenView {
             show::when(self.expires),
             self.created_by.clone(),
         ]
+    }
+}
+
+impl TokenView {
+    /// On one line: which, for how many, until when.
+    pub(super) fn in_words(&self) -> String {
+        format!("{} ({} ×, {})", self.id, self.uses_left, show::when(self.expires))
     }
 }
 

@@ -46,6 +46,18 @@ impl Plans for Script {
     async fn move_group(&self, _: Request<MoveGroupRequest>) -> Reply<MovedGroup> {
         not_in_the_script()
     }
+    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Reply<GroupName> {
+        let RenameGroupRequest { group, name } = request.into_inner();
+        match group.as_str() {
+            "Finance" => Err(Status::failed_precondition("2 groups are called 'Finance'; name one by its path: E, W")),
+            _ => Ok(Response::new(GroupName { group: name })),
+        }
+    }
+    async fn show_group(&self, request: Request<GroupName>) -> Reply<GroupDetails> {
+        only_with_session(&request)?;
+        let group = Group { path: "City/\x1b[2J".into(), ..Default::default() };
+        Ok(Response::new(GroupDetails { group: Some(group), ..Default::default() }))
+    }
     async fn remove_group(&self, _: Request<GroupName>) -> Reply<Empty> {
         not_in_the_script()
     }
@@ -67,6 +79,15 @@ async fn a_folder_of_policies_arrives_whole_and_a_refusal_names_the_file() {
     stage.says(&["policies", "apply", "office", "-f", &file]).await.unwrap();
     says(stage.says(&["policies", "apply", "office", "-f", &file, "--revision", "7"]).await, "somebody else");
     says(stage.says(&["policies", "apply", "office", "-f", path]).await, "name their groups themselves");
+}
+
+#[tokio::test]
+async fn a_group_is_shown_and_called_otherwise() {
+    let stage = Stage::logged_in().await;
+    stage.says(&["groups", "show"]).await.unwrap();
+    stage.says(&["groups", "show", "City/East", "--output", "json"]).await.unwrap();
+    stage.says(&["groups", "rename", "City/East", "Ost"]).await.unwrap();
+    says(stage.says(&["groups", "rename", "Finance", "Money"]).await, "name one by its path: E, W");
 }
 
 #[tokio::test]

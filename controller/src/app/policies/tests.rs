@@ -6,7 +6,7 @@ use super::*;
 use crate::app::tests::{administrator, app, enrol_into};
 
 fn group(name: &str, parent: &str) -> Group {
-    Group { name: name.into(), parent: parent.into() }
+    Group { name: name.into(), parent: parent.into(), label: name.into() }
 }
 
 fn row(group: &str, yaml: &str) -> PolicyRow {
@@ -80,7 +80,7 @@ async fn a_folder_changes_only_what_differs_and_only_the_hosts_that_it_concerns(
     let effects: Vec<_> =
         dry.effects.iter().map(|e| (e.group.as_str(), e.hosts.join(" "), e.changes.clone())).collect();
     let change = |to: &str| vec![("scan.threads".to_owned(), "0".to_owned(), to.to_owned())];
-    assert_eq!(effects, [("office", "pc-office".into(), change("4")), ("tax", "pc-tax".into(), change("3"))]);
+    assert_eq!(effects, [("tax", "pc-tax".into(), change("3")), ("tax/office", "pc-office".into(), change("4"))]);
     assert_eq!(app.apply_policies(&staff, folder.clone(), false).await.unwrap(), dry);
     let after = [generation(root).await, generation(tax).await, generation(office).await];
     assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
@@ -131,7 +131,7 @@ async fn one_document_that_is_wrong_keeps_all_from_their_place() {
         (vec![good(), given("office", "scan: {excludes: ['[']}\n")], "["),
         (
             vec![good(), given("office", "revision: 7\nscan: {unpack: false}\n")],
-            "somebody else changed the policy of 'office'",
+            "somebody else changed the policy of 'tax/office'",
         ),
     ] {
         let error = refused(documents).await;
