@@ -3,3 +3,21 @@
 ALTER TABLE groups ADD COLUMN label TEXT NOT NULL DEFAULT '';
 UPDATE groups SET label = name;
 CREATE UNIQUE INDEX groups_beside ON groups (parent, label);
+
+-- Which group a host belongs to by what it is; what a rule does not ask about is empty.
+CREATE TABLE group_rules (
+    place        BIGINT NOT NULL PRIMARY KEY,    -- they are asked in this order
+    host_name    TEXT NOT NULL,                  -- a pattern with * and ?
+    network      TEXT NOT NULL,
+    host_system  TEXT NOT NULL,
+    group_name   TEXT NOT NULL REFERENCES groups (name)
+);
+
+-- 1: staff have placed it, and rules leave it there. Whoever is not in the root was placed by staff so far.
+ALTER TABLE hosts ADD COLUMN pinned BIGINT NOT NULL DEFAULT 0;
+UPDATE hosts SET pinned = 1 WHERE group_name <> 'all';
+-- When a rule last moved it for what it said of itself.
+ALTER TABLE hosts ADD COLUMN ruled BIGINT NOT NULL DEFAULT 0;
+
+-- 1: rules may place the hosts that enrol with it although it names a group.
+ALTER TABLE tokens ADD COLUMN by_rules BIGINT NOT NULL DEFAULT 0;

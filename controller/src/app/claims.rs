@@ -8,7 +8,7 @@ use super::enrolment::LONGEST_ESCROW;
 use super::hosts::names;
 use super::identities::{LONGEST_CSR, next_number};
 use super::streams::Lineage;
-use super::{App, AppError};
+use super::{App, AppError, placement};
 use crate::keys::ca::Credential;
 use crate::plan::identities::Standing;
 use crate::store::claims::ClaimRow;
@@ -238,6 +238,8 @@ impl App {
             enrolled: self.now(),
             revoked: 0,
             replaced_by: String::new(),
+            pinned: placement::is_chosen(group, false),
+            ruled: 0,
             last_seen: 0,
             generation: 1,
             bundle: 0,

@@ -199,7 +199,7 @@ impl App {
         Ok(effects)
     }
 
-    /// Removes one that no host, no group and no usable token belongs to, with its document.
+    /// Removes one that no host, no group, no rule and no usable token belongs to, with its document.
     pub async fn remove_group(&self, actor: &Actor, wanted: &str) -> Result<(), AppError> {
         self.demand(actor, Role::Administrator, "group remove").await?;
         let mut tx = self.store.begin().await?;
@@ -208,12 +208,13 @@ impl App {
         not_the_root(&name)?;
         let (path, below) = (tree.path(&name), tree.children(&name).len());
         let hosts = store::hosts::list(&mut tx).await?.iter().filter(|host| host.group_name == name).count();
+        let rules = store::rules::list(&mut tx).await?.iter().filter(|rule| rule.group_name == name).count();
         let tokens = store::tokens::list(&mut tx).await?.into_iter().filter(|token| token.group_name == name);
         let (usable, spent): (Vec<_>, Vec<_>) = tokens.partition(|t| t.uses_left > 0 && t.expires > self.now());
-        if below + hosts + usable.len() > 0 {
+        if below + hosts + rules + usable.len() > 0 {
             return Err(AppError::Conflict(format!(
-                "'{path}' still has {hosts} hosts, {below} groups and {} usable tokens; move them with 'keepwatch hosts move' \
-                 and 'keepwatch groups move', and revoke the tokens",
+                "'{path}' still has {hosts} hosts, {below} groups, {rules} rules and {} usable tokens; move them with \
+                 'keepwatch hosts move' and 'keepwatch groups move', remove the rules and revoke the tokens",
                 usable.len()
             )));
         }
@@ -321,7 +322,7 @@ mod tests {
         app.set_policy(&staff, "East", "scan: {threads: 2}\n", 0).await.unwrap();
         app.set_policy(&staff, "Finance", "time_zone: UTC\n", 0).await.unwrap();
         enrol_into(&app, "pc", "Finance").await;
-        let token = app.create_token(&staff, 5, 0, "Finance").await.unwrap();
+        let token = app.create_token(&staff, 5, 0, "Finance", false).await.unwrap();
         let shown = app.group_details(&staff, "Finance").await.unwrap();
         assert_eq!(
             (shown.group.path.as_str(), shown.group.parent.as_str(), shown.group.hosts),
@@ -345,7 +346,7 @@ mod tests {
         app.create_group(&staff, "office", "tax").await.unwrap();
         app.set_policy(&staff, "office", "scan: {threads: 2}\n", 0).await.unwrap();
         enrol_into(&app, "pc", "office").await;
-        let token = app.create_token(&staff, 1, 0, "office").await.unwrap();
+        let token = app.create_token(&staff, 1, 0, "office", false).await.unwrap();
         for name in ["tax", "office", "all", "nowhere"] {
             assert!(app.remove_group(&staff, name).await.is_err(), "{name}");
         }

@@ -90,6 +90,8 @@ pub(crate) async fn enrol_with(app: &App, name: &str, escrow: String) -> HostId 
         bundle: 0,
         bundle_refused: String::new(),
         replaced_by: String::new(),
+        pinned: 0,
+        ruled: 0,
     };
     let mut conn = app.store.read().await.unwrap();
     crate::store::hosts::insert(&mut conn, &row).await.unwrap();
@@ -242,7 +244,7 @@ async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
     let wanted = |infected| Asked { host: "pc", snapshot: "latest", path: "/x", format: None, infected };
     for refused in [
         app.ask_backup(&viewer, "pc").await.err(),
-        app.create_token(&viewer, 1, 0, "").await.err(),
+        app.create_token(&viewer, 1, 0, "", false).await.err(),
         app.download(&viewer, wanted(false)).await.err(),
         app.download(&operator, wanted(true)).await.err(),
         app.revoke_host(&operator, "pc").await.err(),

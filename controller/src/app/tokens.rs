@@ -36,8 +36,15 @@ pub fn new_secret() -> String {
 
 impl App {
     /// Makes one: for `uses` PCs (0: one), good for `ttl` seconds (0: a day), into `group`
-    /// (empty: the root).
-    pub async fn create_token(&self, actor: &Actor, uses: u32, ttl: u64, group: &str) -> Result<NewToken, AppError> {
+    /// (empty: the root). Rules place the hosts of one into the root; of another where `by_rules` is so.
+    pub async fn create_token(
+        &self,
+        actor: &Actor,
+        uses: u32,
+        ttl: u64,
+        group: &str,
+        by_rules: bool,
+    ) -> Result<NewToken, AppError> {
         self.demand(actor, Role::Operator, "token create").await?;
         let (uses, ttl) = (if uses == 0 { 1 } else { uses }, if ttl == 0 { 86_400 } else { ttl });
         if uses > MAX_USES || ttl > MAX_TTL {
@@ -55,9 +62,11 @@ impl App {
             expires: self.now() + i64::try_from(ttl).unwrap_or(0),
             created: self.now(),
             created_by: actor.user.clone(),
+            by_rules: by_rules.into(),
         };
         store::tokens::insert(&mut tx, &row).await?;
-        let detail = format!("{uses} uses, group {}", tree.path(&group));
+        let rules = if by_rules { ", or as rules have it" } else { "" };
+        let detail = format!("{uses} uses, group {}{rules}", tree.path(&group));
         self.record(&mut tx, actor, &Deed { action: "token create", object: &row.id, detail: &detail }).await?;
         store::commit(tx).await?;
         Ok(NewToken { id: row.id, token: Token { secret, ca: self.ca.fingerprint() }, expires: row.expires, uses })

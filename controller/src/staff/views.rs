@@ -72,6 +72,7 @@ pub(super) fn host(h: HostView) -> wire::Host {
         last_verified: h.last_verified,
         bundle_published: h.bundle_published,
         certificate_expires: h.certificate_expires,
+        pinned: h.row.pinned != 0,
         facts: Some(h.row.facts.0.into()),
     }
 }
@@ -99,7 +100,14 @@ pub(super) fn policy(p: PolicyView) -> wire::PolicyDocument {
 }
 
 pub(super) fn token((t, group): (store::tokens::TokenRow, String)) -> wire::Token {
-    wire::Token { id: t.id, group, uses_left: small(t.uses_left), expires: t.expires, created_by: t.created_by }
+    wire::Token {
+        id: t.id,
+        group,
+        uses_left: small(t.uses_left),
+        expires: t.expires,
+        created_by: t.created_by,
+        by_rules: t.by_rules != 0,
+    }
 }
 
 pub(super) fn job(j: JobView) -> wire::Job {

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod logs;
 pub mod policies;
 pub mod retention;
+pub mod rules;
 pub mod slots;
 pub mod snapshots;
 pub mod sources;

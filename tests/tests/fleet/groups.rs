@@ -1,7 +1,10 @@
 //! Groups by their paths, from the command line to the PC.
 
+use crate::hostile_doors::{Attacker, refused, run};
+use keepwatch_proto::wire::agent as wire;
 use keepwatch_tests::{Agent, Controller, Staff, until};
 use std::fs;
+use std::time::Duration;
 
 /// Two districts with a department of the same name.
 fn districts(staff: &Staff) {
@@ -77,4 +80,65 @@ fn departments_of_one_name_stand_apart_and_a_new_name_changes_nothing_else() {
     let renamed = &staff.json(&["audit"]);
     let renamed = renamed.as_array().unwrap().iter().find(|record| record["action"] == "group rename").unwrap();
     assert_eq!((&renamed["object"], &renamed["detail"]), (&"West/Finance".into(), &"to West/Treasury".into()));
+}
+
+#[test]
+fn a_pc_goes_where_the_rules_lead_and_stays_where_staff_put_it() {
+    let controller = Controller::start();
+    let staff = controller.staff();
+    districts(&staff);
+    let group = |host: &str| staff.json(&["hosts", "show", host])["group"].as_str().unwrap().to_owned();
+    let moves = |words: &[&str]| staff.json(words).as_array().unwrap().len();
+    staff.run(["groups", "rules", "add", "--name", "*", "--system", "linux", "--to", "East/Finance"]).ok();
+    // A token without a group leaves it to the rules, one with a group does not, and one that says so does.
+    let mut agent = Agent::started(&controller, &staff);
+    let host = agent.host();
+    assert_eq!(group(&host), "East/Finance");
+    let enrolled = |words: &[&str]| {
+        let agent = Agent::new();
+        let token = staff.json(&[&["tokens", "create"], words].concat());
+        agent.enroll(&controller, token["token"].as_str().unwrap()).ok();
+        agent.host()
+    };
+    let placed = enrolled(&["--group", "West"]);
+    let led = enrolled(&["--group", "West", "--by-rules"]);
+    assert_eq!((group(&placed), group(&led)), ("West".into(), "East/Finance".into()));
+    assert_eq!(moves(&["groups", "rules", "apply", "--dry-run"]), 0);
+    let by_rules = |record: &serde_json::Value| record["user"] == "rule 10" && record["action"] == "host move";
+    let records = staff.json(&["audit"]);
+    assert_eq!(records.as_array().unwrap().iter().filter(|record| by_rules(record)).count(), 2, "{records}");
+
+    let words = ["--name", "FIN-*", "--network", "10.7.0.0/16", "--order", "5", "--to", "West/Finance"];
+    staff.run(["groups", "rules", "add"].iter().chain(&words)).ok();
+    assert_eq!(staff.json(&["groups", "rules"])[0]["group"], "West/Finance");
+    assert_eq!(staff.json(&["groups", "show", "West/Finance"])["rules"][0]["order"], 5);
+    // Its facts change: it is called otherwise, and somewhere else.
+    agent.kill();
+    let facts = |address: &str| wire::Facts {
+        name: "FIN-7".into(),
+        system: "linux".into(),
+        addresses: vec![address.into()],
+        ..Default::default()
+    };
+    let says = |seq: u64, facts: wire::Facts| {
+        run(async {
+            let mut pc = Attacker::at(&controller, &agent).await;
+            pc.says(wire::Report { facts: Some(facts), events: vec![refused(seq)], ..Default::default() }).await;
+            assert_eq!(pc.acknowledged(Duration::from_secs(30)).await, Some(seq));
+        });
+    };
+    says(1, facts("10.8.0.1"));
+    assert_eq!(group(&host), "East/Finance");
+    says(2, facts("10.7.0.1"));
+    assert_eq!(group(&host), "West/Finance");
+    staff.run(["hosts", "move", &host, "--group", "East"]).ok();
+    assert_eq!(moves(&["groups", "rules", "apply", "--yes"]), 0);
+    assert_eq!(staff.json(&["hosts", "show", &host])["pinned"], true);
+    let moved = staff.json(&["hosts", "move", &host, &placed, "--unpin"]);
+    assert_eq!(moved.as_array().unwrap().len(), 2, "{moved}");
+    assert_eq!((group(&host), group(&placed)), ("West/Finance".into(), "East/Finance".into()));
+    let refused = staff.run(["groups", "rules", "add", "--network", "10.7.0.1/16", "--to", "East"]);
+    assert!(refused.err.contains("10.7.0.0/16; write the network"), "{}", refused.err);
+    staff.run(["groups", "rules", "remove", "5"]).ok();
+    assert!(staff.run(["groups", "rules", "remove", "5"]).err.contains("there is no rule 5"));
 }

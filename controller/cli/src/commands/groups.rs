@@ -1,5 +1,6 @@
 //! `groups`: the tree of departments and sites.
 
+use super::placement::{RuleView, Rules};
 use super::policies::{ChangeView, FieldView};
 use super::report::ReportView;
 use super::tokens::TokenView;
@@ -62,7 +63,9 @@ enum Action {
         #[arg(default_value = "", hide_default_value = true)]
         group: String,
     },
-    /// Remove a group that no host, no group and no usable token belongs to
+    /// Say which group hosts belong to by what they are, and move them there
+    Rules(Rules),
+    /// Remove a group that no host, no group, no rule and no usable token belongs to
     Remove {
         /// The group
         group: String,
@@ -143,11 +146,12 @@ struct GroupCard {
     sets: Vec<String>,
     fields: Vec<FieldView>,
     tokens: Vec<TokenView>,
+    rules: Vec<RuleView>,
 }
 
 impl From<wire::GroupDetails> for GroupCard {
     fn from(details: wire::GroupDetails) -> Self {
-        let wire::GroupDetails { group, children, figures, sets, fields, tokens } = details;
+        let wire::GroupDetails { group, children, figures, sets, fields, tokens, rules } = details;
         Self {
             group: group.unwrap_or_default().into(),
             children,
@@ -155,6 +159,7 @@ impl From<wire::GroupDetails> for GroupCard {
             sets,
             fields: fields.into_iter().map(Into::into).collect(),
             tokens: tokens.into_iter().map(Into::into).collect(),
+            rules: rules.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -173,6 +178,7 @@ impl Card for GroupCard {
         lines.push(("sets", show::or_dash(show::some(self.sets.join(", ")).as_ref())));
         lines.extend(inherited.map(|field| ("holds", field)));
         lines.extend(self.tokens.iter().map(|token| ("token", token.in_words())));
+        lines.extend(self.rules.iter().map(|rule| ("rule", rule.in_words())));
         lines
     }
 }
@@ -204,6 +210,7 @@ impl Groups {
                 context.output.note(&format!("'{group}' {done}."));
                 return Ok(Outcome::Done);
             }
+            Action::Rules(command) => return command.run(context).await,
             Action::Rename { group, name } => {
                 let request = wire::RenameGroupRequest { group: group.clone(), name };
                 let path = context.plans().await?.rename_group(request).await?.into_inner().group;

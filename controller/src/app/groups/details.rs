@@ -2,6 +2,7 @@
 
 use super::{GroupView, meant};
 use crate::app::audit::{Actor, Role};
+use crate::app::placement::RuleView;
 use crate::app::policies::FieldView;
 use crate::app::{App, AppError};
 use crate::plan::health::Figures;
@@ -22,6 +23,8 @@ pub struct GroupDetails {
     pub fields: Vec<FieldView>,
     /// Tokens that PCs can still enrol into it with; none for whoever may not see tokens.
     pub tokens: Vec<TokenRow>,
+    /// Rules into it.
+    pub rules: Vec<RuleView>,
 }
 
 impl App {
@@ -45,6 +48,7 @@ impl App {
             sets,
             fields: self.effective_policy(actor, &path, "").await?.fields,
             tokens,
+            rules: self.rules(actor).await?.into_iter().filter(|view| view.rule.group == key).collect(),
         })
     }
 }
