@@ -21,3 +21,11 @@ ALTER TABLE hosts ADD COLUMN ruled BIGINT NOT NULL DEFAULT 0;
 
 -- 1: rules may place the hosts that enrol with it although it names a group.
 ALTER TABLE tokens ADD COLUMN by_rules BIGINT NOT NULL DEFAULT 0;
+
+-- What a host was called since when, once its name has changed. The last few are kept.
+CREATE TABLE host_names (
+    host   TEXT NOT NULL REFERENCES hosts (id),
+    since  BIGINT NOT NULL,
+    name   TEXT NOT NULL,
+    PRIMARY KEY (host, since)
+);

@@ -167,7 +167,7 @@ impl App {
         let mut tx = self.store.begin().await?;
         let groups = store::groups::list(&mut tx).await?;
         let rows = store::policies::list(&mut tx).await?;
-        let before = Policies::new(groups.clone(), rows.clone());
+        let before = Policies::new(&groups, rows.clone());
         let tree = before.tree();
         let (name, parent) = (meant(tree, wanted)?, meant(tree, parent)?);
         not_the_root(&name)?;
@@ -180,7 +180,7 @@ impl App {
             free(tree, &parent, tree.name(&name))?;
         }
         let placed = |g: &Group| if g.name == name { Group { parent: parent.clone(), ..g.clone() } } else { g.clone() };
-        let after = Policies::new(groups.iter().map(placed).collect(), rows);
+        let after = Policies::new(&groups.iter().map(placed).collect::<Vec<_>>(), rows);
         policies::check(&before, &after, &[], &groups)?;
         let hosts = store::hosts::list(&mut tx).await?;
         let effects = policies::effects(&before, &after, &groups, &hosts)?;

@@ -45,6 +45,8 @@ pub struct HostView {
     pub bundle_published: i64,
     /// When its certificate ends; 0: not known.
     pub certificate_expires: i64,
+    /// What it was called since when, and last what it is called; Unix seconds.
+    pub names: Vec<(String, i64)>,
     /// Open detections.
     pub open_detections: u32,
     /// Whether its repository is to be deleted, or was.
@@ -150,6 +152,8 @@ struct Fleet {
     /// By when all of a repository was found sound.
     proved: HashMap<String, i64>,
     certificates: HashMap<HostId, i64>,
+    /// Names of those that have had several.
+    names: HashMap<HostId, Vec<(String, i64)>>,
     /// Hosts of which no snapshot is removed.
     frozen: HashSet<String>,
     /// Hosts of which a canary was touched.
@@ -170,7 +174,12 @@ impl Fleet {
         let by_host = |rows: Vec<HostMoment>| rows.into_iter().map(|row| (row.host, row.at)).collect();
         let retention = store::retention::list(conn).await?;
         let verified = store::verification::list(conn).await?;
+        let mut names: HashMap<HostId, Vec<(String, i64)>> = HashMap::new();
+        for row in store::host_names::list(conn).await? {
+            names.entry(row.host).or_default().push((row.name, row.since));
+        }
         Ok(Self {
+            names,
             policies: Policies::read(conn).await?,
             done: done.into_iter().map(|d| ((d.host, d.kind), d.ended)).collect(),
             outcomes: ended.into_iter().map(|e| ((e.host, e.kind), e.state.0)).collect(),
@@ -241,6 +250,7 @@ impl Fleet {
             next_backup: next(backup_times),
             bundle_published: seconds(bundle_published),
             certificate_expires: seconds(certificate_expires),
+            names: self.names.get(&row.id).cloned().unwrap_or_else(|| vec![(name_of(&row).to_owned(), row.enrolled)]),
             open_detections,
             deletion,
             row,

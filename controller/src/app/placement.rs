@@ -206,6 +206,7 @@ impl App {
     pub(super) async fn hear_facts(&self, conn: &mut Conn, host: HostId, facts: &Facts) -> Result<bool, AppError> {
         let Some(mut row) = store::hosts::get(conn, host).await? else { return Ok(false) };
         store::hosts::set_facts(conn, host, facts).await?;
+        self.hear_name(conn, &row, &facts.name).await?;
         if row.pinned != 0 || !placement::is_asked(&row.facts.0, facts, row.ruled, self.now()) {
             return Ok(false);
         }

@@ -72,21 +72,21 @@ impl Policies {
     pub async fn read(conn: &mut Conn) -> Result<Self, AppError> {
         let groups = store::groups::list(conn).await?;
         let rows = store::policies::list(conn).await?;
-        Ok(Self::new(groups, rows))
+        Ok(Self::new(&groups, rows))
     }
 
-    pub(super) fn new(groups: Vec<Group>, rows: Vec<PolicyRow>) -> Self {
+    pub(super) fn new(groups: &[Group], rows: Vec<PolicyRow>) -> Self {
+        let tree = super::groups::tree_of(groups);
         let mut unreadable = HashSet::new();
         let parsed = rows.into_iter().filter_map(|row| match Layer::from_yaml(&row.yaml) {
             Ok(layer) => Some((row.group_name.clone(), (row, layer))),
             Err(error) => {
-                tracing::error!(group = row.group_name, %error, "a stored policy cannot be read");
+                tracing::error!(group = tree.path(&row.group_name), %error, "a stored policy cannot be read");
                 unreadable.insert(row.group_name);
                 None
             }
         });
         let own = parsed.collect();
-        let tree = Tree::new(groups.into_iter().map(|g| (g.name, g.parent, g.label)));
         Self { own, unreadable, tree, made: Mutex::default() }
     }
 
@@ -130,7 +130,7 @@ impl Policies {
             match Effective::of(sound.clone()) {
                 Ok(more) => made = more,
                 Err(error) => {
-                    tracing::error!(group, %error, "a policy cannot be followed together with those above it");
+                    tracing::error!(group = self.tree.path(group), %error, "a policy cannot be followed together with those above it");
                     sound.pop();
                 }
             }

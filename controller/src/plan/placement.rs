@@ -2,10 +2,9 @@
 //! is, and may lie; a rule decides where it is, and never more than what holds there.
 
 use keepwatch_proto::facts::Facts;
+use keepwatch_proto::network::{Network, NetworkError};
 use keepwatch_proto::selection::fits_glob;
 use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
 
 /// A host that a rule has moved is not moved by another change of its facts for so many seconds: it may
 /// change them as often as it likes, and each move is recorded for ever.
@@ -40,11 +39,8 @@ pub enum RuleError {
     #[error("the pattern of a name has at most {LONGEST_NAME} printable characters")]
     Name,
     /// No network.
-    #[error("'{}' is no network; write it as 10.1.0.0/16 or 2001:db8::/32", .0.escape_debug())]
-    Network(String),
-    /// A network with a host's part.
-    #[error("'{0}' names an address in the network {1}; write the network")]
-    NotItsFirst(String, Network),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// No system.
     #[error("'{}' is no system; write linux or windows", .0.escape_debug())]
     System(String),
@@ -103,66 +99,6 @@ pub fn is_asked(before: &Facts, after: &Facts, moved: i64, now: i64) -> bool {
     // A clock that was set back lets nobody rest for years.
     let rests = (0..REST).contains(&since);
     !rests && (of(before) != of(after) || (REST..2 * REST).contains(&since))
-}
-
-/// Addresses that begin with the same bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    first: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Whether an address is in it.
-    pub fn holds(&self, address: IpAddr) -> bool {
-        let ip = address.to_canonical();
-        ip.is_ipv4() == self.first.is_ipv4() && Self { first: ip, bits: self.bits }.base() == self.first
-    }
-
-    /// Its first address.
-    fn base(self) -> IpAddr {
-        match self.first {
-            IpAddr::V4(ip) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.bits)).unwrap_or(0);
-                IpAddr::V4((ip.to_bits() & mask).into())
-            }
-            IpAddr::V6(ip) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0);
-                IpAddr::V6((ip.to_bits() & mask).into())
-            }
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = RuleError;
-    fn from_str(text: &str) -> Result<Self, RuleError> {
-        let bad = || RuleError::Network(text.chars().take(100).collect());
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let first: IpAddr = address.parse().map_err(|_| bad())?;
-        let most = if first.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            None => most,
-            Some(bits) if bits.bytes().all(|b| b.is_ascii_digit()) => {
-                bits.parse().ok().filter(|bits| *bits <= most).ok_or_else(bad)?
-            }
-            Some(_) => return Err(bad()),
-        };
-        let network = Self { first, bits };
-        match network.base() == first {
-            true => Ok(network),
-            false => Err(RuleError::NotItsFirst(text.into(), Self { first: network.base(), bits })),
-        }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
-    }
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ pub(super) fn host(h: HostView) -> wire::Host {
         bundle_published: h.bundle_published,
         certificate_expires: h.certificate_expires,
         pinned: h.row.pinned != 0,
+        names: h.names.into_iter().map(|(name, since)| wire::NameSince { name, since }).collect(),
         facts: Some(h.row.facts.0.into()),
     }
 }

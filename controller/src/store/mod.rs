@@ -11,6 +11,7 @@ pub mod detections;
 pub mod events;
 pub mod figures;
 pub mod groups;
+pub mod host_names;
 pub mod hosts;
 pub mod identities;
 pub mod jobs;

@@ -97,8 +97,24 @@ struct HostView {
     pinned: bool,
     /// Id of the host that took over from it.
     replaced_by: Option<String>,
+    /// All that it has had of late, the present one last.
+    names: Vec<NameView>,
     facts: Option<Facts>,
     deletion: Option<DeletionView>,
+}
+
+/// What a host was called since when.
+#[derive(Debug, Serialize)]
+struct NameView {
+    name: String,
+    since: Option<DateTime<Utc>>,
+}
+
+impl From<wire::NameSince> for NameView {
+    fn from(name: wire::NameSince) -> Self {
+        let wire::NameSince { name, since } = name;
+        Self { name, since: show::time(since) }
+    }
 }
 
 impl From<wire::Host> for HostView {
@@ -126,6 +142,7 @@ impl From<wire::Host> for HostView {
             open_detections: host.open_detections,
             pinned: host.pinned,
             replaced_by: show::some(host.replaced_by),
+            names: host.names.into_iter().map(Into::into).collect(),
             facts: host.facts.map(Into::into),
             deletion: host.deletion.map(Into::into),
         }
@@ -186,6 +203,10 @@ impl Card for HostView {
             ("certificate ends", show::when(self.certificate_expires)),
             ("open detections", self.open_detections.to_string()),
         ];
+        if self.names.len() > 1 {
+            let names = self.names.iter().rev();
+            lines.extend(names.map(|name| ("called", format!("{} ({})", name.name, show::when(name.since)))));
+        }
         if let Some(facts) = &self.facts {
             lines.push(("system", format!("{} {} ({})", facts.system, facts.system_version, facts.architecture)));
             lines.push(("agent", facts.agent_version.clone()));
@@ -264,6 +285,7 @@ mod tests {
             connected: true,
             enrolled: 1,
             reasons: vec!["backup-overdue".into()],
+            names: vec![wire::NameSince { name: "PC-1".into(), since: 1 }],
             facts: Some(keepwatch_proto::wire::agent::Facts { name: "pc-1".into(), ..Default::default() }),
             ..Default::default()
         };
@@ -279,7 +301,8 @@ mod tests {
                 "last_scan": null, "last_full_scan": null, "last_backup": null, "last_verified": null,
                 "next_scan": null, "next_backup": null, "bundle": 0, "bundle_published": null,
                 "bundle_refused": null, "certificate_expires": null, "open_detections": 0, "pinned": false,
-                "replaced_by": null, "facts": facts, "deletion": null
+                "replaced_by": null,
+                "names": [{"name": "PC-1", "since": "1970-01-01T00:00:01Z"}], "facts": facts, "deletion": null
             })
         );
     }

@@ -342,3 +342,5 @@ said-no-rule = there is no rule { $order }; 'keepwatch groups rules' shows them
 said-no-network = '{ $network }' is no network; write it as 10.1.0.0/16 or 2001:db8::/32
 said-not-its-first = '{ $written }' names an address in the network { $network }; write the network
 said-no-system = '{ $system }' is no system; write linux or windows
+label-called = called
+said-group-in-use = '{ $group }' still has { $hosts } hosts, { $groups } groups, { $rules } rules and { $tokens } usable tokens; move them with 'keepwatch hosts move' and 'keepwatch groups move', remove the rules and revoke the tokens

@@ -415,3 +415,5 @@ said-no-rule = 没有规则 { $order }；用“keepwatch groups rules”查看�
 said-no-network = “{ $network }”不是网段；请写成 10.1.0.0/16 或 2001:db8::/32
 said-not-its-first = “{ $written }”是网段 { $network } 中的地址；请写网段
 said-no-system = “{ $system }”不是系统；请写 linux 或 windows
+label-called = 曾用名
+said-group-in-use = “{ $group }”仍有 { $hosts } 台电脑、{ $groups } 个分组、{ $rules } 条规则和 { $tokens } 个可用令牌；请用“keepwatch hosts move”和“keepwatch groups move”移走，删除规则并吊销令牌

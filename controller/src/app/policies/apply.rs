@@ -92,7 +92,7 @@ impl App {
         let changed = changed(&read, &rows, &tree)?;
         let after = with(&rows, &changed);
         let hosts = store::hosts::list(&mut tx).await?;
-        let (before, after) = (Policies::new(groups.clone(), rows.clone()), Policies::new(groups.clone(), after));
+        let (before, after) = (Policies::new(&groups, rows.clone()), Policies::new(&groups, after));
         check(&before, &after, &changed, &groups)?;
         let effects = effects(&before, &after, &groups, &hosts)?;
         let outcome = |read: &Read| Outcome {

@@ -33,13 +33,13 @@ fn each_field_comes_from_the_nearest_group_that_sets_it() {
     let groups =
         vec![group("all", ""), group("district", "all"), group("office", "district"), group("a", "b"), group("b", "a")];
     let rows = vec![row("all", "time_zone: UTC\nscan: {threads: 3}"), row("office", "time_zone: Asia/Urumqi")];
-    let policies = Policies::new(groups.clone(), rows.clone());
+    let policies = Policies::new(&groups, rows.clone());
     assert_eq!((policies.of("office").time_zone.as_str(), policies.of("office").scan.threads), ("Asia/Urumqi", 3));
     assert_eq!(policies.of("district").time_zone, "UTC");
     assert_eq!(policies.origin_of("office", "scan.threads").as_deref(), Some("all"));
     assert_eq!(policies.origin_of("office", "scan.unpack"), None);
     // In which order rows and groups are read does not matter.
-    let turned = Policies::new(groups.iter().rev().cloned().collect(), rows.into_iter().rev().collect());
+    let turned = Policies::new(&groups.iter().rev().cloned().collect::<Vec<_>>(), rows.into_iter().rev().collect());
     assert_eq!(turned.effective("office"), policies.effective("office"));
     // A circle ends.
     assert_eq!(policies.of("a"), Policy::default());
@@ -48,13 +48,13 @@ fn each_field_comes_from_the_nearest_group_that_sets_it() {
 #[test]
 fn what_cannot_be_read_says_nothing_and_decides_nothing() {
     let groups = vec![group("all", ""), group("office", "all")];
-    let policies = Policies::new(groups.clone(), vec![row("all", "shedule: 1"), row("office", "scan: {threads: 3}")]);
+    let policies = Policies::new(&groups, vec![row("all", "shedule: 1"), row("office", "scan: {threads: 3}")]);
     assert_eq!(policies.of("office").scan.threads, 3);
     assert_eq!(policies.keep_of("office"), None);
     // Each can be read, and they cannot be followed together.
     let narrow = "backup: {timing: {allowed: [{days: [mon], from: '08:00', to: '09:00'}]}}";
     let wide = "backup: {timing: {spread_minutes: 200}}\nscan: {threads: 3}";
-    let policies = Policies::new(groups, vec![row("all", narrow), row("office", wide)]);
+    let policies = Policies::new(&groups, vec![row("all", narrow), row("office", wide)]);
     assert_eq!(policies.of("office").backup.timing.allowed.len(), 1);
     assert_eq!((policies.of("office").scan.threads, policies.keep_of("office")), (0, None));
     assert!(policies.keep_of("all").is_some());
