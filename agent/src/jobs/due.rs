@@ -1,7 +1,7 @@
 //! What the policy's schedules ask for now: a pure decision.
 
 use super::obstacles::Obstacles;
-use super::scan_of;
+use super::{Lane, lane, scan_of};
 use crate::ledger::{Standing, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
@@ -31,6 +31,10 @@ impl Pc {
 /// What has to be known of the PC to say whether what is due now may begin.
 pub(super) fn to_ask(standing: &Standing, host: HostId, now: DateTime<Utc>) -> Obstacles {
     let Some(policy) = standing.desired.as_ref().map(|desired| &desired.policy) else { return Obstacles::default() };
+    // Nothing begins beside it, and what it tells of itself wakes whoever asks here.
+    if standing.running.values().any(|kind| lane(kind) == Lane::Rest) {
+        return Obstacles::default();
+    }
     let runs = [
         (policy.scan_timetable(host), standing.scan, &policy.scan.timing),
         (policy.backup_timetable(host), standing.backup, &policy.backup.timing),
@@ -40,9 +44,11 @@ pub(super) fn to_ask(standing: &Standing, host: HostId, now: DateTime<Utc>) -> O
     asked.fold(Obstacles::default(), |asked, (.., timing)| asked.or(Obstacles::asked_by(timing)))
 }
 
-/// Whether a backup is due, whatever else is.
+/// Whether a backup may begin by the schedule, whatever else is due. One that something stands in the way
+/// of gives its place up: it would hold leave that others wait for, and keep what staff ask for waiting.
 pub(super) fn backup_is(policy: &Policy, standing: &Standing, pc: Pc, now: DateTime<Utc>) -> bool {
-    policy.backup_timetable(pc.host).is_some_and(|table| due(&table, standing.backup, now).is_some())
+    let is_due = policy.backup_timetable(pc.host).is_some_and(|table| due(&table, standing.backup, now).is_some());
+    is_due && !pc.obstacles.hold(&policy.backup.timing)
 }
 
 /// What the policy asks for now, with or without backups; of several, what has been due longest.

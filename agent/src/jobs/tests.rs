@@ -250,7 +250,31 @@ fn the_pc_is_looked_at_only_for_what_is_due_and_asked() {
     ] {
         assert_eq!(asked(scan, backup, now), expected, "{scan} {backup} {now}");
     }
+    // Not while something runs that it would have to wait for.
+    let mut busy = timed("{}", "{only_when_idle: true}");
+    for (kind, expected) in [("restore", IN_USE), ("scan", FREE), ("backup", FREE)] {
+        busy.running = BTreeMap::from([(id(1), kind.into())]);
+        assert_eq!(due::to_ask(&busy, pc().host, at("21T10:00")), expected, "{kind}");
+    }
     assert_eq!(due::to_ask(&Standing { desired: None, ..standing() }, pc().host, at("25T10:00")), FREE);
+}
+
+#[test]
+fn what_is_held_back_keeps_neither_leave_nor_what_staff_ask_for() {
+    let now = at("25T12:01");
+    let mut held = asks(Some((7, true)));
+    held.scan.since = now;
+    held.desired.as_mut().unwrap().policy.backup.timing.only_when_idle = true;
+    let at_work = Pc { obstacles: IN_USE, ..pc() };
+    assert_eq!(super::plan(&held, pc(), None, Some(now), now), vec![]);
+    assert_eq!(super::plan(&held, at_work, None, Some(now), now), vec![Step::GiveUp]);
+    held.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
+    let asked = vec![Step::GiveUp, Step::Ask(Some(id(1)), backup())];
+    assert_eq!(super::plan(&held, at_work, None, Some(now), now), asked);
+    // Nobody is asked while it is held back.
+    (held.wait, held.desired.as_mut().unwrap().jobs) = (None, vec![]);
+    assert_eq!(super::plan(&held, at_work, None, Some(now), now), vec![]);
+    assert_eq!(kinds(&super::plan(&held, pc(), None, Some(now), now)), ["ask scheduled backup"]);
 }
 
 #[tokio::test]
