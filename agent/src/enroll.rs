@@ -9,7 +9,7 @@ use crate::platform;
 use age::armor::{ArmoredWriter, Format};
 use base64::Engine as _;
 use keepwatch_proto::clock::Clock;
-use keepwatch_proto::facts::Facts;
+use keepwatch_proto::facts::{Facts, MOST_ADDRESSES};
 use keepwatch_proto::ids::HostId;
 use keepwatch_proto::pin::PinnedCa;
 use keepwatch_proto::token::Token;
@@ -17,6 +17,7 @@ use keepwatch_proto::wire::agent::enrolment_client::EnrolmentClient;
 use keepwatch_proto::wire::agent::{EnrollRequest, RecipientsRequest};
 use rustls::pki_types::ServerName;
 use std::io::Write;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +111,22 @@ pub(crate) fn facts(state: &StateDir, system_version: &str) -> Facts {
         agent_version: env!("CARGO_PKG_VERSION").into(),
         disk_total: disk.map_or(0, |d| d.total),
         disk_free: disk.map_or(0, |d| d.free),
+        addresses: told(platform::addresses()),
     }
+}
+
+/// Of the addresses of this PC's interfaces, those that say where it is, each once.
+fn told(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let says_where = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_unspecified() && !ip.is_link_local(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unspecified() && !ip.is_unicast_link_local(),
+    };
+    let mut told: Vec<IpAddr> = addresses.into_iter().filter(says_where).collect();
+    // In an order of their own: the system's changes, and would look like a change of place.
+    told.sort();
+    told.dedup();
+    told.truncate(MOST_ADDRESSES);
+    told
 }
 
 /// One handshake that takes nothing on trust but the fingerprint in the token.
@@ -268,6 +284,16 @@ mod tests {
         assert!(age::decrypt(&other, sealed.as_bytes()).is_err());
         assert!(seal("secret", &[]).is_err());
         assert!(seal("secret", &["age1nonsense".into()]).is_err());
+    }
+
+    #[test]
+    fn addresses_are_told_that_say_where_a_pc_is() {
+        let ips = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
+        let all = ["127.0.0.1", "::1", "169.254.3.4", "fe80::1", "0.0.0.0", "2001:db8::7", "10.7.0.9", "10.7.0.9"];
+        assert_eq!(told(ips(&all)), ips(&["10.7.0.9", "2001:db8::7"]));
+        let many = (1..=40).map(|n| IpAddr::from([10, 0, 0, n])).rev().collect();
+        assert_eq!(told(many).len(), MOST_ADDRESSES);
+        assert!(told(vec![]).is_empty());
     }
 
     #[test]

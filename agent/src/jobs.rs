@@ -5,6 +5,7 @@
 mod account;
 mod deaths;
 mod due;
+mod obstacles;
 pub(crate) mod queue;
 mod scans;
 
@@ -28,6 +29,7 @@ use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, RestoreSpec, Want};
 use keepwatch_proto::paths;
 use keepwatch_proto::policy::{Policy, WhenInfected};
+use obstacles::Obstacles;
 use queue::{Leave, Queue};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -250,7 +252,8 @@ impl Jobs {
                 looked = Instant::now();
             }
             let host = jobs.identity.borrow().host;
-            let pc = Pc { host, on_battery: jobs.waits_on_battery(&standing).await };
+            let asked = due::to_ask(&standing, host, now);
+            let pc = Pc { host, obstacles: Obstacles::look(asked, now).await };
             for step in plan(&standing, pc, media.next().as_deref(), heard, now) {
                 jobs.take(step, &mut running, &mut media)?;
             }
@@ -314,13 +317,6 @@ impl Jobs {
     fn wants_media(&self, standing: &Standing) -> bool {
         let wanted = standing.desired.as_ref().is_some_and(|desired| desired.policy.scan.removable);
         wanted && self.bundle.borrow().is_some()
-    }
-
-    /// Whether the PC runs on battery, where the policy asks. A driver may make whoever reads it wait.
-    async fn waits_on_battery(&self, standing: &Standing) -> bool {
-        let policy = standing.desired.as_ref().map(|desired| &desired.policy);
-        let asked = policy.is_some_and(|p| p.scan.timing.not_on_battery || p.backup.timing.not_on_battery);
-        asked && tokio::task::spawn_blocking(platform::on_battery).await.unwrap_or_default()
     }
 
     async fn perform(self: Arc<Self>, job: JobId, spec: JobSpec, mut wishes: Wishes) -> Result<JobId, LedgerError> {

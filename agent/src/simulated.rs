@@ -123,7 +123,7 @@ impl Simulated {
             if *self.connected.borrow() && queue::is_answered(&standing) {
                 heard = Some(now);
             }
-            let pc = Pc { host: self.identity.host, on_battery: false };
+            let pc = Pc::free(self.identity.host);
             for step in plan(&standing, pc, None, heard, now) {
                 let (job, spec, cause) = match noted(step, &self.ledger, &self.clock)? {
                     Some(Step::Begin(job, spec)) => (job, spec, Cause::Asked),

@@ -3,9 +3,12 @@
 
 use crate::wire::agent as wire;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// Longest text taken for one fact, in bytes.
 const LONGEST: usize = 255;
+/// So many addresses are told and taken.
+pub const MOST_ADDRESSES: usize = 16;
 
 /// What a host is, by its own word.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub struct Facts {
     pub disk_total: u64,
     /// Free bytes of that disk.
     pub disk_free: u64,
+    /// Addresses of its interfaces, without loopback.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
 }
 
 impl From<Facts> for wire::Facts {
@@ -36,6 +42,7 @@ impl From<Facts> for wire::Facts {
             agent_version: f.agent_version,
             disk_total: f.disk_total,
             disk_free: f.disk_free,
+            addresses: f.addresses.iter().map(IpAddr::to_string).collect(),
         }
     }
 }
@@ -50,6 +57,7 @@ impl From<wire::Facts> for Facts {
             agent_version: tame(&f.agent_version),
             disk_total: f.disk_total,
             disk_free: f.disk_free,
+            addresses: f.addresses.iter().take(MOST_ADDRESSES).filter_map(|text| text.parse().ok()).collect(),
         }
     }
 }
@@ -72,5 +80,12 @@ mod tests {
         let facts = Facts::from(wire::Facts { name: format!("\x1b[2J{}", "守".repeat(1000)), ..Default::default() });
         assert!(facts.name.starts_with("\u{FFFD}[2J守"));
         assert!(facts.name.len() <= LONGEST);
+        let address = |n: usize| if n == 1 { "\x1b[2J".to_owned() } else { format!("10.0.0.{n}") };
+        let addresses = (0..100).map(address).collect();
+        let facts = Facts::from(wire::Facts { addresses, ..Default::default() });
+        assert_eq!(facts.addresses.len(), MOST_ADDRESSES - 1);
+        // As it was stored before there were addresses.
+        let old = r#"{"name":"a","system":"","system_version":"","architecture":"","agent_version":"","disk_total":0,"disk_free":0}"#;
+        assert!(serde_json::from_str::<Facts>(old).is_ok_and(|facts| facts.addresses.is_empty()));
     }
 }

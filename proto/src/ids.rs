@@ -54,6 +54,10 @@ id!(
     HostId, "host"
 );
 id!(
+    /// One group, whatever it is called and wherever it is.
+    GroupId, "group"
+);
+id!(
     /// One unit of work on one host.
     JobId, "job"
 );

@@ -11,6 +11,7 @@ pub mod event;
 pub mod facts;
 pub mod ids;
 pub mod job;
+pub mod network;
 pub mod paths;
 pub mod pin;
 pub mod policy;

@@ -137,7 +137,7 @@ fn age(text: &str) -> Option<TimeDelta> {
 
 /// Whether a name fits a pattern in which `*` stands for anything and `?` for one character,
 /// whatever the case. Takes no longer than both are long together, squared.
-fn fits_glob(glob: &str, name: &str) -> bool {
+pub fn fits_glob(glob: &str, name: &str) -> bool {
     let low = |text: &str| text.to_lowercase().chars().collect::<Vec<char>>();
     let (glob, name) = (low(glob), low(name));
     let (mut g, mut n, mut star) = (0, 0, None);

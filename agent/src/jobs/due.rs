@@ -1,6 +1,7 @@
 //! What the policy's schedules ask for now: a pure decision.
 
-use super::scan_of;
+use super::obstacles::Obstacles;
+use super::{Lane, lane, scan_of};
 use crate::ledger::{Standing, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
@@ -16,13 +17,38 @@ const CLOCK_SET_BACK: TimeDelta = TimeDelta::days(1);
 pub(crate) struct Pc {
     /// Which one, for its own delay.
     pub(crate) host: HostId,
-    /// Whether it runs on battery.
-    pub(crate) on_battery: bool,
+    /// What stands in the way of what is due.
+    pub(crate) obstacles: Obstacles,
 }
 
-/// Whether a backup is due, whatever else is.
+impl Pc {
+    /// One on which nothing stands in the way.
+    pub(crate) fn free(host: HostId) -> Self {
+        Self { host, obstacles: Obstacles::default() }
+    }
+}
+
+/// What has to be known of the PC to say whether what is due now may begin.
+pub(super) fn to_ask(standing: &Standing, host: HostId, now: DateTime<Utc>) -> Obstacles {
+    let Some(policy) = standing.desired.as_ref().map(|desired| &desired.policy) else { return Obstacles::default() };
+    // Nothing begins beside it, and what it tells of itself wakes whoever asks here.
+    if standing.running.values().any(|kind| lane(kind) == Lane::Rest) {
+        return Obstacles::default();
+    }
+    let runs = [
+        (policy.scan_timetable(host), standing.scan, &policy.scan.timing),
+        (policy.backup_timetable(host), standing.backup, &policy.backup.timing),
+    ];
+    let is_due = |table: &Option<Timetable>, turn| table.as_ref().is_some_and(|table| due(table, turn, now).is_some());
+    let asked = runs.iter().filter(|(table, turn, _)| is_due(table, *turn));
+    asked.fold(Obstacles::default(), |asked, (.., timing)| asked.or(Obstacles::asked_by(timing)))
+}
+
+/// Whether a backup may begin by the schedule, whatever else is due. One that something stands in the way
+/// of gives its place up: it would hold leave that others wait for, and keep what staff ask for waiting.
 pub(super) fn backup_is(policy: &Policy, standing: &Standing, pc: Pc, now: DateTime<Utc>) -> bool {
-    policy.backup_timetable(pc.host).is_some_and(|table| due(&table, standing.backup, now).is_some())
+    let is_due = policy.backup_timetable(pc.host).is_some_and(|table| due(&table, standing.backup, now).is_some());
+    is_due && !pc.obstacles.hold(&policy.backup.timing)
 }
 
 /// What the policy asks for now, with or without backups; of several, what has been due longest.
@@ -33,10 +59,9 @@ pub(super) fn scheduled(
     backups: bool,
     now: DateTime<Utc>,
 ) -> Option<JobSpec> {
-    let waits = |not_on_battery: bool| not_on_battery && pc.on_battery;
-    let may = backups && !waits(policy.backup.timing.not_on_battery);
+    let may = backups && !pc.obstacles.hold(&policy.backup.timing);
     let backup = policy.backup_timetable(pc.host).filter(|_| may);
-    let scan = policy.scan_timetable(pc.host).filter(|_| !waits(policy.scan.timing.not_on_battery));
+    let scan = policy.scan_timetable(pc.host).filter(|_| !pc.obstacles.hold(&policy.scan.timing));
     let due = [(backup, standing.backup), (scan, standing.scan)].map(|(table, turn)| due(&table?, turn, now));
     match due {
         [None, None] => None,

@@ -16,7 +16,7 @@ fn id(number: u32) -> JobId {
 }
 
 fn pc() -> Pc {
-    Pc { host: "0193582e-0000-7000-8000-000000000001".parse().unwrap(), on_battery: false }
+    Pc::free("0193582e-0000-7000-8000-000000000001".parse().unwrap())
 }
 
 fn restore() -> JobSpec {
@@ -167,23 +167,119 @@ fn timing_holds_back_the_start() {
         standing.desired.as_mut().unwrap().policy = Policy::from_yaml(&yaml).unwrap();
         standing
     };
-    let begins =
-        |timing: &str, on_battery, now: &str| !plan(&with(timing), Pc { on_battery, ..pc() }, None, at(now)).is_empty();
-    for (timing, on_battery, now, expected) in [
-        ("{}", true, "21T10:00", true),
-        ("{not_on_battery: true}", true, "21T10:00", false),
-        ("{not_on_battery: true}", false, "21T10:00", true),
-        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "21T10:00", false),
-        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "21T18:00", true),
+    for (timing, now, expected) in [
+        ("{}", "21T10:00", true),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", "21T10:00", false),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", "21T18:00", true),
         // Missed while it was off: made up for in the next window, or not at all.
-        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "22T11:00", false),
-        ("{allowed: [{from: '18:00', to: '20:00'}]}", false, "22T19:00", true),
-        ("{catch_up_hours: 3}", false, "21T13:00", true),
-        ("{catch_up_hours: 3}", false, "21T13:01", false),
-        ("{spread_minutes: 600}", false, "21T20:00", true),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", "22T11:00", false),
+        ("{allowed: [{from: '18:00', to: '20:00'}]}", "22T19:00", true),
+        ("{catch_up_hours: 3}", "21T13:00", true),
+        ("{catch_up_hours: 3}", "21T13:01", false),
+        ("{spread_minutes: 600}", "21T20:00", true),
     ] {
-        assert_eq!(begins(timing, on_battery, now), expected, "{timing} at {now}");
+        assert_eq!(!plan(&with(timing), pc(), None, at(now)).is_empty(), expected, "{timing} at {now}");
     }
+}
+
+/// Scans and backups of the same time; each of them with a timing.
+fn timed(scan: &str, backup: &str) -> Standing {
+    let kind = |timing: &str| format!("{{schedule: '0 10 * * *', timing: {timing}}}");
+    let yaml =
+        format!("{{time_zone: UTC, scan: {}, backup: {}, work: {{slot_grace_minutes: 0}}}}", kind(scan), kind(backup));
+    let mut standing = standing();
+    standing.desired.as_mut().unwrap().policy = Policy::from_yaml(&yaml).unwrap();
+    standing
+}
+
+const FREE: Obstacles = Obstacles { battery: false, metered: false, in_use: false };
+const BATTERY: Obstacles = Obstacles { battery: true, ..FREE };
+const METERED: Obstacles = Obstacles { metered: true, ..FREE };
+const IN_USE: Obstacles = Obstacles { in_use: true, ..FREE };
+
+#[test]
+fn what_the_policy_asks_about_the_pc_holds_back_the_start_and_nothing_else() {
+    let all = BATTERY.or(METERED).or(IN_USE);
+    for (scan, backup, obstacles, expected) in [
+        ("{}", "{}", all, Some("scheduled backup")),
+        ("{}", "{not_on_battery: true}", BATTERY, Some("scheduled scan")),
+        ("{}", "{not_on_battery: true}", METERED.or(IN_USE), Some("scheduled backup")),
+        ("{}", "{not_on_metered: true}", METERED, Some("scheduled scan")),
+        ("{}", "{not_on_metered: true}", BATTERY.or(IN_USE), Some("scheduled backup")),
+        ("{}", "{only_when_idle: true}", IN_USE, Some("scheduled scan")),
+        ("{}", "{only_when_idle: true}", BATTERY.or(METERED), Some("scheduled backup")),
+        ("{only_when_idle: true}", "{not_on_metered: true}", METERED, Some("scheduled scan")),
+        ("{only_when_idle: true}", "{not_on_metered: true}", METERED.or(IN_USE), None),
+        ("{only_when_idle: true}", "{not_on_metered: true}", FREE, Some("scheduled backup")),
+    ] {
+        let steps = plan(&timed(scan, backup), Pc { obstacles, ..pc() }, None, at("21T10:00"));
+        assert_eq!(kinds(&steps), Vec::from_iter(expected.map(String::from)), "{scan} {backup} {obstacles:?}");
+    }
+    // What staff ask for begins all the same.
+    let mut asked = timed("{}", "{only_when_idle: true}");
+    asked.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
+    assert_eq!(plan(&asked, Pc { obstacles: all, ..pc() }, None, at("21T10:00")), vec![Step::Begin(id(1), backup())]);
+}
+
+#[test]
+fn what_was_held_back_is_made_up_for_as_long_as_the_policy_says() {
+    for (catch_up, obstacles, now, expected) in [
+        (0, IN_USE, "21T23:00", false),
+        (0, FREE, "21T23:00", true),
+        // Once for all that were missed, days later too.
+        (0, FREE, "25T09:00", true),
+        (3, FREE, "21T13:00", true),
+        (3, FREE, "21T14:00", false),
+        (3, FREE, "22T10:00", true),
+    ] {
+        let standing =
+            timed("{not_on_battery: true}", &format!("{{only_when_idle: true, catch_up_hours: {catch_up}}}"));
+        let pc = Pc { obstacles: obstacles.or(BATTERY), ..pc() };
+        assert_eq!(!plan(&standing, pc, None, at(now)).is_empty(), expected, "{catch_up} {obstacles:?} {now}");
+    }
+}
+
+#[test]
+fn the_pc_is_looked_at_only_for_what_is_due_and_asked() {
+    let asked = |scan: &str, backup: &str, now| due::to_ask(&timed(scan, backup), pc().host, at(now));
+    for (scan, backup, now, expected) in [
+        ("{}", "{}", "21T10:00", FREE),
+        ("{not_on_battery: true}", "{only_when_idle: true}", "21T09:59", FREE),
+        ("{not_on_battery: true}", "{only_when_idle: true}", "21T10:00", BATTERY.or(IN_USE)),
+        ("{not_on_metered: true, catch_up_hours: 1}", "{only_when_idle: true}", "21T12:00", IN_USE),
+    ] {
+        assert_eq!(asked(scan, backup, now), expected, "{scan} {backup} {now}");
+    }
+    // Not while something runs that it would have to wait for.
+    let mut busy = timed("{}", "{only_when_idle: true}");
+    for (kind, expected) in [("restore", IN_USE), ("scan", FREE), ("backup", FREE)] {
+        busy.running = BTreeMap::from([(id(1), kind.into())]);
+        assert_eq!(due::to_ask(&busy, pc().host, at("21T10:00")), expected, "{kind}");
+    }
+    assert_eq!(due::to_ask(&Standing { desired: None, ..standing() }, pc().host, at("25T10:00")), FREE);
+}
+
+#[test]
+fn what_is_held_back_keeps_neither_leave_nor_what_staff_ask_for() {
+    let now = at("25T12:01");
+    let mut held = asks(Some((7, true)));
+    held.scan.since = now;
+    held.desired.as_mut().unwrap().policy.backup.timing.only_when_idle = true;
+    let at_work = Pc { obstacles: IN_USE, ..pc() };
+    assert_eq!(super::plan(&held, pc(), None, Some(now), now), vec![]);
+    assert_eq!(super::plan(&held, at_work, None, Some(now), now), vec![Step::GiveUp]);
+    held.desired.as_mut().unwrap().jobs = vec![job(1, backup(), false)];
+    let asked = vec![Step::GiveUp, Step::Ask(Some(id(1)), backup())];
+    assert_eq!(super::plan(&held, at_work, None, Some(now), now), asked);
+    // Nobody is asked while it is held back.
+    (held.wait, held.desired.as_mut().unwrap().jobs) = (None, vec![]);
+    assert_eq!(super::plan(&held, at_work, None, Some(now), now), vec![]);
+    assert_eq!(kinds(&super::plan(&held, pc(), None, Some(now), now)), ["ask scheduled backup"]);
+}
+
+#[tokio::test]
+async fn what_is_not_asked_is_not_looked_at() {
+    assert_eq!(Obstacles::look(FREE, at("21T10:00")).await, FREE);
 }
 
 /// The same, where leave is asked for; this waits for it since noon.

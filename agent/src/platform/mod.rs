@@ -15,6 +15,7 @@ mod windows;
 pub(crate) use windows::*;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Bytes of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,9 @@ pub(crate) struct ProcessorTimes {
     /// Spent by this process.
     pub(crate) own: u64,
 }
+
+/// For so long nobody has touched a PC that is not in use.
+const AWAY: Duration = Duration::from_secs(10 * 60);
 
 /// Without the paths that lie below another one: nothing is to be read twice.
 pub(crate) fn outermost(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {

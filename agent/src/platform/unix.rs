@@ -1,12 +1,16 @@
 //! Linux, and what is near enough to it.
 
+mod addresses;
 mod load;
 mod mounts;
 mod places;
+mod presence;
 
+pub(crate) use addresses::addresses;
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use mounts::{local_disks, removable_media};
 pub(crate) use places::quick_places;
+pub(crate) use presence::{in_use, on_metered};
 
 use super::{Disk, folders_below, outermost};
 use nix::fcntl::{OFlag, open, openat};

@@ -3,15 +3,18 @@
 mod disks;
 mod load;
 mod places;
+mod presence;
 
 pub(crate) use disks::{local_disks, removable_media};
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use places::quick_places;
+pub(crate) use presence::{in_use, on_metered};
 
 use super::{Disk, folders_below, outermost};
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::net::{IpAddr, UdpSocket};
 use std::os::windows::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -126,6 +129,19 @@ unsafe extern "system" {
 /// As the system takes names.
 fn wide(path: &Path) -> Vec<u16> {
     path.as_os_str().encode_wide().chain([0]).collect()
+}
+
+/// The addresses that lead out of this PC: of the interfaces that the system would send from. No
+/// packet goes: a socket that is only connected shows its own end.
+pub(crate) fn addresses() -> Vec<IpAddr> {
+    // Addresses that are kept for documents, and are nobody's.
+    let ways: [(&str, &str); 2] = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let own = |(here, there): (&str, &str)| {
+        let socket = UdpSocket::bind(here).ok()?;
+        socket.connect(there).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    ways.into_iter().filter_map(own).collect()
 }
 
 /// The disk that holds a path.

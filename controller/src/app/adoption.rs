@@ -108,6 +108,8 @@ impl App {
             bundle: 0,
             bundle_refused: String::new(),
             replaced_by: String::new(),
+            pinned: 0,
+            ruled: 0,
         };
         let mut tx = self.store.begin().await?;
         store::hosts::insert(&mut tx, &row).await?;

@@ -8,12 +8,12 @@ use super::enrolment::LONGEST_ESCROW;
 use super::hosts::names;
 use super::identities::{LONGEST_CSR, next_number};
 use super::streams::Lineage;
-use super::{App, AppError};
+use super::{App, AppError, placement};
 use crate::keys::ca::Credential;
 use crate::plan::identities::Standing;
 use crate::store::claims::ClaimRow;
 use crate::store::hosts::HostRow;
-use crate::store::{self, Conn, Json, groups::ROOT};
+use crate::store::{self, Conn, Json};
 use chrono::TimeDelta;
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{HostId, JobId};
@@ -202,14 +202,9 @@ impl App {
     }
 
     async fn group_of(&self, conn: &mut Conn, wanted: &str, row: Option<&HostRow>) -> Result<String, AppError> {
-        let group = match (wanted, row) {
-            ("", Some(row)) => return Ok(row.group_name.clone()),
-            ("", None) => ROOT,
-            (wanted, _) => wanted,
-        };
-        match store::groups::get(conn, group).await? {
-            Some(_) => Ok(group.to_owned()),
-            None => Err(super::groups::no_group(group)),
+        match (wanted, row) {
+            ("", Some(row)) => Ok(row.group_name.clone()),
+            (wanted, _) => super::groups::meant(&super::groups::tree(conn).await?, wanted),
         }
     }
 
@@ -245,6 +240,8 @@ impl App {
             enrolled: self.now(),
             revoked: 0,
             replaced_by: String::new(),
+            pinned: placement::is_chosen(group, false),
+            ruled: 0,
             last_seen: 0,
             generation: 1,
             bundle: 0,

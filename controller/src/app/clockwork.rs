@@ -172,7 +172,7 @@ mod tests {
         let password = app.create_user(&administrator(), "wang", "operator").await.unwrap();
         wait(&mut app, 366);
         let session = app.login("wang", &password, "").await.unwrap();
-        let token = app.create_token(&administrator(), 1, 0, "").await.unwrap();
+        let token = app.create_token(&administrator(), 1, 0, "", false).await.unwrap();
         assert!(app.actor(&session.token, "").await.is_ok());
         wait(&mut app, -366);
         assert!(matches!(app.actor(&session.token, "").await, Err(AppError::Unauthenticated)));

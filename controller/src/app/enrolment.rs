@@ -3,7 +3,7 @@
 
 use super::identities::LONGEST_CSR;
 use super::tokens::hash_secret;
-use super::{App, AppError};
+use super::{App, AppError, groups, placement};
 use crate::store::{self, Json, hosts::HostRow, tokens::TokenRow};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::HostId;
@@ -52,7 +52,7 @@ impl App {
         let password = self.open_escrow(&request.escrow)?;
         let row = HostRow {
             id: host,
-            group_name: token.group_name,
+            group_name: token.group_name.clone(),
             certificate: issued.fingerprint.to_string(),
             // To all who may recover it, whomever the PC sealed it to.
             escrow: self.escrow.seal(&password)?,
@@ -60,6 +60,8 @@ impl App {
             enrolled: self.now(),
             revoked: 0,
             replaced_by: String::new(),
+            pinned: placement::is_chosen(&token.group_name, token.by_rules != 0),
+            ruled: 0,
             last_seen: 0,
             generation: 1,
             bundle: 0,
@@ -68,9 +70,12 @@ impl App {
         store::hosts::insert(&mut tx, &row).await?;
         let certificate = (row.certificate.as_str(), 1, issued.expires);
         store::identities::put_in_force(&mut tx, host, certificate, ("", 0)).await?;
+        let (tree, rules) = (groups::tree(&mut tx).await?, placement::rules(&mut tx).await?);
+        let placed = self.place(&mut tx, &row, &rules, &tree).await?;
         let signatures_root = self.signing.root_json()?;
         store::commit(tx).await?;
-        tracing::info!(%host, name = row.facts.0.name, group = row.group_name, "enrolled");
+        let group = placed.map_or_else(|| tree.path(&row.group_name), |placed| placed.to);
+        tracing::info!(%host, name = row.facts.0.name, group, "enrolled");
         self.hub.tell(crate::hub::Change::Fleet);
         Ok(Enrolled { host, certificate: issued.pem, signatures_root })
     }

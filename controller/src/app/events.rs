@@ -54,9 +54,10 @@ impl App {
     /// Takes a report in, within a transaction. Nothing outside it has changed by then.
     pub(super) async fn take_report(&self, conn: &mut Conn, host: HostId, report: &Report) -> Result<Taken, AppError> {
         store::hosts::seen(conn, host, self.now(), report.bundle).await?;
-        if let Some(facts) = &report.facts {
-            store::hosts::set_facts(conn, host, facts).await?;
-        }
+        let moved = match &report.facts {
+            Some(facts) => self.hear_facts(conn, host, facts).await?,
+            None => false,
+        };
         let restored = self.catch_up(conn, host, report.generation).await?;
         let committed = store::events::committed(conn, host, report.boot).await?;
         let mut last = committed;
@@ -75,12 +76,12 @@ impl App {
             self.agree(conn, host, known).await?;
         }
         let asks = self.hear_wants(conn, host, &report.wants).await?;
-        Ok(Taken { before: committed, last, ended, restored, asks })
+        Ok(Taken { before: committed, last, ended, restored, asks, moved })
     }
 
     /// Tells whom it concerns what was taken in and is committed.
     pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken, took: Duration) {
-        let Taken { before, last, ended, restored, asks } = taken;
+        let Taken { before, last, ended, restored, asks, moved } = taken;
         self.taken_in.count(report.events.iter().filter(|e| e.seq > before), self.clock.now(), took);
         if asks || !ended.is_empty() {
             self.slots.look();
@@ -88,6 +89,9 @@ impl App {
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
             self.hub.poke(host);
+        }
+        if moved {
+            self.tell_of_move(host);
         }
         ended.iter().for_each(|job| self.hub.forget_progress(host, *job));
         if last > before {

@@ -7,7 +7,7 @@
 use super::App;
 use super::events::Report;
 use super::slots::Desk;
-use super::tests::{administrator, app, enrol};
+use super::tests::{administrator, app, enrol_into};
 use crate::plan::health::Reason;
 use crate::plan::slots::AGED;
 use crate::store;
@@ -118,9 +118,7 @@ impl Fortnight {
             );
             app.set_policy(&administrator(), group, &policy, 0).await.unwrap();
             for number in 0..HOSTS * tenths / 10 {
-                let host = enrol(&app, &format!("{group}-{number}")).await;
-                let mut conn = app.store.write().await.unwrap();
-                store::hosts::set_group(&mut conn, host, group).await.unwrap();
+                let host = enrol_into(&app, &format!("{group}-{number}"), group).await;
                 pcs.push(Pc {
                     host,
                     boot: BootId::new(&app.clock),

@@ -21,6 +21,7 @@ impl App {
         }
         store::hosts::revoke(&mut tx, old.id, self.now()).await?;
         store::hosts::set_group(&mut tx, new.id, &old.group_name).await?;
+        store::hosts::pin(&mut tx, new.id, old.pinned != 0).await?;
         let object = format!("{} by {}", old.id, new.id);
         let detail = format!("{} by {}", name_of(&old), name_of(&new));
         self.record(&mut tx, actor, &Deed { action: "host replace", object: &object, detail: &detail }).await?;

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct HostView {
     /// What is stored of it.
     pub row: HostRow,
+    /// The path of its group.
+    pub group: String,
     /// Whether it holds a stream now.
     pub connected: bool,
     /// At a glance.
@@ -44,6 +46,8 @@ pub struct HostView {
     pub bundle_published: i64,
     /// When its certificate ends; 0: not known.
     pub certificate_expires: i64,
+    /// What it was called since when, and last what it is called; Unix seconds.
+    pub names: Vec<(String, i64)>,
     /// Open detections.
     pub open_detections: u32,
     /// Whether its repository is to be deleted, or was.
@@ -156,6 +160,8 @@ struct Fleet {
     /// By when all of a repository was found sound.
     proved: HashMap<String, i64>,
     certificates: HashMap<HostId, i64>,
+    /// Names of those that have had several.
+    names: HashMap<HostId, Vec<(String, i64)>>,
     /// Hosts of which no snapshot is removed.
     frozen: HashSet<String>,
     /// Hosts of which a canary was touched.
@@ -174,19 +180,26 @@ impl Fleet {
         let open = store::judged::open_detections(conn, whose).await?;
         let bundles = store::bundles::list(conn).await?;
         let by_host = |rows: Vec<HostMoment>| rows.into_iter().map(|row| (row.host, row.at)).collect();
-        let (retention, verified, deletions) = match whose {
+        let (retention, verified, deletions, called) = match whose {
             None => (
                 store::retention::list(conn).await?,
                 store::verification::list(conn).await?,
                 store::deletions::list(conn).await?,
+                store::host_names::list(conn).await?,
             ),
             Some(host) => (
                 vec![store::retention::get(conn, host).await?],
                 vec![store::verification::get(conn, host).await?],
                 store::deletions::get(conn, host).await?.into_iter().collect(),
+                store::host_names::of(conn, host).await?,
             ),
         };
+        let mut names: HashMap<HostId, Vec<(String, i64)>> = HashMap::new();
+        for row in called {
+            names.entry(row.host).or_default().push((row.name, row.since));
+        }
         Ok(Self {
+            names,
             policies: Policies::read(conn).await?,
             done: done.into_iter().map(|d| ((d.host, d.kind), d.ended)).collect(),
             outcomes: ended.into_iter().map(|e| ((e.host, e.kind), e.state.0)).collect(),
@@ -245,6 +258,7 @@ impl Fleet {
         let next = |t: Option<Timetable>| t.and_then(|t| t.next_after(now)).map_or(0, |t| t.timestamp());
         let seconds = |t: Option<DateTime<Utc>>| t.map_or(0, |t| t.timestamp());
         HostView {
+            group: self.policies.tree().path(&row.group_name),
             connected: known.connected,
             state,
             reasons,
@@ -256,6 +270,7 @@ impl Fleet {
             next_backup: next(backup_times),
             bundle_published: seconds(bundle_published),
             certificate_expires: seconds(certificate_expires),
+            names: self.names.get(&row.id).cloned().unwrap_or_else(|| vec![(name_of(&row).to_owned(), row.enrolled)]),
             open_detections,
             deletion,
             row,

@@ -43,6 +43,8 @@ pub(super) struct Taken {
     pub(super) restored: bool,
     /// Whether the host asks for leave to back up.
     pub(super) asks: bool,
+    /// Whether a rule moved it for what it says of itself.
+    pub(super) moved: bool,
 }
 
 impl Intake {

@@ -10,7 +10,8 @@ use keepwatch_proto::job::{Ended, JobState, KnownJobs};
 /// Why a job is lost that its PC does not know.
 const FORGOTTEN: &str = "its PC does not know of it any more: it was set up anew, or its own records were damaged";
 /// Why a job has expired that its PC does not ask for any more.
-const GIVEN_UP: &str = "its PC does not ask for it any more: its policy changed, or it was done otherwise";
+const GIVEN_UP: &str = "its PC does not ask for it any more: its policy changed, it was done otherwise, or the PC \
+                        is in use, on battery or on a metered line";
 /// What is left of an end that was told and then lost.
 const ENDED_BEFORE: &str = "it ended like this, and what else was told of it was lost with the controller's database";
 

@@ -17,6 +17,7 @@ pub mod found;
 pub mod groups;
 pub mod heirs;
 pub mod history;
+mod host_names;
 pub mod hosts;
 pub mod identities;
 pub mod intake;

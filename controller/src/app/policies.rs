@@ -10,9 +10,10 @@ pub(super) use apply::{check, effects};
 pub(super) use tuning::tuning;
 
 use super::audit::Actor;
-use super::groups::no_group;
+use super::groups::meant;
 use super::{App, AppError};
-use crate::store::groups::{Group, ROOT};
+use crate::plan::tree::Tree;
+use crate::store::groups::Group;
 use crate::store::policies::{EditionRow, PolicyRow};
 use crate::store::{self, Conn};
 use keepwatch_proto::policy::{Effective, Keep, Layer, Policy, PolicyError, fields_of, in_words};
@@ -59,9 +60,9 @@ pub struct EffectiveView {
     pub fields: Vec<FieldView>,
 }
 
-/// All policies, to ask for each group's.
+/// All policies, to ask for each group's. Groups go by their keys here.
 pub struct Policies {
-    parents: HashMap<String, String>,
+    tree: Tree,
     own: HashMap<String, (PolicyRow, Layer)>,
     /// Groups whose own document cannot be read.
     unreadable: HashSet<String>,
@@ -75,9 +76,6 @@ type Read = (Vec<Group>, Vec<PolicyRow>, Arc<Policies>);
 /// The last ones that were read. They are asked for with each report, and change once a week.
 static LAST: Mutex<Option<Read>> = Mutex::new(None);
 
-/// A tree deeper than this is a circle.
-const DEEPEST: usize = 64;
-
 impl Policies {
     /// Reads them. One that this version cannot read says nothing, and is logged.
     pub async fn read(conn: &mut Conn) -> Result<Arc<Self>, AppError> {
@@ -87,34 +85,34 @@ impl Policies {
         if let Some((_, _, read)) = last.as_ref().filter(|(same, alike, _)| *same == groups && *alike == rows) {
             return Ok(read.clone());
         }
-        let read = Arc::new(Self::new(groups.clone(), rows.clone()));
+        let read = Arc::new(Self::new(&groups, rows.clone()));
         *last = Some((groups, rows, read.clone()));
         Ok(read)
     }
 
-    pub(super) fn new(groups: Vec<Group>, rows: Vec<PolicyRow>) -> Self {
+    pub(super) fn new(groups: &[Group], rows: Vec<PolicyRow>) -> Self {
+        let tree = super::groups::tree_of(groups);
         let mut unreadable = HashSet::new();
         let parsed = rows.into_iter().filter_map(|row| match Layer::from_yaml(&row.yaml) {
             Ok(layer) => Some((row.group_name.clone(), (row, layer))),
             Err(error) => {
-                tracing::error!(group = row.group_name, %error, "a stored policy cannot be read");
+                tracing::error!(group = tree.path(&row.group_name), %error, "a stored policy cannot be read");
                 unreadable.insert(row.group_name);
                 None
             }
         });
-        let (own, parents) = (parsed.collect(), groups.into_iter().map(|g| (g.name, g.parent)).collect());
-        Self { own, unreadable, parents, made: Mutex::default() }
+        let own = parsed.collect();
+        Self { own, unreadable, tree, made: Mutex::default() }
+    }
+
+    /// The groups that they are of.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// From a group up to the root.
     fn upwards<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
-        let up = |group: &&'a str| self.parents.get(*group).map(String::as_str).filter(|parent| !parent.is_empty());
-        std::iter::successors(Some(group), up).take(DEEPEST)
-    }
-
-    /// Whether a group is another one, or somewhere below it.
-    pub fn is_below(&self, group: &str, above: &str) -> bool {
-        self.upwards(group).any(|g| g == above)
+        self.tree.upwards(group)
     }
 
     /// The documents on the way from the root to a group.
@@ -152,7 +150,7 @@ impl Policies {
             match Effective::of(sound.clone()) {
                 Ok(more) => made = more,
                 Err(error) => {
-                    tracing::error!(group, %error, "a policy cannot be followed together with those above it");
+                    tracing::error!(group = self.tree.path(group), %error, "a policy cannot be followed together with those above it");
                     sound.pop();
                 }
             }
@@ -163,6 +161,11 @@ impl Policies {
     /// The group that sets a field for another's hosts; `None`: the product's default holds.
     pub fn origin_of(&self, group: &str, field: &str) -> Option<String> {
         self.effective(group).0.origins.get(field).cloned()
+    }
+
+    /// The fields that a group's own document sets.
+    pub fn set_by(&self, group: &str) -> Vec<String> {
+        self.own.get(group).map(|(_, layer)| layer.fields().map(str::to_owned).collect()).unwrap_or_default()
     }
 
     /// What a group's policy keeps; `None` where a document on the way to it cannot be read: what
@@ -188,18 +191,15 @@ fn nothing() -> Effective<String> {
 impl App {
     /// A group's own document.
     pub async fn policy(&self, _actor: &Actor, group: &str) -> Result<PolicyView, AppError> {
-        let group = if group.is_empty() { ROOT } else { group };
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, group).await?.is_none() {
-            return Err(no_group(group));
-        }
+        let tree = super::groups::tree(&mut conn).await?;
+        let group = meant(&tree, group)?;
         let rows = store::policies::list(&mut conn).await?;
-        let policies = Policies::new(store::groups::list(&mut conn).await?, vec![]);
         let has = |group: &&str| rows.iter().any(|row| row.group_name == *group);
-        let origin = policies.upwards(group).find(has).unwrap_or_default().to_owned();
+        let origin = tree.upwards(&group).find(has).map(|origin| tree.path(origin)).unwrap_or_default();
         let own = rows.iter().find(|row| row.group_name == group);
         Ok(PolicyView {
-            group: group.into(),
+            group: tree.path(&group),
             yaml: own.map(|row| row.yaml.clone()).unwrap_or_default(),
             revision: own.map_or(0, |row| u64::try_from(row.revision).unwrap_or(0)),
             origin,
@@ -209,42 +209,39 @@ impl App {
     /// What holds for a group, or for a host by what its group says, and where each field of it
     /// comes from.
     pub async fn effective_policy(&self, actor: &Actor, group: &str, host: &str) -> Result<EffectiveView, AppError> {
-        let group = match (group, host) {
-            ("", "") => ROOT.to_owned(),
-            (group, "") => group.to_owned(),
-            (_, host) => self.host(actor, host).await?.row.group_name,
-        };
+        let host = if host.is_empty() { None } else { Some(self.host(actor, host).await?.row.group_name) };
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, &group).await?.is_none() {
-            return Err(no_group(&group));
-        }
-        let effective = Policies::read(&mut conn).await?.effective(&group);
+        let policies = Policies::read(&mut conn).await?;
+        let group = host.map_or_else(|| meant(policies.tree(), group), Ok)?;
+        let effective = policies.effective(&group);
         let (made, _) = &*effective;
+        let path = |key: &String| policies.tree().path(key);
         let broken = |error: PolicyError| AppError::Invalid(error.to_string());
-        let of = |path: &str| made.origins.get(path).cloned().unwrap_or_default();
-        let lock = |path: &str| {
-            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, path));
-            covering.map(|(_, by)| by.clone()).unwrap_or_default()
+        let of = |field: &str| made.origins.get(field).map(path).unwrap_or_default();
+        let lock = |field: &str| {
+            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, field));
+            covering.map(|(_, by)| path(by)).unwrap_or_default()
         };
-        let overruled = |path: &str| made.overruled.iter().find(|(field, ..)| field == path);
+        let overruled = |wanted: &str| made.overruled.iter().find(|(field, ..)| field == wanted);
         let fields = fields_of(&made.policy).map_err(broken)?.into_iter().map(|(field, value)| FieldView {
             value: in_words(&value),
             origin: of(&field),
             locked_by: lock(&field),
-            overruled: overruled(&field).map(|(_, group, _)| group.clone()).unwrap_or_default(),
+            overruled: overruled(&field).map(|(_, group, _)| path(group)).unwrap_or_default(),
             field,
         });
-        Ok(EffectiveView { group, yaml: made.policy.to_yaml().map_err(broken)?, fields: fields.collect() })
+        Ok(EffectiveView {
+            group: path(&group),
+            yaml: made.policy.to_yaml().map_err(broken)?,
+            fields: fields.collect(),
+        })
     }
 
     /// All texts that a group's document has had, the newest first.
     pub async fn policy_history(&self, _actor: &Actor, group: &str) -> Result<Vec<EditionRow>, AppError> {
-        let group = if group.is_empty() { ROOT } else { group };
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, group).await?.is_none() {
-            return Err(no_group(group));
-        }
-        Ok(store::policies::history(&mut conn, group).await?)
+        let group = meant(&super::groups::tree(&mut conn).await?, group)?;
+        Ok(store::policies::history(&mut conn, &group).await?)
     }
 }
 

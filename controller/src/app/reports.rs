@@ -2,12 +2,14 @@
 //! it, and whoever shows figures takes them from here: page, command line and metrics agree.
 
 use super::audit::Actor;
-use super::groups::no_group;
+use super::groups::{meant, tree_of};
 use super::hosts::HostView;
 use super::{App, AppError};
 use crate::plan::health::{Figures, GroupFigures, roll_up};
+use crate::plan::tree::Tree;
 use crate::store;
 use crate::store::figures::{JobCount, JobWait};
+use crate::store::groups::Group;
 use std::collections::{BTreeMap, HashMap};
 
 /// All that is counted, as of one moment.
@@ -71,11 +73,14 @@ impl App {
     /// The figures of a group and of each below it; of all groups where none is named.
     pub async fn group_health(&self, _actor: &Actor, group: &str) -> Result<Vec<GroupFigures>, AppError> {
         let (own, _) = self.counted().await?;
-        let rolled = roll_up(&self.group_parents().await?, &own);
+        let (tree, parents) = self.group_parents().await?;
+        let rolled = roll_up(&parents, &own);
         if group.is_empty() {
             return Ok(rolled);
         }
-        let at = rolled.iter().position(|g| g.name == group).ok_or_else(|| no_group(group))?;
+        let path = tree.path(&meant(&tree, group)?);
+        // Made between the two looks.
+        let Some(at) = rolled.iter().position(|g| g.name == path) else { return Ok(vec![]) };
         let depth = rolled[at].depth;
         let below = rolled[at + 1..].iter().take_while(|g| g.depth > depth).count();
         Ok(rolled[at..=at + below].to_vec())
@@ -86,7 +91,7 @@ impl App {
         let (own, hosts) = self.counted().await?;
         let mut fleet = Figures::default();
         own.values().for_each(|figures| fleet += *figures);
-        let groups = roll_up(&self.group_parents().await?, &own);
+        let groups = roll_up(&self.group_parents().await?.1, &own);
         let mut conn = self.store.read().await?;
         let jobs = store::figures::job_counts(&mut conn).await?;
         let waits = store::figures::job_waits(&mut conn, self.now() - WAITS_OF).await?;
@@ -102,9 +107,15 @@ impl App {
         Ok(store::figures::answers(&mut conn).await?)
     }
 
-    async fn group_parents(&self) -> Result<Vec<(String, String)>, AppError> {
+    /// The tree, and the path of each group with that of its parent: by those they are counted and
+    /// sorted.
+    async fn group_parents(&self) -> Result<(Tree, Vec<(String, String)>), AppError> {
         let mut conn = self.store.read().await?;
-        Ok(store::groups::list(&mut conn).await?.into_iter().map(|g| (g.name, g.parent)).collect())
+        let groups = store::groups::list(&mut conn).await?;
+        let tree = tree_of(&groups);
+        let above = |g: &Group| if g.parent.is_empty() { String::new() } else { tree.path(&g.parent) };
+        let parents = groups.iter().map(|g| (tree.path(&g.name), above(g))).collect();
+        Ok((tree, parents))
     }
 
     /// The figures of the hosts that are in each group itself, and the hosts.
@@ -116,7 +127,7 @@ impl App {
         let used: Vec<u64> = used.await.map_err(|e| AppError::Repository(e.to_string()))?;
         let mut own: HashMap<String, Figures> = HashMap::new();
         for (host, bytes) in hosts.iter().zip(&used) {
-            let figures = own.entry(host.row.group_name.clone()).or_default();
+            let figures = own.entry(host.group.clone()).or_default();
             figures.open_detections += host.open_detections;
             figures.repository_bytes += bytes;
             figures.count(host.state, &host.reasons);

@@ -1,6 +1,7 @@
 //! Which hosts are meant, and what is asked of all of them at once.
 
 use super::audit::{Actor, Role};
+use super::groups::{meant, tree};
 use super::hosts::{HostView, pick};
 use super::jobs::{JobView, Wish};
 use super::{App, AppError};
@@ -88,7 +89,9 @@ impl App {
             hosts = named?.into_iter().filter(|host| seen.insert(host.row.id)).cloned().collect();
         }
         if !selection.group.is_empty() {
-            let below = self.group_and_below(&selection.group).await?;
+            let mut conn = self.store.read().await?;
+            let tree = tree(&mut conn).await?;
+            let below = tree.and_below(&meant(&tree, &selection.group)?);
             hosts.retain(|host| below.contains(&host.row.group_name));
         }
         if let Some(query) = query {
@@ -98,24 +101,6 @@ impl App {
         // Who may not come any more is meant only by name, to be told so.
         hosts.retain(|host| selection.is_by_name() || host.row.revoked == 0);
         Ok(hosts)
-    }
-
-    /// The keys of a group and all below it.
-    async fn group_and_below(&self, group: &str) -> Result<HashSet<String>, AppError> {
-        let mut conn = self.store.read().await?;
-        let groups = store::groups::list(&mut conn).await?;
-        if !groups.iter().any(|known| known.name == group) {
-            return Err(super::groups::no_group(group));
-        }
-        let mut below = HashSet::from([group.to_owned()]);
-        loop {
-            let more = groups.iter().filter(|one| below.contains(&one.parent) && !below.contains(&one.name));
-            let more: Vec<String> = more.map(|one| one.name.clone()).collect();
-            if more.is_empty() {
-                return Ok(below);
-            }
-            below.extend(more);
-        }
     }
 
     /// Asks many hosts for a scan, a backup or a trial. The same key again means the same jobs: whoever
@@ -211,15 +196,14 @@ impl App {
         if !["", "open", "ended"].contains(&filter.state.as_str()) {
             filter.state.parse::<keepwatch_proto::job::JobState>().map_err(|e| AppError::Invalid(e.to_string()))?;
         }
-        if !filter.group.is_empty() {
-            self.group_and_below(&filter.group).await?;
-        }
         let limit = if filter.limit == 0 { 50 } else { filter.limit.min(1000) };
         let mut conn = self.store.read().await?;
         let names = super::hosts::names(&mut conn).await?;
+        let tree = tree(&mut conn).await?;
+        let group = if filter.group.is_empty() { String::new() } else { meant(&tree, &filter.group)? };
         let wanted = store::jobs::Wanted {
             host: host.map(|host| host.to_string()).unwrap_or_default(),
-            group: filter.group.clone(),
+            group,
             state: filter.state.clone(),
             kind: filter.kind.clone(),
             since: filter.since,

@@ -1,12 +1,12 @@
 //! What the hosts of a group would do in the coming days, by the policies that hold now.
 
 use super::audit::Actor;
-use super::groups::no_group;
+use super::groups::meant;
 use super::hosts::name_of;
 use super::policies::Policies;
 use super::{App, AppError};
 use crate::plan::load::{self, Hour, Planned};
-use crate::store::{self, groups::ROOT};
+use crate::store;
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
 use std::collections::{BTreeMap, HashMap};
@@ -30,21 +30,19 @@ const SEEN: u32 = 5000;
 impl App {
     /// The hosts in a group and in those below it, for so many days from now.
     pub async fn simulate(&self, _actor: &Actor, group: &str, days: u32) -> Result<Simulated, AppError> {
-        let group = if group.is_empty() { ROOT } else { group };
         if !(1..=LONGEST).contains(&days) {
             return Err(AppError::Invalid(format!("{days} days cannot be looked at; write 1 to {LONGEST}")));
         }
         let mut conn = self.store.read().await?;
-        if store::groups::get(&mut conn, group).await?.is_none() {
-            return Err(no_group(group));
-        }
         let policies = Policies::read(&mut conn).await?;
+        let group = meant(policies.tree(), group)?;
         let hosts = store::hosts::list(&mut conn).await?;
         let stored = average(store::jobs::stored_by_backups(&mut conn, SEEN).await?);
         drop(conn);
         let mut made = HashMap::new();
         let mut planned = Vec::new();
-        for host in hosts.iter().filter(|host| host.revoked == 0 && policies.is_below(&host.group_name, group)) {
+        for host in hosts.iter().filter(|host| host.revoked == 0 && policies.tree().is_below(&host.group_name, &group))
+        {
             let policy = made.entry(host.group_name.clone()).or_insert_with(|| policies.of(&host.group_name));
             planned.push(Planned {
                 name: name_of(host).into(),

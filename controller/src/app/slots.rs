@@ -54,6 +54,8 @@ pub struct SlotView {
     pub row: SlotRow,
     /// Name of its host.
     pub host_name: String,
+    /// The path of its host's group.
+    pub group: String,
 }
 
 impl App {
@@ -107,8 +109,10 @@ impl App {
         let mut conn = self.store.read().await?;
         let names = names(&mut conn).await?;
         let rows = store::slots::list(&mut conn).await?;
+        let tree = super::groups::tree(&mut conn).await?;
         let name = |host: HostId| names.get(&host).cloned().unwrap_or_default();
-        Ok(rows.into_iter().map(|row| SlotView { host_name: name(row.host), row }).collect())
+        let view = |row: SlotRow| SlotView { host_name: name(row.host), group: tree.path(&row.group_name), row };
+        Ok(rows.into_iter().map(view).collect())
     }
 
     /// What a host's requests are answered.

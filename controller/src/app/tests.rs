@@ -65,10 +65,16 @@ pub(crate) async fn enrol(app: &App, name: &str) -> HostId {
 pub(crate) async fn enrol_into(app: &App, name: &str, group: &str) -> HostId {
     let host = enrol(app, name).await;
     if !group.is_empty() {
-        let mut conn = app.store.write().await.unwrap();
-        crate::store::hosts::set_group(&mut conn, host, group).await.unwrap();
+        put_into(app, host, group).await;
     }
     host
+}
+
+/// The host is in this group from now on.
+pub(crate) async fn put_into(app: &App, host: HostId, group: &str) {
+    let mut conn = app.store.write().await.unwrap();
+    let key = super::groups::tree(&mut conn).await.unwrap().find(group).unwrap();
+    crate::store::hosts::set_group(&mut conn, host, &key).await.unwrap();
 }
 
 /// A host whose password is escrowed so.
@@ -86,6 +92,8 @@ pub(crate) async fn enrol_with(app: &App, name: &str, escrow: String) -> HostId 
         bundle: 0,
         bundle_refused: String::new(),
         replaced_by: String::new(),
+        pinned: 0,
+        ruled: 0,
     };
     let mut conn = app.store.write().await.unwrap();
     crate::store::hosts::insert(&mut conn, &row).await.unwrap();
@@ -238,7 +246,7 @@ async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
     let wanted = |infected| Asked { host: "pc", snapshot: "latest", path: "/x", format: None, infected };
     for refused in [
         app.ask_backup(&viewer, "pc").await.err(),
-        app.create_token(&viewer, 1, 0, "").await.err(),
+        app.create_token(&viewer, 1, 0, "", false).await.err(),
         app.download(&viewer, wanted(false)).await.err(),
         app.download(&operator, wanted(true)).await.err(),
         app.revoke_host(&operator, "pc").await.err(),

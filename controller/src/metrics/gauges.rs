@@ -121,7 +121,7 @@ fn hosts(registry: &mut Registry, hosts: &[(HostView, u64)]) {
         // By its id too: names repeat, and two of one name must not be one.
         let who = || {
             let (id, name) = (host.row.id.to_string(), host.name().to_owned());
-            vec![("host", id), ("name", name), ("group", host.row.group_name.clone())]
+            vec![("host", id), ("name", name), ("group", host.group.clone())]
         };
         let mut labels = who();
         labels.push(("state", host.state.word().into()));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::app::events::Report;
-use crate::app::tests::{administrator, app, enrol};
+use crate::app::tests::{administrator, app, enrol, enrol_into};
 use crate::store::{self, detections::DetectionRow};
 use crate::{staff, web};
 use axum::body::Body;
@@ -55,9 +55,8 @@ impl Seeded {
             ("=cmd|' /C calc'!A0\u{1b}[2J\"\n", "tax", 31, 1),
             ("revoked", "tax", 0, 1),
         ] {
-            let host = enrol(&app, name).await;
+            let host = enrol_into(&app, name, group).await;
             let mut conn = app.store.write().await.unwrap();
-            store::hosts::set_group(&mut conn, host, group).await.unwrap();
             store::hosts::seen(&mut conn, host, now.timestamp() - seen * DAY, bundle).await.unwrap();
             hosts.push(host);
         }
@@ -184,7 +183,7 @@ async fn page_command_line_and_metrics_show_the_same_figures() {
     let groups = FiguresClient::new(seeded.door()).group_health(asking(GroupName::default(), &session)).await.unwrap();
     let groups = groups.into_inner().groups;
     let names: Vec<_> = groups.iter().map(|g| (g.group.as_str(), g.depth, g.own_hosts)).collect();
-    assert_eq!(names, [("all", 0, 3), ("\"<script>\\", 1, 1), ("east", 1, 1), ("tax", 2, 4)]);
+    assert_eq!(names, [("all", 0, 3), ("\"<script>\\", 1, 1), ("east", 1, 1), ("east/tax", 2, 4)]);
     let page = seeded.get("/groups", ("cookie", &format!("__Host-keepwatch={session}"))).await;
     for group in &groups {
         let said = group.figures.unwrap();
@@ -226,7 +225,7 @@ async fn what_a_pc_calls_itself_breaks_no_line() {
         assert!(line.starts_with("keepwatch_") || line.starts_with("# "), "{line:?}");
     }
     let odd = metrics.lines().find(|l| l.starts_with("keepwatch_host_state") && l.contains("=cmd|")).unwrap();
-    assert!(odd.contains(r#"A0"#) && odd.contains(r#"\"\n",group="tax",state="unknown"} 1"#), "{odd:?}");
+    assert!(odd.contains(r#"A0"#) && odd.contains(r#"\"\n",group="east/tax",state="unknown"} 1"#), "{odd:?}");
     assert!(!metrics.contains("name=\"revoked\""));
 }
 

@@ -6,6 +6,8 @@ pub mod identities;
 pub mod load;
 pub mod overdue;
 pub mod pace;
+pub mod placement;
 pub mod retention;
 pub mod slots;
 pub mod suspicion;
+pub mod tree;

@@ -177,8 +177,8 @@ impl Staff for Service {
 
     async fn create_token(&self, request: Request<wire::CreateTokenRequest>) -> Reply<wire::NewToken> {
         let actor = self.actor(&request).await?;
-        let wire::CreateTokenRequest { uses, ttl_seconds, group } = request.into_inner();
-        let token = self.0.create_token(&actor, uses, ttl_seconds, &group).await.map_err(|e| status(&e))?;
+        let wire::CreateTokenRequest { uses, ttl_seconds, group, by_rules } = request.into_inner();
+        let token = self.0.create_token(&actor, uses, ttl_seconds, &group, by_rules).await.map_err(|e| status(&e))?;
         let text = token.token.to_string();
         let door = self.0.agent_door.clone();
         Ok(Response::new(wire::NewToken { id: token.id, token: text, expires: token.expires, uses: token.uses, door }))

@@ -1,7 +1,10 @@
 //! Groups and policies over gRPC.
 
-use super::Service;
-use crate::app::policies::{Applied, Effect, EffectiveView, Given};
+use super::figures::report;
+use super::{Service, views};
+use crate::app::groups::GroupDetails;
+use crate::app::placement::{Move, RuleView};
+use crate::app::policies::{Applied, Effect, EffectiveView, FieldView, Given};
 use crate::rpc::status;
 use keepwatch_proto::wire::staff as wire;
 use keepwatch_proto::wire::staff::plans_server::Plans;
@@ -69,6 +72,37 @@ impl Plans for Service {
         Ok(Response::new(wire::MovedHosts { hosts, group }))
     }
 
+    async fn unpin_hosts(&self, request: Request<wire::HostNames>) -> Reply<wire::Placements> {
+        let actor = self.actor(&request).await?;
+        let moves = self.0.unpin_hosts(&actor, &request.into_inner().hosts).await.map_err(|e| status(&e))?;
+        Ok(Response::new(placements(moves)))
+    }
+
+    async fn list_rules(&self, request: Request<wire::Empty>) -> Reply<wire::PlacementRules> {
+        let actor = self.actor(&request).await?;
+        let rules = self.0.rules(&actor).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::PlacementRules { rules: rules.into_iter().map(rule).collect() }))
+    }
+
+    async fn add_rule(&self, request: Request<wire::PlacementRule>) -> Reply<wire::PlacementRule> {
+        let actor = self.actor(&request).await?;
+        let wire::PlacementRule { order, name, network, system, group } = request.into_inner();
+        let what = (name.as_str(), network.as_str(), system.as_str());
+        Ok(Response::new(rule(self.0.add_rule(&actor, order, what, &group).await.map_err(|e| status(&e))?)))
+    }
+
+    async fn remove_rule(&self, request: Request<wire::RuleOrder>) -> Reply<wire::Empty> {
+        let actor = self.actor(&request).await?;
+        self.0.remove_rule(&actor, request.into_inner().order).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::Empty {}))
+    }
+
+    async fn apply_rules(&self, request: Request<wire::ApplyRulesRequest>) -> Reply<wire::Placements> {
+        let actor = self.actor(&request).await?;
+        let moves = self.0.apply_rules(&actor, request.into_inner().dry_run).await.map_err(|e| status(&e))?;
+        Ok(Response::new(placements(moves)))
+    }
+
     async fn move_group(&self, request: Request<wire::MoveGroupRequest>) -> Reply<wire::MovedGroup> {
         let actor = self.actor(&request).await?;
         let wire::MoveGroupRequest { group, parent, dry_run } = request.into_inner();
@@ -81,17 +115,59 @@ impl Plans for Service {
         self.0.remove_group(&actor, &request.into_inner().group).await.map_err(|e| status(&e))?;
         Ok(Response::new(wire::Empty {}))
     }
+
+    async fn rename_group(&self, request: Request<wire::RenameGroupRequest>) -> Reply<wire::GroupName> {
+        let actor = self.actor(&request).await?;
+        let wire::RenameGroupRequest { group, name } = request.into_inner();
+        let group = self.0.rename_group(&actor, &group, &name).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::GroupName { group }))
+    }
+
+    async fn show_group(&self, request: Request<wire::GroupName>) -> Reply<wire::GroupDetails> {
+        let actor = self.actor(&request).await?;
+        let shown = self.0.group_details(&actor, &request.into_inner().group).await.map_err(|e| status(&e))?;
+        Ok(Response::new(details(shown, self.0.now())))
+    }
+}
+
+fn field(field: FieldView) -> wire::PolicyField {
+    let FieldView { field, value, origin, locked_by, overruled } = field;
+    wire::PolicyField { field, value, origin, locked_by, overruled }
+}
+
+fn rule(view: RuleView) -> wire::PlacementRule {
+    let RuleView { rule, group } = view;
+    let network = rule.network.map(|network| network.to_string()).unwrap_or_default();
+    wire::PlacementRule { order: rule.order, name: rule.name, network, system: rule.system, group }
+}
+
+fn placements(moves: Vec<Move>) -> wire::Placements {
+    let of = |Move { host, name, from, to, rule }| wire::Placement {
+        host: host.to_string(),
+        host_name: name,
+        from,
+        to,
+        rule,
+    };
+    wire::Placements { moves: moves.into_iter().map(of).collect() }
+}
+
+fn details(details: GroupDetails, at: i64) -> wire::GroupDetails {
+    let path = details.group.path.clone();
+    wire::GroupDetails {
+        group: Some(views::group(details.group)),
+        children: details.children,
+        figures: Some(report(&details.figures, at)),
+        sets: details.sets,
+        fields: details.fields.into_iter().map(field).collect(),
+        tokens: details.tokens.into_iter().map(|token| views::token((token, path.clone()))).collect(),
+        rules: details.rules.into_iter().map(rule).collect(),
+    }
 }
 
 fn effective(view: EffectiveView) -> wire::EffectivePolicyReply {
-    let fields = view.fields.into_iter().map(|field| wire::PolicyField {
-        field: field.field,
-        value: field.value,
-        origin: field.origin,
-        locked_by: field.locked_by,
-        overruled: field.overruled,
-    });
-    wire::EffectivePolicyReply { group: view.group, yaml: view.yaml, fields: fields.collect() }
+    let fields = view.fields.into_iter().map(field).collect();
+    wire::EffectivePolicyReply { group: view.group, yaml: view.yaml, fields }
 }
 
 fn reply(applied: Applied) -> wire::ApplyPoliciesReply {

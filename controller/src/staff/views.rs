@@ -65,13 +65,15 @@ pub(super) fn host(h: HostView) -> wire::Host {
         reasons: h.reasons.into_iter().map(Reason::word).map(Into::into).collect(),
         next_scan: h.next_scan,
         next_backup: h.next_backup,
-        group: h.row.group_name,
+        group: h.group,
         bundle_refused: h.row.bundle_refused,
         replaced_by: h.row.replaced_by,
         last_full_scan: h.last_full_scan,
         last_verified: h.last_verified,
         bundle_published: h.bundle_published,
         certificate_expires: h.certificate_expires,
+        pinned: h.row.pinned != 0,
+        names: h.names.into_iter().map(|(name, since)| wire::NameSince { name, since }).collect(),
         facts: Some(h.row.facts.0.into()),
     }
 }
@@ -91,20 +93,21 @@ pub(super) fn chunks(all: &[u8]) -> Vec<wire::Chunk> {
 }
 
 pub(super) fn group(g: GroupView) -> wire::Group {
-    wire::Group { name: g.name, parent: g.parent, hosts: g.hosts, own_policy: g.own_policy }
+    wire::Group { name: g.name, path: g.path, parent: g.parent, hosts: g.hosts, own_policy: g.own_policy }
 }
 
 pub(super) fn policy(p: PolicyView) -> wire::PolicyDocument {
     wire::PolicyDocument { group: p.group, yaml: p.yaml, revision: p.revision, origin: p.origin }
 }
 
-pub(super) fn token(t: store::tokens::TokenRow) -> wire::Token {
+pub(super) fn token((t, group): (store::tokens::TokenRow, String)) -> wire::Token {
     wire::Token {
         id: t.id,
-        group: t.group_name,
+        group,
         uses_left: small(t.uses_left),
         expires: t.expires,
         created_by: t.created_by,
+        by_rules: t.by_rules != 0,
     }
 }
 
@@ -137,7 +140,7 @@ pub(super) fn job(j: JobView) -> wire::Job {
 
 pub(super) fn selected(h: HostView) -> wire::SelectedHost {
     let name = h.name().to_owned();
-    wire::SelectedHost { id: h.row.id.to_string(), name, group: h.row.group_name }
+    wire::SelectedHost { id: h.row.id.to_string(), name, group: h.group }
 }
 
 pub(super) fn slot(s: SlotView) -> wire::SlotInUse {
@@ -149,7 +152,7 @@ pub(super) fn slot(s: SlotView) -> wire::SlotInUse {
     wire::SlotInUse {
         host: s.row.host.to_string(),
         host_name: s.host_name,
-        group: s.row.group_name,
+        group: s.group,
         job: s.row.job.to_string(),
         state: state.into(),
         asked: s.row.asked,

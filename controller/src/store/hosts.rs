@@ -34,14 +34,18 @@ pub struct HostRow {
     pub bundle_refused: String,
     /// The host that took over from it, if one did.
     pub replaced_by: String,
+    /// 1: staff have placed it, and rules leave it where it is.
+    pub pinned: i64,
+    /// When a rule last moved it for what it said of itself.
+    pub ruled: i64,
 }
 
 /// Adds one.
 pub async fn insert(conn: &mut Conn, host: &HostRow) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO hosts (id, group_name, certificate, escrow, facts, enrolled, revoked, last_seen, \
-         generation, bundle, bundle_refused) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 1, 0, '')",
+         generation, bundle, bundle_refused, pinned) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 1, 0, '', $7)",
     )
     .bind(host.id.to_string())
     .bind(&host.group_name)
@@ -49,6 +53,7 @@ pub async fn insert(conn: &mut Conn, host: &HostRow) -> Result<(), StoreError> {
     .bind(&host.escrow)
     .bind(json(&host.facts.0)?)
     .bind(host.enrolled)
+    .bind(host.pinned)
     .execute(conn)
     .await?;
     Ok(())
@@ -118,6 +123,22 @@ pub async fn set_group(conn: &mut Conn, id: HostId, group: &str) -> Result<(), S
         .bind(group)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Whether rules leave it where it is.
+pub async fn pin(conn: &mut Conn, id: HostId, pinned: bool) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET pinned = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(i64::from(pinned))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A rule has moved it for what it said of itself.
+pub async fn set_ruled(conn: &mut Conn, id: HostId, at: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hosts SET ruled = $2 WHERE id = $1").bind(id.to_string()).bind(at).execute(conn).await?;
     Ok(())
 }
 

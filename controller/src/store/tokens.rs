@@ -20,13 +20,15 @@ pub struct TokenRow {
     pub created: i64,
     /// Who made it.
     pub created_by: String,
+    /// 1: rules may place its hosts although it names a group.
+    pub by_rules: i64,
 }
 
 /// Adds one.
 pub async fn insert(conn: &mut Conn, token: &TokenRow) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO tokens (id, secret_hash, group_name, uses_left, expires, created, created_by) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO tokens (id, secret_hash, group_name, uses_left, expires, created, created_by, by_rules) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(&token.id)
     .bind(&token.secret_hash)
@@ -35,6 +37,7 @@ pub async fn insert(conn: &mut Conn, token: &TokenRow) -> Result<(), StoreError>
     .bind(token.expires)
     .bind(token.created)
     .bind(&token.created_by)
+    .bind(token.by_rules)
     .execute(conn)
     .await?;
     Ok(())

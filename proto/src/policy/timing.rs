@@ -24,6 +24,10 @@ pub struct Timing {
     pub catch_up_hours: u32,
     /// Whether it waits while the PC runs on battery.
     pub not_on_battery: bool,
+    /// Whether it waits while the PC's line is paid for by what goes over it.
+    pub not_on_metered: bool,
+    /// Whether it waits while somebody uses the PC.
+    pub only_when_idle: bool,
 }
 
 /// Hours of days of the week, in the policy's time zone.
@@ -110,26 +114,42 @@ pub(super) fn check(timing: &Timing, names: &[(&'static str, &'static str)]) -> 
 
 impl From<Timing> for wire::Timing {
     fn from(timing: Timing) -> Self {
-        let Timing { allowed, forbidden, spread_minutes, catch_up_hours, not_on_battery } = timing;
+        let Timing { allowed, forbidden, .. } = timing;
         let windows = |hours: Vec<Hours>| {
             let window = |Hours { days, from, to }| wire::Hours { days, from, to };
             hours.into_iter().map(window).collect()
         };
         let (allowed, forbidden) = (windows(allowed), windows(forbidden));
-        Self { allowed, forbidden, spread_minutes, catch_up_hours, not_on_battery }
+        Self {
+            allowed,
+            forbidden,
+            spread_minutes: timing.spread_minutes,
+            catch_up_hours: timing.catch_up_hours,
+            not_on_battery: timing.not_on_battery,
+            not_on_metered: timing.not_on_metered,
+            only_when_idle: timing.only_when_idle,
+        }
     }
 }
 
 impl TryFrom<wire::Timing> for Timing {
     type Error = WireError;
     fn try_from(timing: wire::Timing) -> Result<Self, WireError> {
-        let wire::Timing { allowed, forbidden, spread_minutes, catch_up_hours, not_on_battery } = timing;
+        let wire::Timing { allowed, forbidden, .. } = timing;
         let windows = |hours: Vec<wire::Hours>| {
             let window = |wire::Hours { days, from, to }| Hours { days, from, to };
             hours.into_iter().map(window).collect()
         };
         let (allowed, forbidden) = (windows(allowed), windows(forbidden));
-        let timing = Self { allowed, forbidden, spread_minutes, catch_up_hours, not_on_battery };
+        let timing = Self {
+            allowed,
+            forbidden,
+            spread_minutes: timing.spread_minutes,
+            catch_up_hours: timing.catch_up_hours,
+            not_on_battery: timing.not_on_battery,
+            not_on_metered: timing.not_on_metered,
+            only_when_idle: timing.only_when_idle,
+        };
         match timing.problem() {
             Some((field, problem)) => Err(WireError::bad("policy.timing", format!("{field}: {problem}"))),
             None => Ok(timing),
@@ -147,11 +167,13 @@ mod tests {
     #[test]
     fn every_field_survives_yaml_json_and_wire() {
         let timing = "{allowed: [{days: [sat, sun], from: '00:00', to: '00:00'}, {from: '18:00', to: '06:00'}], \
-                      forbidden: [{from: '02:00', to: '03:00'}], spread_minutes: 90, catch_up_hours: 12, not_on_battery: true}";
+                      forbidden: [{from: '02:00', to: '03:00'}], spread_minutes: 90, catch_up_hours: 12, \
+                      not_on_battery: true, not_on_metered: true, only_when_idle: true}";
         let policy =
             Policy::from_yaml(&format!("{{scan: {{timing: {timing}}}, backup: {{timing: {timing}}}}}")).unwrap();
         assert_eq!(policy.scan.timing, policy.backup.timing);
         assert_eq!((policy.scan.timing.allowed.len(), policy.scan.timing.catch_up_hours), (2, 12));
+        assert!(policy.scan.timing.not_on_metered && policy.scan.timing.only_when_idle);
         assert_eq!(Policy::from_yaml(&policy.to_yaml().unwrap()).unwrap(), policy);
         assert_eq!(serde_json::from_str::<Policy>(&serde_json::to_string(&policy).unwrap()).unwrap(), policy);
         assert_eq!(Policy::try_from(crate::wire::agent::Policy::from(policy.clone())).unwrap(), policy);

@@ -25,7 +25,7 @@ const NAMES: [&str; 6] = [
 ];
 
 /// A stream with what an attacker on a PC has: its key, and no patience.
-struct Attacker {
+pub(crate) struct Attacker {
     reports: mpsc::Sender<wire::Report>,
     answers: Streaming<wire::Desired>,
 }
@@ -43,7 +43,7 @@ async fn channel(controller: &Controller, agent: &Agent) -> Channel {
 }
 
 impl Attacker {
-    async fn at(controller: &Controller, agent: &Agent) -> Self {
+    pub(crate) async fn at(controller: &Controller, agent: &Agent) -> Self {
         let mut client = LinkClient::new(channel(controller, agent).await).max_encoding_message_size(64 << 20);
         let (reports, outgoing) = mpsc::channel(64);
         let begun = wire::Report { boot: BOOT.into(), ..Default::default() };
@@ -52,7 +52,7 @@ impl Attacker {
         Self { reports, answers }
     }
 
-    async fn says(&self, report: wire::Report) {
+    pub(crate) async fn says(&self, report: wire::Report) {
         self.reports.send(wire::Report { boot: BOOT.into(), ..report }).await.unwrap();
     }
 
@@ -68,7 +68,7 @@ impl Attacker {
     }
 
     /// Up to where its events are taken in, if that is said within a time.
-    async fn acknowledged(&mut self, within: Duration) -> Option<u64> {
+    pub(crate) async fn acknowledged(&mut self, within: Duration) -> Option<u64> {
         let heard = async {
             loop {
                 let message = self.answers.message().await.unwrap().unwrap();
@@ -87,11 +87,11 @@ fn event(seq: u64, kind: Kind) -> wire::Event {
     wire::Event { seq, at: 0, kind: Some(kind) }
 }
 
-fn refused(seq: u64) -> wire::Event {
+pub(crate) fn refused(seq: u64) -> wire::Event {
     event(seq, Kind::Refused(wire::BundleRefused { version: seq, reason: "no".into() }))
 }
 
-fn run<T>(what: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(what: impl Future<Output = T>) -> T {
     // A second install changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     tokio::runtime::Runtime::new().unwrap().block_on(what)

@@ -10,6 +10,7 @@ mod enrolment;
 mod faults;
 mod figures;
 mod full;
+mod groups;
 mod hostile_doors;
 mod identities;
 mod interop;

@@ -61,6 +61,19 @@ fn the_main_job_runs_on_postgresql() {
     assert_eq!((listed.as_array().unwrap().len(), &listed[0]["state"]), (1, &"succeeded".into()), "{listed}");
     assert!(staff.json(&["jobs", "log", listed[0]["id"].as_str().unwrap()]).to_string().contains("has leave to begin"));
     assert_eq!(staff.json(&["jobs", "slots"]).as_array().unwrap().len(), 0);
+    // Groups of one name apart by their paths, and a rule that leads into one of them.
+    for (name, parent) in [("East", ""), ("West", ""), ("Finance", "East"), ("Finance", "West")] {
+        staff.run(["groups", "create", name, "--parent", parent]).ok();
+    }
+    assert!(staff.run(["groups", "create", "Finance", "--parent", "West"]).err.contains("West/Finance"));
+    staff.run(["groups", "rules", "add", "--system", "linux", "--to", "West/Finance"]).ok();
+    assert!(
+        staff.run(["groups", "rules", "add", "--name", "*", "--order", "10", "--to", "East"]).err.contains("already")
+    );
+    assert_eq!(staff.json(&["groups", "rules", "apply", "--yes"]).as_array().unwrap().len(), 1);
+    staff.run(["groups", "rename", "West/Finance", "Treasury"]).ok();
+    assert_eq!(staff.json(&["hosts", "show", &host])["group"], "West/Treasury");
+    assert_eq!(staff.json(&["jobs", "list", "--group", "West", "--kind", "backup"]).as_array().unwrap().len(), 1);
     staff.run(["restore", &host, "latest", "--infected", "--watch"]).ok();
     assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 1);
     let id = staff.json(&["detections"])[0]["id"].as_str().unwrap().to_owned();

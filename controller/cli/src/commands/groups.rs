@@ -1,10 +1,12 @@
 //! `groups`: the tree of departments and sites.
 
-use super::policies::ChangeView;
+use super::placement::{RuleView, Rules};
+use super::policies::{ChangeView, FieldView};
 use super::report::ReportView;
+use super::tokens::TokenView;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::output::Row;
+use crate::output::{Card, Row};
 use crate::show;
 use crate::watch::{self, Refresh};
 use keepwatch_proto::wire::staff as wire;
@@ -31,7 +33,7 @@ enum Action {
     },
     /// Make a group, which inherits its parent's policy
     Create {
-        /// Its name
+        /// Its name, its own among the groups beside it
         name: String,
         /// The group it belongs to; the topmost if left out
         #[arg(long, default_value = "", hide_default_value = true)]
@@ -48,7 +50,22 @@ enum Action {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Remove a group that no host, no group and no usable token belongs to
+    /// Call a group otherwise; what holds for it and who is in it stays
+    Rename {
+        /// The group
+        group: String,
+        /// Its new name; its place in the tree stays
+        name: String,
+    },
+    /// Show all that is known of one group: its place, its PCs, what its policy sets and what holds
+    Show {
+        /// The group; the topmost if left out
+        #[arg(default_value = "", hide_default_value = true)]
+        group: String,
+    },
+    /// Say which group hosts belong to by what they are, and move them there
+    Rules(Rules),
+    /// Remove a group that no host, no group, no rule and no usable token belongs to
     Remove {
         /// The group
         group: String,
@@ -58,6 +75,7 @@ enum Action {
 #[derive(Debug, Serialize)]
 struct GroupView {
     name: String,
+    path: String,
     parent: Option<String>,
     hosts: u32,
     own_policy: bool,
@@ -65,15 +83,15 @@ struct GroupView {
 
 impl From<wire::Group> for GroupView {
     fn from(group: wire::Group) -> Self {
-        let wire::Group { name, parent, hosts, own_policy } = group;
-        Self { name, parent: show::some(parent), hosts, own_policy }
+        let wire::Group { name, path, parent, hosts, own_policy } = group;
+        Self { name, path, parent: show::some(parent), hosts, own_policy }
     }
 }
 
 impl Row for GroupView {
-    const HEADER: &'static [&'static str] = &["NAME", "PARENT", "HOSTS", "OWN POLICY"];
+    const HEADER: &'static [&'static str] = &["GROUP", "HOSTS", "OWN POLICY"];
     fn cells(&self) -> Vec<String> {
-        vec![self.name.clone(), show::or_dash(self.parent.as_ref()), self.hosts.to_string(), show::yes(self.own_policy)]
+        vec![self.path.clone(), self.hosts.to_string(), show::yes(self.own_policy)]
     }
 }
 
@@ -111,7 +129,57 @@ impl Row for HealthView {
     ];
     fn cells(&self) -> Vec<String> {
         let step = "  ".repeat(self.depth.min(STEPS) as usize);
-        std::iter::once(format!("{step}{}", self.group)).chain(self.figures.cells()).collect()
+        // What is above it stands above it.
+        let above = self.parent.as_ref().map(|parent| format!("{parent}/")).unwrap_or_default();
+        let name = self.group.strip_prefix(&above).unwrap_or(&self.group);
+        std::iter::once(format!("{step}{name}")).chain(self.figures.cells()).collect()
+    }
+}
+
+/// One group with all that is known of it.
+#[derive(Debug, Serialize)]
+struct GroupCard {
+    group: GroupView,
+    children: Vec<String>,
+    figures: ReportView,
+    /// Fields that its own document sets.
+    sets: Vec<String>,
+    fields: Vec<FieldView>,
+    tokens: Vec<TokenView>,
+    rules: Vec<RuleView>,
+}
+
+impl From<wire::GroupDetails> for GroupCard {
+    fn from(details: wire::GroupDetails) -> Self {
+        let wire::GroupDetails { group, children, figures, sets, fields, tokens, rules } = details;
+        Self {
+            group: group.unwrap_or_default().into(),
+            children,
+            figures: figures.unwrap_or_default().into(),
+            sets,
+            fields: fields.into_iter().map(Into::into).collect(),
+            tokens: tokens.into_iter().map(Into::into).collect(),
+            rules: rules.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl Card for GroupCard {
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let inherited = self.fields.iter().filter(|field| field.is_set()).map(FieldView::in_words);
+        let mut lines = vec![
+            ("group", self.group.path.clone()),
+            ("parent", show::or_dash(self.group.parent.as_ref())),
+            ("children", show::or_dash(show::some(self.children.join(", ")).as_ref())),
+            ("own hosts", self.group.hosts.to_string()),
+        ];
+        // What is counted is of all below it too; that it is of this moment needs no word.
+        lines.extend(self.figures.lines().into_iter().filter(|(label, _)| *label != "at"));
+        lines.push(("sets", show::or_dash(show::some(self.sets.join(", ")).as_ref())));
+        lines.extend(inherited.map(|field| ("holds", field)));
+        lines.extend(self.tokens.iter().map(|token| ("token", token.in_words())));
+        lines.extend(self.rules.iter().map(|rule| ("rule", rule.in_words())));
+        lines
     }
 }
 
@@ -142,6 +210,18 @@ impl Groups {
                 context.output.note(&format!("'{group}' {done}."));
                 return Ok(Outcome::Done);
             }
+            Action::Rules(command) => return command.run(context).await,
+            Action::Rename { group, name } => {
+                let request = wire::RenameGroupRequest { group: group.clone(), name };
+                let path = context.plans().await?.rename_group(request).await?.into_inner().group;
+                context.output.note(&format!("'{group}' is '{path}' now."));
+                return Ok(Outcome::Done);
+            }
+            Action::Show { group } => {
+                let details = context.plans().await?.show_group(wire::GroupName { group }).await?.into_inner();
+                context.output.card(&GroupCard::from(details))?;
+                return Ok(Outcome::Done);
+            }
             Action::Remove { group } => {
                 context.plans().await?.remove_group(wire::GroupName { group: group.clone() }).await?;
                 context.output.note(&format!("'{group}' is gone, with the policy of its own that it had."));
@@ -162,11 +242,44 @@ mod tests {
 
     #[test]
     fn its_json_is_what_scripts_rely_on() {
-        let group = wire::Group { name: "税务局".into(), parent: String::new(), hosts: 2, own_policy: true };
+        let (name, path) = ("税务局".into(), "东区/税务局".into());
+        let group = wire::Group { name, path, parent: "东区".into(), hosts: 2, own_policy: true };
         assert_eq!(
             serde_json::to_value(GroupView::from(group)).unwrap(),
-            json!({"name": "税务局", "parent": null, "hosts": 2, "own_policy": true})
+            json!({"name": "税务局", "path": "东区/税务局", "parent": "东区", "hosts": 2, "own_policy": true})
         );
+        assert_eq!(GroupView::from(wire::Group::default()).parent, None);
+    }
+
+    #[test]
+    fn a_group_is_shown_with_what_it_sets_and_what_others_set_for_it() {
+        let field = |field: &str, origin: &str| wire::PolicyField {
+            field: field.into(),
+            value: "2".into(),
+            origin: origin.into(),
+            ..Default::default()
+        };
+        let card = GroupCard::from(wire::GroupDetails {
+            group: Some(wire::Group {
+                path: "City/East".into(),
+                parent: "City".into(),
+                hosts: 1,
+                ..Default::default()
+            }),
+            figures: Some(wire::FleetReportReply { at: 1, hosts: 7, ..Default::default() }),
+            sets: vec!["scan.threads".into()],
+            fields: vec![
+                field("scan.threads", "City/East"),
+                field("backup.quota_gib", "City"),
+                field("scan.unpack", ""),
+            ],
+            ..Default::default()
+        });
+        let lines = card.lines();
+        let of = |label: &str| lines.iter().filter(|(l, _)| *l == label).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
+        assert_eq!((of("group"), of("parent"), of("children")), (vec!["City/East"], vec!["City"], vec!["-"]));
+        assert_eq!((of("own hosts"), of("hosts"), of("at")), (vec!["1"], vec!["7"], vec![]));
+        assert_eq!(of("holds"), ["scan.threads = 2 (City/East)", "backup.quota_gib = 2 (City)"]);
     }
 
     #[test]

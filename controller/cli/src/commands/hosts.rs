@@ -2,6 +2,7 @@
 
 use super::claims::{self, Approve};
 use super::deletions::{self, DeleteRepository, DeletionView};
+use super::placement;
 use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -42,14 +43,18 @@ enum Action {
         /// Name or id of the PC in its place, enrolled already
         new: String,
     },
-    /// Move hosts into a group, all of them or none; what holds there holds for them at once
+    /// Move hosts into a group, all of them or none; what holds there holds for them at once, and no
+    /// rule moves them any more
     Move {
         /// Their names or ids
         #[arg(required = true, value_name = "HOST")]
         hosts: Vec<String>,
         /// The group
-        #[arg(long)]
+        #[arg(long, required_unless_present = "unpin", default_value = "", hide_default_value = true)]
         group: String,
+        /// Let rules move them again, at once
+        #[arg(long, conflicts_with = "group")]
+        unpin: bool,
     },
     /// List the PCs that ask to be hosts again: their certificate has expired or was replaced, their
     /// disk is a copy of another's, or the controller has forgotten them
@@ -88,10 +93,28 @@ struct HostView {
     bundle_refused: Option<String>,
     certificate_expires: Option<DateTime<Utc>>,
     open_detections: u32,
+    /// Placed by staff: no rule moves it.
+    pinned: bool,
     /// Id of the host that took over from it.
     replaced_by: Option<String>,
+    /// All that it has had of late, the present one last.
+    names: Vec<NameView>,
     facts: Option<Facts>,
     deletion: Option<DeletionView>,
+}
+
+/// What a host was called since when.
+#[derive(Debug, Serialize)]
+struct NameView {
+    name: String,
+    since: Option<DateTime<Utc>>,
+}
+
+impl From<wire::NameSince> for NameView {
+    fn from(name: wire::NameSince) -> Self {
+        let wire::NameSince { name, since } = name;
+        Self { name, since: show::time(since) }
+    }
 }
 
 impl From<wire::Host> for HostView {
@@ -117,7 +140,9 @@ impl From<wire::Host> for HostView {
             certificate_expires: show::time(host.certificate_expires),
             bundle_refused: show::some(host.bundle_refused),
             open_detections: host.open_detections,
+            pinned: host.pinned,
             replaced_by: show::some(host.replaced_by),
+            names: host.names.into_iter().map(Into::into).collect(),
             facts: host.facts.map(Into::into),
             deletion: host.deletion.map(Into::into),
         }
@@ -160,6 +185,7 @@ impl Card for HostView {
             ("id", self.id.clone()),
             ("name", self.name.clone()),
             ("group", self.group.clone()),
+            ("placed by hand", show::yes(self.pinned)),
             ("state", self.state.clone()),
             ("why", self.reasons.join(", ")),
             ("presence", self.presence().into()),
@@ -177,9 +203,15 @@ impl Card for HostView {
             ("certificate ends", show::when(self.certificate_expires)),
             ("open detections", self.open_detections.to_string()),
         ];
+        if self.names.len() > 1 {
+            let names = self.names.iter().rev();
+            lines.extend(names.map(|name| ("called", format!("{} ({})", name.name, show::when(name.since)))));
+        }
         if let Some(facts) = &self.facts {
             lines.push(("system", format!("{} {} ({})", facts.system, facts.system_version, facts.architecture)));
             lines.push(("agent", facts.agent_version.clone()));
+            let addresses: Vec<String> = facts.addresses.iter().map(ToString::to_string).collect();
+            lines.push(("addresses", show::or_dash(show::some(addresses.join(", ")).as_ref())));
             lines.push(("disk", format!("{} free of {}", show::size(facts.disk_free), show::size(facts.disk_total))));
         }
         if let Some(deletion) = &self.deletion {
@@ -218,7 +250,8 @@ impl Hosts {
                      of both; 'keepwatch restore {new} latest' brings all of the newest back."
                 ));
             }
-            Action::Move { hosts, group } => {
+            Action::Move { hosts, unpin: true, .. } => return placement::unpin(context, hosts).await,
+            Action::Move { hosts, group, .. } => {
                 let request = wire::MoveHostsRequest { hosts, group };
                 let wire::MovedHosts { hosts, group } = context.plans().await?.move_hosts(request).await?.into_inner();
                 let text = match hosts.len() {
@@ -252,12 +285,13 @@ mod tests {
             connected: true,
             enrolled: 1,
             reasons: vec!["backup-overdue".into()],
+            names: vec![wire::NameSince { name: "PC-1".into(), since: 1 }],
             facts: Some(keepwatch_proto::wire::agent::Facts { name: "pc-1".into(), ..Default::default() }),
             ..Default::default()
         };
         let facts = json!({
             "name": "pc-1", "system": "", "system_version": "", "architecture": "", "agent_version": "",
-            "disk_total": 0, "disk_free": 0
+            "disk_total": 0, "disk_free": 0, "addresses": []
         });
         assert_eq!(
             serde_json::to_value(HostView::from(host)).unwrap(),
@@ -266,7 +300,9 @@ mod tests {
                 "reasons": ["backup-overdue"], "enrolled": "1970-01-01T00:00:01Z", "last_seen": null,
                 "last_scan": null, "last_full_scan": null, "last_backup": null, "last_verified": null,
                 "next_scan": null, "next_backup": null, "bundle": 0, "bundle_published": null,
-                "bundle_refused": null, "certificate_expires": null, "open_detections": 0, "replaced_by": null, "facts": facts, "deletion": null
+                "bundle_refused": null, "certificate_expires": null, "open_detections": 0, "pinned": false,
+                "replaced_by": null,
+                "names": [{"name": "PC-1", "since": "1970-01-01T00:00:01Z"}], "facts": facts, "deletion": null
             })
         );
     }

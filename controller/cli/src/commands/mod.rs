@@ -16,6 +16,7 @@ pub(crate) mod jobs;
 mod login;
 mod ls;
 mod many;
+mod placement;
 mod policies;
 mod recovery_kit;
 mod report;

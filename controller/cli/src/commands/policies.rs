@@ -8,8 +8,8 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use keepwatch_proto::policy::Document;
 use keepwatch_proto::wire::staff as wire;
-pub(super) use views::ChangeView;
-use views::{AppliedView, EditionView, FieldView, HourView, PolicyView};
+use views::{AppliedView, EditionView, HourView, PolicyView};
+pub(super) use views::{ChangeView, FieldView};
 
 /// What groups' hosts must do.
 #[derive(Debug, clap::Args)]

@@ -40,24 +40,28 @@ struct Create {
     /// The group that its PCs join; the topmost if left out
     #[arg(long, default_value = "", hide_default_value = true)]
     group: String,
+    /// Let rules place its PCs elsewhere; those of a token without a group are placed by rules anyway
+    #[arg(long)]
+    by_rules: bool,
     /// The agent door as these PCs reach it, where it is not the name that the controller gives
     #[arg(long, value_name = "https://NAME:PORT")]
     controller: Option<Address>,
 }
 
 #[derive(Debug, Serialize)]
-struct TokenView {
+pub(super) struct TokenView {
     id: String,
     group: String,
     uses_left: u32,
     expires: Option<DateTime<Utc>>,
     created_by: String,
+    by_rules: bool,
 }
 
 impl From<wire::Token> for TokenView {
     fn from(token: wire::Token) -> Self {
-        let wire::Token { id, group, uses_left, expires, created_by } = token;
-        Self { id, group, uses_left, expires: show::time(expires), created_by }
+        let wire::Token { id, group, uses_left, expires, created_by, by_rules } = token;
+        Self { id, group, uses_left, expires: show::time(expires), created_by, by_rules }
     }
 }
 
@@ -71,6 +75,13 @@ impl Row for TokenView {
             show::when(self.expires),
             self.created_by.clone(),
         ]
+    }
+}
+
+impl TokenView {
+    /// On one line: which, for how many, until when.
+    pub(super) fn in_words(&self) -> String {
+        format!("{} ({} ×, {})", self.id, self.uses_left, show::when(self.expires))
     }
 }
 
@@ -115,8 +126,8 @@ impl Tokens {
                     .output
                     .list(&views, "There is no token that can be used; make one with 'keepwatch tokens create'.")?;
             }
-            Action::Create(Create { uses, ttl, group, controller }) => {
-                let request = wire::CreateTokenRequest { uses, ttl_seconds: ttl, group };
+            Action::Create(Create { uses, ttl, group, by_rules, controller }) => {
+                let request = wire::CreateTokenRequest { uses, ttl_seconds: ttl, group, by_rules };
                 let mut token = staff.create_token(request).await?.into_inner();
                 if let Some(controller) = controller {
                     token.door = controller.to_string();
@@ -198,7 +209,7 @@ mod tests {
         let token = wire::Token { id: "1".into(), group: "all".into(), uses_left: 1, ..Default::default() };
         assert_eq!(
             serde_json::to_value(TokenView::from(token)).unwrap(),
-            json!({"id": "1", "group": "all", "uses_left": 1, "expires": null, "created_by": ""})
+            json!({"id": "1", "group": "all", "uses_left": 1, "expires": null, "created_by": "", "by_rules": false})
         );
     }
 }

@@ -43,8 +43,44 @@ impl Plans for Script {
     async fn move_hosts(&self, _: Request<MoveHostsRequest>) -> Reply<MovedHosts> {
         not_in_the_script()
     }
+    async fn unpin_hosts(&self, request: Request<HostNames>) -> Reply<Placements> {
+        only_with_session(&request)?;
+        Ok(Response::new(Placements::default()))
+    }
+    async fn list_rules(&self, request: Request<Empty>) -> Reply<PlacementRules> {
+        only_with_session(&request)?;
+        let rule = PlacementRule { order: 10, name: "\x1b[2J*".into(), ..Default::default() };
+        Ok(Response::new(PlacementRules { rules: vec![rule] }))
+    }
+    async fn add_rule(&self, request: Request<PlacementRule>) -> Reply<PlacementRule> {
+        match request.into_inner() {
+            rule if rule.network == "10.1.2.3/8" => {
+                Err(Status::invalid_argument("an address in the network 10.0.0.0/8; write the network"))
+            }
+            rule => Ok(Response::new(PlacementRule { order: 10, ..rule })),
+        }
+    }
+    async fn remove_rule(&self, _: Request<RuleOrder>) -> Reply<Empty> {
+        Ok(Response::new(Empty {}))
+    }
+    async fn apply_rules(&self, request: Request<ApplyRulesRequest>) -> Reply<Placements> {
+        let moves = vec![Placement { host_name: "PC".into(), rule: 10, ..Default::default() }];
+        Ok(Response::new(Placements { moves: if request.into_inner().dry_run { moves } else { vec![] } }))
+    }
     async fn move_group(&self, _: Request<MoveGroupRequest>) -> Reply<MovedGroup> {
         not_in_the_script()
+    }
+    async fn rename_group(&self, request: Request<RenameGroupRequest>) -> Reply<GroupName> {
+        let RenameGroupRequest { group, name } = request.into_inner();
+        match group.as_str() {
+            "Finance" => Err(Status::failed_precondition("2 groups are called 'Finance'; name one by its path: E, W")),
+            _ => Ok(Response::new(GroupName { group: name })),
+        }
+    }
+    async fn show_group(&self, request: Request<GroupName>) -> Reply<GroupDetails> {
+        only_with_session(&request)?;
+        let group = Group { path: "City/\x1b[2J".into(), ..Default::default() };
+        Ok(Response::new(GroupDetails { group: Some(group), ..Default::default() }))
     }
     async fn remove_group(&self, _: Request<GroupName>) -> Reply<Empty> {
         not_in_the_script()
@@ -67,6 +103,29 @@ async fn a_folder_of_policies_arrives_whole_and_a_refusal_names_the_file() {
     stage.says(&["policies", "apply", "office", "-f", &file]).await.unwrap();
     says(stage.says(&["policies", "apply", "office", "-f", &file, "--revision", "7"]).await, "somebody else");
     says(stage.says(&["policies", "apply", "office", "-f", path]).await, "name their groups themselves");
+}
+
+#[tokio::test]
+async fn a_group_is_shown_and_called_otherwise() {
+    let stage = Stage::logged_in().await;
+    stage.says(&["groups", "show"]).await.unwrap();
+    stage.says(&["groups", "show", "City/East", "--output", "json"]).await.unwrap();
+    stage.says(&["groups", "rename", "City/East", "Ost"]).await.unwrap();
+    says(stage.says(&["groups", "rename", "Finance", "Money"]).await, "name one by its path: E, W");
+}
+
+#[tokio::test]
+async fn rules_are_written_tried_and_applied() {
+    let stage = Stage::logged_in().await;
+    stage.says(&["groups", "rules"]).await.unwrap();
+    stage.says(&["groups", "rules", "add", "--name", "FIN-*", "--system", "linux", "--to", "E/F"]).await.unwrap();
+    let bad = ["groups", "rules", "add", "--network", "10.1.2.3/8", "--to", "E"];
+    says(stage.says(&bad).await, "write the network");
+    stage.says(&["groups", "rules", "apply", "--dry-run"]).await.unwrap();
+    stage.says(&["groups", "rules", "apply", "--yes"]).await.unwrap();
+    says(stage.says(&["groups", "rules", "apply"]).await, "--yes");
+    stage.says(&["groups", "rules", "remove", "10"]).await.unwrap();
+    stage.says(&["hosts", "move", "PC", "--unpin"]).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 
 use super::{Policies, PolicyView};
 use crate::app::audit::{Actor, Deed, Role};
-use crate::app::groups::no_group;
+use crate::app::groups::{meant, tree_of};
 use crate::app::hosts::name_of;
 use crate::app::{App, AppError};
+use crate::plan::tree::Tree;
 use crate::store;
 use crate::store::groups::{Group, ROOT};
 use crate::store::hosts::HostRow;
@@ -40,8 +41,10 @@ pub struct Outcome {
 /// What changes for the hosts of one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
-    /// The group that they are in.
+    /// The path of the group that they are in.
     pub group: String,
+    /// Its key.
+    pub(in crate::app) key: String,
     /// Their names.
     pub hosts: Vec<String>,
     /// The field, what it said, what it says.
@@ -61,6 +64,7 @@ pub struct Applied {
 pub(in crate::app) struct Read {
     name: String,
     text: String,
+    /// The group's key.
     group: String,
     base: Option<u64>,
     document: Document,
@@ -79,21 +83,19 @@ impl App {
                 given.len()
             )));
         }
-        let read = read(given)?;
         let mut tx = self.store.begin().await?;
         let groups = store::groups::list(&mut tx).await?;
-        if let Some(read) = read.iter().find(|read| !groups.iter().any(|group| group.name == read.group)) {
-            return Err(no_group(&read.group));
-        }
+        let tree = tree_of(&groups);
+        let read = read(given, &tree)?;
         let rows = store::policies::list(&mut tx).await?;
-        let changed = changed(&read, &rows)?;
+        let changed = changed(&read, &rows, &tree)?;
         let after = with(&rows, &changed);
         let hosts = store::hosts::list(&mut tx).await?;
-        let (before, after) = (Policies::new(groups.clone(), rows.clone()), Policies::new(groups.clone(), after));
+        let (before, after) = (Policies::new(&groups, rows.clone()), Policies::new(&groups, after));
         check(&before, &after, &changed, &groups)?;
         let effects = effects(&before, &after, &groups, &hosts)?;
         let outcome = |read: &Read| Outcome {
-            group: read.group.clone(),
+            group: tree.path(&read.group),
             revision: after.own.get(&read.group).map_or(0, |(row, _)| u64::try_from(row.revision).unwrap_or(0)),
             changed: changed.iter().any(|changed| changed.group == read.group),
         };
@@ -104,7 +106,7 @@ impl App {
         for Read { group, document, .. } in &changed {
             let before = rows.iter().find(|row| row.group_name == *group).map_or(0, |row| row.revision);
             if !store::policies::set(&mut tx, group, &document.body, before).await? {
-                return Err(changed_meanwhile(group, before + 1));
+                return Err(changed_meanwhile(&tree.path(group), before + 1));
             }
             let edition = EditionRow {
                 revision: before + 1,
@@ -113,13 +115,14 @@ impl App {
                 edited_at: self.now(),
             };
             store::policies::remember(&mut tx, group, &edition).await?;
-            self.record(&mut tx, actor, &Deed { action: "policy set", object: group, detail: &document.body }).await?;
+            let deed = Deed { action: "policy set", object: &tree.path(group), detail: &document.body };
+            self.record(&mut tx, actor, &deed).await?;
         }
         for effect in &applied.effects {
-            store::hosts::bump_group(&mut tx, &effect.group).await?;
+            store::hosts::bump_group(&mut tx, &effect.key).await?;
         }
         store::commit(tx).await?;
-        let concerned: BTreeSet<&str> = applied.effects.iter().map(|effect| effect.group.as_str()).collect();
+        let concerned: BTreeSet<&str> = applied.effects.iter().map(|effect| effect.key.as_str()).collect();
         hosts.iter().filter(|h| concerned.contains(h.group_name.as_str())).for_each(|h| self.hub.poke(h.id));
         Ok(applied)
     }
@@ -142,8 +145,8 @@ impl App {
 }
 
 /// Reads them all, or says what is wrong with each that cannot be.
-fn read(given: Vec<Given>) -> Result<Vec<Read>, AppError> {
-    let (mut read, mut wrong) = (Vec::<Read>::new(), Vec::new());
+fn read(given: Vec<Given>, tree: &Tree) -> Result<Vec<Read>, AppError> {
+    let (mut read, mut wrong, mut unmet) = (Vec::<Read>::new(), Vec::new(), None);
     for Given { name, text, group, base } in given {
         let document = match Document::parse(&text) {
             Ok(document) => document,
@@ -155,19 +158,34 @@ fn read(given: Vec<Given>) -> Result<Vec<Read>, AppError> {
         let named = document.group.clone().unwrap_or_default();
         let problem = match (named.as_str(), group.as_str()) {
             ("", "") => Some("it names no group; begin it with a line 'group: NAME'".to_owned()),
-            (named, given) if !named.is_empty() && !given.is_empty() && named != given => {
+            (named, given) if !named.is_empty() && !given.is_empty() && tree.find(named) != tree.find(given) => {
                 Some(format!("it is for the group '{named}', not for '{given}'"))
             }
             _ => None,
         };
-        let group = if named.is_empty() { group } else { named };
+        if let Some(problem) = problem {
+            wrong.push(placed(&name, problem));
+            continue;
+        }
+        let group = match meant(tree, if named.is_empty() { &group } else { &named }) {
+            Ok(group) => group,
+            // What is wrong with the others is said first: it does not hang on the tree.
+            Err(error) => {
+                unmet.get_or_insert(error);
+                continue;
+            }
+        };
         let twice = read.iter().find(|other| other.group == group).map(|other| other.name.clone());
-        match problem.or(twice.map(|other| format!("the group '{group}' has another document, {other}"))) {
+        match twice.map(|other| format!("the group '{}' has another document, {other}", tree.path(&group))) {
             Some(problem) => wrong.push(placed(&name, problem)),
             None => read.push(Read { name, text, group, base: document.revision.or(base), document }),
         }
     }
-    if wrong.is_empty() { Ok(read) } else { Err(AppError::Invalid(wrong.join("\n"))) }
+    match (wrong.is_empty(), unmet) {
+        (true, None) => Ok(read),
+        (true, Some(error)) => Err(error),
+        (false, _) => Err(AppError::Invalid(wrong.join("\n"))),
+    }
 }
 
 fn placed(name: &str, problem: impl std::fmt::Display) -> String {
@@ -181,7 +199,7 @@ fn said(name: &str, text: &str, error: &PolicyError) -> String {
 }
 
 /// Those that differ from what is in force. Whoever edited an older revision is told.
-fn changed<'a>(read: &'a [Read], rows: &[PolicyRow]) -> Result<Vec<&'a Read>, AppError> {
+fn changed<'a>(read: &'a [Read], rows: &[PolicyRow], tree: &Tree) -> Result<Vec<&'a Read>, AppError> {
     let mut changed = Vec::new();
     for read in read {
         let row = rows.iter().find(|row| row.group_name == read.group);
@@ -190,7 +208,7 @@ fn changed<'a>(read: &'a [Read], rows: &[PolicyRow]) -> Result<Vec<&'a Read>, Ap
         }
         let current = row.map_or(0, |row| row.revision);
         if read.base.is_some_and(|base| i64::try_from(base) != Ok(current)) {
-            return Err(changed_meanwhile(&read.group, current));
+            return Err(changed_meanwhile(&tree.path(&read.group), current));
         }
         changed.push(read);
     }
@@ -221,7 +239,7 @@ pub(in crate::app) fn check(
             let lock = above.filter(|(_, layer)| layer.locked().any(|lock| covers(lock, field))).last();
             if let Some((by, _)) = lock {
                 let line = line_of(text, field).map_or_else(String::new, |line| format!("line {line}: "));
-                let by = &by.group_name;
+                let by = after.tree.path(&by.group_name);
                 let problem =
                     format!("{line}{field} is locked by the group '{by}'; leave it out, or have '{by}' unlock it");
                 return Err(AppError::Invalid(placed(name, problem)));
@@ -232,7 +250,7 @@ pub(in crate::app) fn check(
         let refuse = |error: PolicyError| {
             let nearest = after.upwards(&group.name).find_map(|g| changed.iter().find(|read| read.group == g));
             let said = nearest.map_or_else(|| error.to_string(), |read| said(&read.name, &read.text, &error));
-            AppError::Invalid(format!("{said} (in the group '{}')", group.name))
+            AppError::Invalid(format!("{said} (in the group '{}')", after.tree.path(&group.name)))
         };
         match after.made(&group.name) {
             Ok(made) => {
@@ -271,9 +289,15 @@ pub(in crate::app) fn effects(
         let names: Vec<String> = inside.map(|host| name_of(host).to_owned()).collect();
         if was != is && !names.is_empty() {
             let changes = changes(&was, &is).map_err(|error| AppError::Invalid(error.to_string()))?;
-            effects.push(Effect { group: group.name.clone(), hosts: names, changes });
+            effects.push(Effect {
+                group: after.tree.path(&group.name),
+                key: group.name.clone(),
+                hosts: names,
+                changes,
+            });
         }
     }
+    effects.sort_by(|a, b| a.group.cmp(&b.group));
     Ok(effects)
 }
 

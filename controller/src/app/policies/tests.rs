@@ -6,7 +6,7 @@ use super::*;
 use crate::app::tests::{administrator, app, enrol_into};
 
 fn group(name: &str, parent: &str) -> Group {
-    Group { name: name.into(), parent: parent.into() }
+    Group { name: name.into(), parent: parent.into(), label: name.into() }
 }
 
 fn row(group: &str, yaml: &str) -> PolicyRow {
@@ -33,13 +33,13 @@ fn each_field_comes_from_the_nearest_group_that_sets_it() {
     let groups =
         vec![group("all", ""), group("district", "all"), group("office", "district"), group("a", "b"), group("b", "a")];
     let rows = vec![row("all", "time_zone: UTC\nscan: {threads: 3}"), row("office", "time_zone: Asia/Urumqi")];
-    let policies = Policies::new(groups.clone(), rows.clone());
+    let policies = Policies::new(&groups, rows.clone());
     assert_eq!((policies.of("office").time_zone.as_str(), policies.of("office").scan.threads), ("Asia/Urumqi", 3));
     assert_eq!(policies.of("district").time_zone, "UTC");
     assert_eq!(policies.origin_of("office", "scan.threads").as_deref(), Some("all"));
     assert_eq!(policies.origin_of("office", "scan.unpack"), None);
     // In which order rows and groups are read does not matter.
-    let turned = Policies::new(groups.iter().rev().cloned().collect(), rows.into_iter().rev().collect());
+    let turned = Policies::new(&groups.iter().rev().cloned().collect::<Vec<_>>(), rows.into_iter().rev().collect());
     assert_eq!(turned.effective("office"), policies.effective("office"));
     // A circle ends.
     assert_eq!(policies.of("a"), Policy::default());
@@ -48,13 +48,13 @@ fn each_field_comes_from_the_nearest_group_that_sets_it() {
 #[test]
 fn what_cannot_be_read_says_nothing_and_decides_nothing() {
     let groups = vec![group("all", ""), group("office", "all")];
-    let policies = Policies::new(groups.clone(), vec![row("all", "shedule: 1"), row("office", "scan: {threads: 3}")]);
+    let policies = Policies::new(&groups, vec![row("all", "shedule: 1"), row("office", "scan: {threads: 3}")]);
     assert_eq!(policies.of("office").scan.threads, 3);
     assert_eq!(policies.keep_of("office"), None);
     // Each can be read, and they cannot be followed together.
     let narrow = "backup: {timing: {allowed: [{days: [mon], from: '08:00', to: '09:00'}]}}";
     let wide = "backup: {timing: {spread_minutes: 200}}\nscan: {threads: 3}";
-    let policies = Policies::new(groups, vec![row("all", narrow), row("office", wide)]);
+    let policies = Policies::new(&groups, vec![row("all", narrow), row("office", wide)]);
     assert_eq!(policies.of("office").backup.timing.allowed.len(), 1);
     assert_eq!((policies.of("office").scan.threads, policies.keep_of("office")), (0, None));
     assert!(policies.keep_of("all").is_some());
@@ -80,7 +80,7 @@ async fn a_folder_changes_only_what_differs_and_only_the_hosts_that_it_concerns(
     let effects: Vec<_> =
         dry.effects.iter().map(|e| (e.group.as_str(), e.hosts.join(" "), e.changes.clone())).collect();
     let change = |to: &str| vec![("scan.threads".to_owned(), "0".to_owned(), to.to_owned())];
-    assert_eq!(effects, [("office", "pc-office".into(), change("4")), ("tax", "pc-tax".into(), change("3"))]);
+    assert_eq!(effects, [("tax", "pc-tax".into(), change("3")), ("tax/office", "pc-office".into(), change("4"))]);
     assert_eq!(app.apply_policies(&staff, folder.clone(), false).await.unwrap(), dry);
     let after = [generation(root).await, generation(tax).await, generation(office).await];
     assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
@@ -131,7 +131,7 @@ async fn one_document_that_is_wrong_keeps_all_from_their_place() {
         (vec![good(), given("office", "scan: {excludes: ['[']}\n")], "["),
         (
             vec![good(), given("office", "revision: 7\nscan: {unpack: false}\n")],
-            "somebody else changed the policy of 'office'",
+            "somebody else changed the policy of 'tax/office'",
         ),
     ] {
         let error = refused(documents).await;

@@ -27,10 +27,7 @@ async fn city() -> (TempDir, Arc<App>, Vec<HostId>) {
     app.create_group(&administrator(), "tax", "city").await.unwrap();
     let mut hosts = Vec::new();
     for (name, group) in [("TAX-1", "tax"), ("TAX-2", "tax"), ("CITY-1", "city"), ("OTHER", "all")] {
-        let host = enrol(&app, name).await;
-        let mut conn = app.store.write().await.unwrap();
-        store::hosts::set_group(&mut conn, host, group).await.unwrap();
-        hosts.push(host);
+        hosts.push(enrol_into(&app, name, group).await);
     }
     (folder, app, hosts)
 }

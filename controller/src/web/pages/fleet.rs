@@ -114,7 +114,7 @@ fn row(teller: Teller, host: HostView) -> Row {
     Row {
         id: host.row.id.to_string(),
         name: plain(host.name()),
-        group: plain(&host.row.group_name),
+        group: plain(&host.group),
         badge: teller.badge("state", host.state.word()),
         reasons: host.reasons.iter().map(|r| teller.language.word("reason", r.word())).collect(),
         connected: host.connected,

@@ -3,6 +3,7 @@
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::plan::health::{Figures, GroupFigures};
+use crate::plan::tree::SLASH;
 use crate::web::session::Visitor;
 use crate::web::words::{plain, size};
 use askama::Template;
@@ -46,7 +47,8 @@ fn row(teller: Teller, group: GroupFigures) -> Row {
     ];
     let there = silences.into_iter().filter(|(_, n)| *n > 0);
     Row {
-        name: plain(&group.name),
+        // What is above it stands above it.
+        name: plain(group.name.strip_prefix(&format!("{}{SLASH}", group.parent)).unwrap_or(&group.name)),
         step: group.depth.min(STEPS),
         all,
         silent: there.map(|(key, n)| teller.language.count(key, n.into())).collect(),

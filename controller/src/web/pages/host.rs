@@ -179,7 +179,7 @@ fn facts(teller: Teller, host: &HostView) -> Facts {
     let (free, total) = (size(facts.disk_free), size(facts.disk_total));
     let next = |at: i64| (at != 0).then(|| teller.moment(at));
     Facts {
-        group: plain(&row.group_name),
+        group: plain(&host.group),
         system: plain(&system.join(" · ")),
         agent: plain(&facts.agent_version),
         disk: match facts.disk_total {

@@ -24,7 +24,7 @@ impl From<wire::PolicyDocument> for PolicyView {
 
 /// One field of what holds.
 #[derive(Debug, Serialize)]
-pub(super) struct FieldView {
+pub(in crate::commands) struct FieldView {
     field: String,
     value: serde_json::Value,
     origin: Option<String>,
@@ -55,6 +55,18 @@ impl Row for FieldView {
             show::or_dash(self.locked_by.as_ref()),
             show::or_dash(self.overruled.as_ref()),
         ]
+    }
+}
+
+impl FieldView {
+    /// Whether some group sets it.
+    pub(in crate::commands) fn is_set(&self) -> bool {
+        self.origin.is_some()
+    }
+
+    /// On one line: what it says, and who says so.
+    pub(in crate::commands) fn in_words(&self) -> String {
+        format!("{} = {} ({})", self.field, self.value, self.origin.as_deref().unwrap_or("default"))
     }
 }
 
