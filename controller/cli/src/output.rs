@@ -75,6 +75,11 @@ impl Output {
         Self { language, ..self }
     }
 
+    /// What people read.
+    pub(crate) fn language(&self) -> Language {
+        self.language
+    }
+
     /// A text as people read it in their language.
     pub(crate) fn translated(&self, english: &str) -> String {
         self.language.say(english)

@@ -312,3 +312,4 @@ label-not-before = not before
 label-waited = waited
 label-believed-until = believed until
 label-doubt = doubt
+wrong-time = write a number with s, m, h, d or w, such as 30m, 24h or 7d

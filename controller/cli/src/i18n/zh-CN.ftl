@@ -311,6 +311,7 @@ label-not-before = 最早
 label-waited = 等待
 label-believed-until = 可信至
 label-doubt = 疑问
+wrong-time = 请写数字加 s、m、h、d 或 w，如 30m、24h 或 7d
 
 word-protected = 受保护
 word-attention = 需要处理
