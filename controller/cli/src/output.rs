@@ -42,7 +42,8 @@ pub(crate) struct Output {
 }
 
 /// Labels whose values are the program's own sentences.
-const SENTENCES: [&str; 5] = ["rules", "disk", "not done", "its backups", "look encrypted"];
+const SENTENCES: [&str; 8] =
+    ["rules", "disk", "not done", "its backups", "look encrypted", "ring", "in group", "reason"];
 
 /// Columns and labels that hold stable words, which people read in their language.
 const WORDS: [&str; 17] = [

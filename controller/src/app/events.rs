@@ -57,12 +57,12 @@ impl App {
         let restored = self.catch_up(conn, host, report.generation).await?;
         let committed = store::events::committed(conn, host, report.boot).await?;
         let mut last = committed;
-        let mut ended = Vec::new();
+        let (mut ended, mut halted) = (Vec::new(), false);
         for event in report.events.iter().filter(|e| e.seq > committed) {
             if let EventKind::Ended { job, .. } = event.kind {
                 ended.push(job);
             }
-            self.take(conn, host, event).await?;
+            halted |= self.take(conn, host, event).await?;
             last = last.max(event.seq);
         }
         if last > committed {
@@ -72,15 +72,18 @@ impl App {
             self.agree(conn, host, known).await?;
         }
         let asks = self.hear_wants(conn, host, &report.wants).await?;
-        Ok(Taken { before: committed, last, ended, restored, asks })
+        Ok(Taken { before: committed, last, ended, restored, asks, halted })
     }
 
     /// Tells whom it concerns what was taken in and is committed.
     pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken, took: Duration) {
-        let Taken { before, last, ended, restored, asks } = taken;
+        let Taken { before, last, ended, restored, asks, halted } = taken;
         self.taken_in.count(report.events.iter().filter(|e| e.seq > before), self.clock.now(), took);
         if asks || !ended.is_empty() {
             self.slots.look();
+        }
+        if halted {
+            self.hub.poke_all();
         }
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
@@ -112,7 +115,8 @@ impl App {
         Ok(false)
     }
 
-    async fn take(&self, conn: &mut Conn, host: HostId, event: &Event) -> Result<(), AppError> {
+    /// Says whether all hosts are to look anew at what they must be.
+    async fn take(&self, conn: &mut Conn, host: HostId, event: &Event) -> Result<bool, AppError> {
         // A PC's clock may be far ahead, and what it dates into the future would hide all that
         // comes after it. One that is behind only makes things look older than they are.
         let at = event.at.min(self.clock.now()).timestamp();
@@ -140,14 +144,11 @@ impl App {
                 store::detections::insert(conn, DetectionId::new(&self.clock), host, at, detection).await?;
             }
             EventKind::Ended { job, ended } => self.end(conn, host, *job, at, ended).await?,
-            EventKind::Refused { version, reason } => {
-                tracing::warn!(%host, version, reason, "a bundle was refused");
-                store::hosts::set_bundle_refused(conn, host, reason).await?;
-            }
+            EventKind::Refused { version, reason } => return self.bundle_refused(conn, host, *version, reason).await,
             EventKind::Canary(canary) => self.canary_touched(conn, host, canary).await?,
-            EventKind::Applied { .. } => store::hosts::set_bundle_refused(conn, host, "").await?,
+            EventKind::Applied { version } => self.bundle_taken(conn, host, *version).await?,
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) async fn end(

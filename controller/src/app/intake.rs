@@ -40,6 +40,8 @@ pub(super) struct Taken {
     pub(super) restored: bool,
     /// Whether the host asks for leave to back up.
     pub(super) asks: bool,
+    /// Whether a bundle of signatures goes no further by it.
+    pub(super) halted: bool,
 }
 
 impl Intake {

@@ -31,6 +31,7 @@ pub mod recovery_kit;
 pub mod reports;
 pub mod restores;
 pub mod retention;
+pub mod rollouts;
 pub mod rooms;
 pub mod select;
 pub mod signatures;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod many;
+mod rollouts;
 mod work;
 
 use super::downloads::Asked;

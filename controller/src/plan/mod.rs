@@ -7,5 +7,6 @@ pub mod load;
 pub mod overdue;
 pub mod pace;
 pub mod retention;
+pub mod rollout;
 pub mod slots;
 pub mod suspicion;

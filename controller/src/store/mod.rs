@@ -15,6 +15,7 @@ pub mod hosts;
 pub mod identities;
 pub mod jobs;
 pub mod logs;
+pub mod offers;
 pub mod policies;
 pub mod retention;
 pub mod slots;

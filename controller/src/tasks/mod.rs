@@ -2,6 +2,7 @@
 //! distance, and is asked again a while later.
 
 mod overdue;
+mod rollouts;
 mod slots;
 
 use crate::app::App;
@@ -14,7 +15,9 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// Runs all of them until `shutdown`.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
-    let all = async { tokio::join!(now_and_then(&app, &shutdown), overdue::run(&app), slots::run(&app)) };
+    let all = async {
+        tokio::join!(now_and_then(&app, &shutdown), overdue::run(&app), slots::run(&app), rollouts::run(&app))
+    };
     tokio::select! {
         () = shutdown.cancelled() => {}
         _ = all => {}

@@ -21,6 +21,7 @@ mod recovery_kit;
 mod report;
 mod restore;
 mod retention;
+mod rollouts;
 mod scan;
 #[cfg(test)]
 mod shapes;
@@ -83,6 +84,7 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     /// The rules that hosts scan with
     Signatures(signatures::Signatures),
+    Rollouts(rollouts::Rollouts),
     /// Who may log in
     Users(users::Users),
     /// Who did what, and when
@@ -120,6 +122,7 @@ impl Command {
             Self::Backup(command) => command.run(context).await,
             Self::Restore(command) => command.run(context).await,
             Self::Signatures(command) => command.run(context).await,
+            Self::Rollouts(command) => command.run(context).await,
             Self::Users(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
             Self::Clock(command) => command.run(context).await,

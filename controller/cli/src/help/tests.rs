@@ -87,10 +87,11 @@ fn english(text: &str) -> Option<&str> {
 #[test]
 fn help_and_errors_are_chinese_from_top_to_bottom() {
     for (line, words) in [
-        ("keepwatch", &["用法：", "命令：", "选项：", "通用选项：", "显示此帮助", "退出码："][..]),
+        ("keepwatch", &["用法：", "命令：", "选项：", "通用选项：", "显示此帮助", "退出码：", "rollouts"][..]),
         ("keepwatch --help", &["用法：", "守备"]),
         ("keepwatch help hosts", &["电脑：是否受保护", "用法："]),
         ("keepwatch hosts show -h", &["参数：", "显示一台电脑的全部信息"]),
+        ("keepwatch rollouts show -h", &["版本号"]),
         ("keepwatch jobs list -h", &["[默认：50]"]),
         ("keepwatch policies apply --help", &["文档只写本分组要改变的内容"]),
         ("keepwatch users create ann -h", &["viewer：可查看"]),

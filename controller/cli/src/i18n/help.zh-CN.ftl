@@ -69,6 +69,8 @@ help--query = 所有符合条件的电脑：name:PC-* state:at-risk reason:backu
 help--since = 仅在此时间内创建的：30m、12h、7d
 # Only those in this state: queued, waiting, offered, running, succeeded, partial, failed, cancelled, expired, lost; open or ended
 help--state = 仅处于此状态的：queued、waiting、offered、running、succeeded、partial、failed、cancelled、expired、lost；或 open（未结束）、ended（已结束）
+# Its version
+help--version = 版本号
 # Show it anew every so many seconds, until it is interrupted
 help--watch = 每隔若干秒重新显示，直到中断
 # Staff's command line for Keepwatch: hosts, scans, backups, restores
@@ -406,6 +408,20 @@ help-signatures-sources = 列出已发布规则由哪些导入组成
 help-signatures-remove = 去掉一次导入的规则，并发布其余规则
 # The import's name
 help-signatures-remove--source = 导入的名称
+# How new signatures spread through the fleet, ring by ring
+help-rollouts = 新特征库如何分批分发到全部电脑
+# List the published bundles and how far each has come (the default)
+help-rollouts-list = 列出已发布的特征库及其分发进度（默认）
+# Show how one bundle stands, by ring and by group, and which hosts refused it
+help-rollouts-show = 按批次和分组显示某一版的分发情况，以及哪些电脑拒绝了它
+# Let a bundle go no further; hosts that have it keep it
+help-rollouts-halt = 停止分发某一版；已有它的电脑继续使用
+# Why; kept in the audit log and shown to others
+help-rollouts-halt--reason = 原因；记入审计日志，并显示给其他人员
+# Let a halted bundle go on; refusals up to now do not halt it again
+help-rollouts-resume = 恢复分发已停发的一版；此前的拒绝不再导致停发
+# Give a bundle to every ring at once; asks first
+help-rollouts-now = 立即向所有批次分发某一版；会先询问
 # Who may log in
 help-users = 谁可以登录
 # List all users (the default)
