@@ -188,6 +188,9 @@ mod tests {
             "rollouts now 7 --yes",
             "users create ann --role operator",
             "audit --limit 5",
+            "audit --after 1/2 --watch=30",
+            "jobs --watch --state open",
+            "detections --limit 10 --after 1/2",
             "report --output json --profile other",
             "recovery-kit PC-1 -o kit.txt",
         ] {

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod known;
 pub mod meters;
 pub mod overdue;
+pub mod pages;
 pub mod placement;
 pub mod policies;
 pub mod recovery_key;

@@ -134,6 +134,13 @@ impl Command {
     }
 }
 
+/// Says how to go on where a list has more than was shown; an empty place: it has not.
+fn more_after(context: &Context, place: &str) {
+    if !place.is_empty() {
+        context.output.note(&format!("There are older ones: --after {place}, or more at once with --limit"));
+    }
+}
+
 /// A path on a PC. One copied from a listing carries its escapes already; one whose bytes
 /// are no text, as a shell may complete it, gets them here.
 fn remote_path() -> impl TypedValueParser<Value = String> {

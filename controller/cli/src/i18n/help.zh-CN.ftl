@@ -441,8 +441,6 @@ help-users-password = 修改自己的密码
 help-users-password--password_file = 从此文件的第一行读取旧密码，从第二行读取新密码（“-”为标准输入）；省略则会询问
 # Who did what, and when
 help-audit = 谁在何时做了什么
-# At most so many
-help-audit--limit = 最多显示多少条
 # The controller's own clock. While it is doubted, no snapshot and no repository is removed
 help-clock = 控制器自身的时钟。时钟存疑期间，不删除任何快照和备份库
 # Show it (the default)
@@ -467,3 +465,7 @@ help-completion--shell = 哪种 shell；用法如：source <(keepwatch completio
 help-man = 输出手册页，或为每个命令各写一页
 # Write a page for each command into this folder, as in /usr/local/share/man/man1
 help-man--to = 将每个命令的手册页写入此文件夹，如 /usr/local/share/man/man1
+# At most so many, the newest first; 1000 if left out
+help-detections--limit = 最多显示多少条，最新的在前；省略为 1000
+# At most so many, the newest first; 1000 if left out
+help-detections-list--limit = 最多显示多少条，最新的在前；省略为 1000

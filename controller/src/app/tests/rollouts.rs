@@ -172,7 +172,7 @@ async fn a_bundle_that_is_refused_halts_by_itself_and_staff_let_it_go_on() {
     assert_eq!(whole.rollout.bundle.halted_why, "2 of 5 hosts that answered refused it");
     let names: Vec<_> = whole.refused.iter().map(|by| (by.name.as_str(), by.reason.as_str())).collect();
     assert_eq!(names, [("a3", "it does not compile"), ("a4", "it does not compile")]);
-    let audit = rings.app.audit(&administrator(), 0).await.unwrap();
+    let audit = rings.app.audit(&administrator(), &Default::default()).await.unwrap().0;
     assert!(audit.iter().any(|r| r.user_name == "keepwatch" && r.action == "rollouts halt" && r.object == "bundle 2"));
 
     assert_eq!(rings.offered(first[5]).await, None, "it has looked at it, and gets nothing older");
