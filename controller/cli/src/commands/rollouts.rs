@@ -230,8 +230,11 @@ impl Rollouts {
             Action::Now { version } => {
                 let hosts = rollouts.get_rollout(of(version)).await?.into_inner().rollout.and_then(|it| it.hosts);
                 let wait = hosts.unwrap_or_default().wait;
-                ask::confirm(context, &format!("Give bundle {version} at once to all {wait} PCs that wait for it?"))
-                    .await?;
+                ask::confirm(
+                    context,
+                    &format!("Give bundle {version} to every ring at once? PCs that wait for it: {wait}."),
+                )
+                .await?;
                 rollouts.spread_now(of(version)).await?
             }
         };
