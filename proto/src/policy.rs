@@ -7,6 +7,7 @@ mod document;
 mod keep;
 mod layer;
 mod scan;
+mod signatures;
 mod timing;
 mod work;
 
@@ -16,6 +17,7 @@ pub use document::Document;
 pub use keep::Keep;
 pub use layer::{Effective, Layer, changes, covers, fields_of, in_words, line_of};
 pub use scan::{Allowed, ScanPolicy};
+pub use signatures::SignaturesPolicy;
 pub use timing::{Hours, Timing};
 pub use work::WorkPolicy;
 
@@ -58,6 +60,8 @@ pub struct Policy {
     pub backup: BackupPolicy,
     /// How work is taken on.
     pub work: WorkPolicy,
+    /// When new signatures come.
+    pub signatures: SignaturesPolicy,
 }
 
 impl Default for Policy {
@@ -67,6 +71,7 @@ impl Default for Policy {
             scan: ScanPolicy::default(),
             backup: BackupPolicy::default(),
             work: WorkPolicy::default(),
+            signatures: SignaturesPolicy::default(),
         }
     }
 }
@@ -143,6 +148,7 @@ impl Policy {
         bandwidth::check(&self.backup.bandwidth)?;
         self.backup.check()?;
         self.work.check()?;
+        self.signatures.check()?;
         self.scan.check()
     }
 
@@ -173,7 +179,8 @@ impl Policy {
 
 impl From<Policy> for wire::Policy {
     fn from(policy: Policy) -> Self {
-        let Policy { time_zone, scan, backup, work } = policy;
+        // Which signatures a PC is to have, it is told bundle by bundle.
+        let Policy { time_zone, scan, backup, work, signatures: _ } = policy;
         Self { time_zone, scan: Some(scan.into()), backup: Some(backup.into()), work: Some(work.into()) }
     }
 }
@@ -187,7 +194,8 @@ impl TryFrom<wire::Policy> for Policy {
         let unasked = WorkPolicy { slot_grace_minutes: 0, ..WorkPolicy::default() };
         let work = policy.work.map(TryInto::try_into).transpose()?.unwrap_or(unasked);
         let (scan, backup) = (scan.try_into()?, backup.try_into()?);
-        let policy = Self { time_zone: policy.time_zone, scan, backup, work };
+        let signatures = SignaturesPolicy::default();
+        let policy = Self { time_zone: policy.time_zone, scan, backup, work, signatures };
         policy.check().map_err(|e| WireError::bad("policy", e.to_string()))?;
         Ok(policy)
     }

@@ -124,7 +124,12 @@ fn translated(english: &str) -> Option<String> {
     let catalogue = &*CATALOGUE;
     let (sentence, values) = catalogue.sentences.iter().find_map(|s| Some((s, s.values(english)?)))?;
     let pattern = catalogue.chinese.get_message(sentence.key)?.value()?;
-    let args: FluentArgs = sentence.places.iter().copied().zip(values).collect();
+    // A question within a sentence is a sentence of its own.
+    let value = |place: &str, value: &str| match place {
+        "question" => translated(value).unwrap_or_else(|| value.to_owned()),
+        _ => value.to_owned(),
+    };
+    let args: FluentArgs = sentence.places.iter().zip(values).map(|(p, v)| (*p, value(p, v))).collect();
     Some(catalogue.chinese.format_pattern(pattern, Some(&args), &mut vec![]).into_owned())
 }
 

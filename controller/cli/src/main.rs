@@ -6,6 +6,7 @@ mod commands;
 mod connect;
 mod context;
 mod failure;
+mod help;
 mod i18n;
 mod output;
 mod platform;
@@ -22,5 +23,5 @@ mod trust;
 mod watch;
 
 fn main() -> std::process::ExitCode {
-    run::run(clap::Parser::parse())
+    run::run(&std::env::args_os().collect::<Vec<_>>())
 }

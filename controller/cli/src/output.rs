@@ -42,7 +42,8 @@ pub(crate) struct Output {
 }
 
 /// Labels whose values are the program's own sentences.
-const SENTENCES: [&str; 5] = ["rules", "disk", "not done", "its backups", "look encrypted"];
+const SENTENCES: [&str; 8] =
+    ["rules", "disk", "not done", "its backups", "look encrypted", "ring", "in group", "reason"];
 
 /// Columns and labels that hold stable words, which people read in their language.
 const WORDS: [&str; 17] = [
@@ -73,6 +74,11 @@ impl Output {
     /// The same in a language. What programs read has none.
     pub(crate) fn speaking(self, language: Language) -> Self {
         Self { language, ..self }
+    }
+
+    /// What people read.
+    pub(crate) fn language(&self) -> Language {
+        self.language
     }
 
     /// A text as people read it in their language.

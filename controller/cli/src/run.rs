@@ -3,10 +3,12 @@
 use crate::commands::Command;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::help;
 use crate::i18n::Language;
 use crate::output::{Format, Output};
 use crate::session::Profiles;
-use clap::Parser;
+use clap::{FromArgMatches, Parser};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Overrides the profile's session, for scripts.
@@ -51,9 +53,15 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// Does what is asked and says how that went.
-pub(crate) fn run(arguments: Arguments) -> ExitCode {
-    let language = arguments.lang.unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok()));
+/// Does what a line asks for and says how that went.
+pub(crate) fn run(line: &[OsString]) -> ExitCode {
+    let language = help::language(line, |name| std::env::var(name).ok());
+    let understood =
+        help::command(language).try_get_matches_from(line).and_then(|found| Arguments::from_arg_matches(&found));
+    let arguments = match understood {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(help::show(&error, language)),
+    };
     let output = Output::new(arguments.output).speaking(language);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -180,8 +188,17 @@ mod tests {
             "signatures import rules --dry-run --skip-broken --source office",
             "signatures sources",
             "signatures remove office",
+            "rollouts",
+            "rollouts list --limit 5 --watch",
+            "rollouts show 7",
+            "rollouts halt 7 --reason slow",
+            "rollouts resume 7",
+            "rollouts now 7 --yes",
             "users create ann --role operator",
             "audit --limit 5",
+            "audit --after 1/2 --watch=30",
+            "jobs --watch --state open",
+            "detections --limit 10 --after 1/2",
             "report --output json --profile other",
             "recovery-kit PC-1 -o kit.txt",
         ] {
@@ -199,7 +216,9 @@ mod tests {
             "tokens create --ttl soon",
             "tokens create --uses 0",
             "detections acknowledge 1",
-            "rollouts",
+            "rollouts halt 7",
+            "rollouts show newest",
+            "rollouts --limit 0",
             "hosts list --watch=0",
             "hosts --lang fr",
             "completion tcsh",

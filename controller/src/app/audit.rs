@@ -1,10 +1,14 @@
 //! Who may do what, and the record of who did.
 
+use super::pages::{Page, cut};
 use super::{App, AppError};
 use crate::store::{self, Conn, audit::AuditRow};
 use keepwatch_proto::WireError;
 use keepwatch_proto::ids::JobId;
 use std::str::FromStr;
+
+/// Records on a page where nobody says how many.
+const LISTED: u32 = 100;
 
 /// What one of the staff may do. Each role may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,10 +112,12 @@ impl App {
         Ok(store::audit::insert(conn, &row).await?)
     }
 
-    /// The newest records.
-    pub async fn audit(&self, actor: &Actor, limit: u32) -> Result<Vec<AuditRow>, AppError> {
+    /// One page of the records, the newest first, and where the next begins; empty: there is none.
+    pub async fn audit(&self, actor: &Actor, page: &Page) -> Result<(Vec<AuditRow>, String), AppError> {
         self.demand(actor, Role::Administrator, "audit list").await?;
+        let (size, (before, last)) = (page.size(LISTED), page.place()?);
         let mut conn = self.store.read().await?;
-        Ok(store::audit::list(&mut conn, if limit == 0 { 100 } else { limit.min(10_000) }).await?)
+        let rows = store::audit::list(&mut conn, before, &last, size + 1).await?;
+        Ok(cut(rows, size, |row| (row.at, row.id.clone())))
     }
 }

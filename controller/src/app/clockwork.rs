@@ -138,7 +138,7 @@ mod tests {
             let refused = app.retain_now(&administrator(), &host.to_string()).await;
             assert!(matches!(refused, Err(AppError::Conflict(why)) if why.contains("clock confirm")), "{year}");
             assert!(app.authenticate(&shown).await.unwrap().is_good(), "{year}");
-            let doubts = app.audit(&administrator(), 0).await.unwrap();
+            let doubts = app.audit(&administrator(), &Default::default()).await.unwrap().0;
             assert_eq!(doubts.iter().filter(|row| row.action == "clock doubt").count(), 1, "{year}");
 
             // It comes back by itself, and all is as it was.

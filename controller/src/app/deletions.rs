@@ -283,7 +283,7 @@ mod tests {
         assert_eq!((host.reasons.len(), state(&host.deletion.unwrap())), (1, "deleted"));
         refused(app.call_off_deletion(&by("admin"), "pc").await, "too late");
         app.delete_due().await.unwrap();
-        let records = app.audit(&administrator(), 0).await.unwrap();
+        let records = app.audit(&administrator(), &Default::default()).await.unwrap().0;
         let of = |action: &str| records.iter().filter(|r| r.action == action && r.outcome == "done").count();
         assert_eq!(["ask", "approve"].map(|word| of(&format!("repository deletion {word}"))), [1, 1]);
         assert_eq!((of("repository delete begin"), of("repository delete")), (1, 1));

@@ -22,7 +22,7 @@ impl App {
             .await?
             .ok_or_else(|| AppError::NotFound(format!("there is no host {host}")))?;
         let policy = Policies::read(&mut tx).await?.of(&row.group_name);
-        let bundle = store::bundles::newest(&mut tx).await?.map(bundle);
+        let bundle = self.offer(&mut tx, &row, policy.signatures.wait()).await?.map(bundle);
         let (mut jobs, mut grants) = (Vec::new(), Vec::new());
         let (now, mut room) = (self.now(), MOST_TOLD);
         for open in store::jobs::open_of(&mut tx, host).await?.into_iter().filter(|open| open.due <= now) {

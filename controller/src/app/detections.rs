@@ -2,6 +2,7 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::hosts::names;
+use super::pages::{Page, cut};
 use super::{App, AppError};
 use crate::hub::Change;
 use crate::store::{self, detections::DetectionRow};
@@ -17,19 +18,27 @@ pub struct DetectionView {
 }
 
 /// How many are shown at once.
-pub const SHOWN: usize = 1000;
+const SHOWN: u32 = 1000;
 
 impl App {
-    /// The newest ones, of one host or all; open ones, or all. One more than [`SHOWN`] says
-    /// that there are older ones.
-    pub async fn detections(&self, actor: &Actor, host: &str, all: bool) -> Result<Vec<DetectionView>, AppError> {
+    /// One page, the newest first, of one host's or all; open ones, or all. And where the next begins;
+    /// empty: there is none.
+    pub async fn detections(
+        &self,
+        actor: &Actor,
+        host: &str,
+        all: bool,
+        page: &Page,
+    ) -> Result<(Vec<DetectionView>, String), AppError> {
         let host = self.host_filter(actor, host).await?;
+        let (size, (before, last)) = (page.size(SHOWN), page.place()?);
         let mut conn = self.store.read().await?;
         let names = names(&mut conn).await?;
-        let rows = store::detections::list(&mut conn, host, all, SHOWN + 1).await?;
+        let rows = store::detections::list(&mut conn, host, all, (before, &last), size + 1).await?;
+        let (rows, next) = cut(rows, size, |row| (row.at, row.id.to_string()));
         let view =
             |row: DetectionRow| DetectionView { host_name: names.get(&row.host).cloned().unwrap_or_default(), row };
-        Ok(rows.into_iter().map(view).collect())
+        Ok((rows.into_iter().map(view).collect(), next))
     }
 
     /// Says that somebody has looked, and why it needs nothing more.

@@ -61,12 +61,12 @@ impl App {
         let restored = self.catch_up(conn, host, report.generation).await?;
         let committed = store::events::committed(conn, host, report.boot).await?;
         let mut last = committed;
-        let mut ended = Vec::new();
+        let (mut ended, mut halted) = (Vec::new(), false);
         for event in report.events.iter().filter(|e| e.seq > committed) {
             if let EventKind::Ended { job, .. } = event.kind {
                 ended.push(job);
             }
-            self.take(conn, host, event).await?;
+            halted |= self.take(conn, host, event).await?;
             last = last.max(event.seq);
         }
         if last > committed {
@@ -76,15 +76,18 @@ impl App {
             self.agree(conn, host, known).await?;
         }
         let asks = self.hear_wants(conn, host, &report.wants).await?;
-        Ok(Taken { before: committed, last, ended, restored, asks, moved })
+        Ok(Taken { before: committed, last, ended, restored, asks, moved, halted })
     }
 
     /// Tells whom it concerns what was taken in and is committed.
     pub(super) fn tell(&self, host: HostId, report: Report, taken: Taken, took: Duration) {
-        let Taken { before, last, ended, restored, asks, moved } = taken;
+        let Taken { before, last, ended, restored, asks, moved, halted } = taken;
         self.taken_in.count(report.events.iter().filter(|e| e.seq > before), self.clock.now(), took);
         if asks || !ended.is_empty() {
             self.slots.look();
+        }
+        if halted {
+            self.hub.poke_all();
         }
         if restored {
             self.put_off.store(true, Ordering::Relaxed);
@@ -119,14 +122,15 @@ impl App {
         Ok(false)
     }
 
-    async fn take(&self, conn: &mut Conn, host: HostId, event: &Event) -> Result<(), AppError> {
+    /// Says whether all hosts are to look anew at what they must be.
+    async fn take(&self, conn: &mut Conn, host: HostId, event: &Event) -> Result<bool, AppError> {
         // A PC's clock may be far ahead, and what it dates into the future would hide all that
         // comes after it. One that is behind only makes things look older than they are.
         let at = event.at.min(self.clock.now()).timestamp();
         match &event.kind {
             EventKind::Started { job, spec, scheduled, medium } => {
                 if self.has_too_many(conn, host, *job).await? {
-                    return Ok(());
+                    return Ok(false);
                 }
                 let mut row = JobRow::new(*job, host, spec.clone(), SCHEDULE, at);
                 (row.state.0, row.started) = (JobState::Running, at);
@@ -151,14 +155,11 @@ impl App {
                     .await?;
             }
             EventKind::Ended { job, ended } => self.end(conn, host, *job, at, ended).await?,
-            EventKind::Refused { version, reason } => {
-                tracing::warn!(%host, version, reason, "a bundle was refused");
-                store::hosts::set_bundle_refused(conn, host, reason).await?;
-            }
+            EventKind::Refused { version, reason } => return self.bundle_refused(conn, host, *version, reason).await,
             EventKind::Canary(canary) => self.canary_touched(conn, host, canary).await?,
-            EventKind::Applied { .. } => store::hosts::set_bundle_refused(conn, host, "").await?,
+            EventKind::Applied { version } => self.bundle_taken(conn, host, *version).await?,
         }
-        Ok(())
+        Ok(false)
     }
 
     /// An honest host works on a few at a time. What another one begins beyond that is not kept.

@@ -2,9 +2,11 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::policies::Policies;
+use super::rollouts::published;
 use super::verification::{ROUND, proved};
 use super::{App, AppError};
 use crate::plan::health::{self, Known, Reason, State, Work};
+use crate::plan::rollout::{self, Published};
 use crate::store::deletions::DeletionRow;
 use crate::store::hosts::HostRow;
 use crate::store::judged::{HostMoment, Whose};
@@ -153,8 +155,8 @@ struct Fleet {
     done: HashMap<(HostId, String), i64>,
     outcomes: HashMap<(HostId, String), JobState>,
     open: HashMap<HostId, (u32, u32)>,
-    /// Versions of all bundles and when each was published, the newest first.
-    bundles: Vec<(i64, i64)>,
+    /// All bundles, the newest first.
+    bundles: Vec<Published>,
     full_scans: HashMap<HostId, i64>,
     first_backups: HashMap<HostId, i64>,
     /// By when all of a repository was found sound.
@@ -209,7 +211,7 @@ impl Fleet {
             proved: verified.iter().filter_map(|row| Some((row.host.clone(), proved(&row.parts.0)?))).collect(),
             damaged: verified.into_iter().filter(|row| row.damage.0.is_some()).map(|row| row.host).collect(),
             deletions: deletions.into_iter().map(|row| (row.host, row)).collect(),
-            bundles: bundles.into_iter().map(|b| (b.version, b.published)).collect(),
+            bundles: bundles.iter().map(published).collect(),
             full_scans: by_host(store::judged::last_full_scans(conn, whose).await?),
             first_backups: by_host(store::judged::first_backups(conn, whose).await?),
             certificates: by_host(store::judged::certificate_ends(conn, whose).await?),
@@ -227,7 +229,7 @@ impl Fleet {
         let last_scan = done("scan");
         // A quick look is not what a policy asks for that says all.
         let wanted = if policy.scan.paths.iter().any(|path| path == FULL) { last_full_scan } else { last_scan };
-        let (bundle_published, bundle_superseded) = self.bundle(row.bundle);
+        let bundle = rollout::age(&self.bundles, row.bundle, policy.signatures.wait(), now);
         let known = Known {
             revoked: row.revoked != 0,
             replaced: !row.replaced_by.is_empty(),
@@ -239,8 +241,10 @@ impl Fleet {
             open_detections,
             grave_detections,
             bundle: u64::try_from(row.bundle).unwrap_or(0),
-            bundle_published,
-            bundle_superseded,
+            bundle_published: bundle.published,
+            bundle_superseded: bundle.superseded,
+            bundle_kept_back: bundle.kept_back,
+            bundle_halted: bundle.halted,
             bundle_refused: !row.bundle_refused.is_empty(),
             retention_frozen: self.frozen.contains(&id),
             last_verified: self.proved.get(&id).copied().and_then(maybe),
@@ -268,21 +272,13 @@ impl Fleet {
             last_verified: seconds(known.last_verified),
             next_scan: next(scan_times),
             next_backup: next(backup_times),
-            bundle_published: seconds(bundle_published),
+            bundle_published: seconds(bundle.published),
             certificate_expires: seconds(certificate_expires),
             names: self.names.get(&row.id).cloned().unwrap_or_else(|| vec![(name_of(&row).to_owned(), row.enrolled)]),
             open_detections,
             deletion,
             row,
         }
-    }
-
-    /// When the bundle of this version was published, and since when there is a newer one.
-    fn bundle(&self, version: i64) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
-        let at = |(_, published): &(i64, i64)| moment(*published);
-        let published = self.bundles.iter().find(|(known, _)| *known == version).map(at);
-        let newer = self.bundles.iter().take_while(|(known, _)| *known > version);
-        (published, newer.last().map(at))
     }
 
     fn work(&self, row: &HostRow, kind: &str, times: Option<&Timetable>, last_done: Option<DateTime<Utc>>) -> Work {

@@ -45,6 +45,8 @@ pub(super) struct Taken {
     pub(super) asks: bool,
     /// Whether a rule moved it for what it says of itself.
     pub(super) moved: bool,
+    /// Whether a bundle of signatures goes no further by it.
+    pub(super) halted: bool,
 }
 
 impl Intake {

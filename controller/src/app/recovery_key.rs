@@ -110,7 +110,8 @@ mod tests {
         app.keep_recovery_kits(false).await.unwrap();
         assert!(!file(&pc).exists());
         assert_eq!(opens(&second, &escrow_of(pc).await), None);
-        let said: Vec<String> = app.audit(&administrator(), 0).await.unwrap().into_iter().map(|r| r.action).collect();
+        let said: Vec<String> =
+            app.audit(&administrator(), &Default::default()).await.unwrap().0.into_iter().map(|r| r.action).collect();
         for action in ["recovery key set", "recovery key remove", "recovery kit seal"] {
             assert!(said.iter().any(|s| s == action), "{said:?}");
         }
@@ -130,7 +131,7 @@ mod tests {
         app.revoke_host(&administrator(), &pc.to_string()).await.unwrap();
         let kits = app.recovery_kits(&administrator()).await.unwrap();
         assert!(kits[0].password == "secret" && !kits[0].text().contains("rest:"), "{}", kits[0].text());
-        let records = app.audit(&administrator(), 0).await.unwrap();
+        let records = app.audit(&administrator(), &Default::default()).await.unwrap().0;
         assert_eq!(records.iter().filter(|r| r.action == "recovery kit" && r.object == "all").count(), 2);
     }
 }

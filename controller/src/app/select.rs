@@ -4,6 +4,7 @@ use super::audit::{Actor, Role};
 use super::groups::{meant, tree};
 use super::hosts::{HostView, pick};
 use super::jobs::{JobView, Wish};
+use super::pages::{Page, cut};
 use super::{App, AppError};
 use crate::plan::health::Reason;
 use crate::store::{self, jobs::JobRow};
@@ -64,11 +65,12 @@ pub struct Filter {
     pub kind: String,
     /// Created then or later; Unix seconds.
     pub since: i64,
-    /// At most so many; 0: as many as a page has.
-    pub limit: u32,
-    /// Where the page before ended; empty: the newest come first.
-    pub after: String,
+    /// Which page of them.
+    pub page: Page,
 }
+
+/// Jobs on a page where nobody says how many.
+const LISTED: u32 = 50;
 
 impl App {
     /// The hosts that are meant. A name that is nobody's, or several hosts', is an error.
@@ -187,16 +189,10 @@ impl App {
     /// One page of jobs, the newest first, and where the next begins; empty: there is none.
     pub async fn find_jobs(&self, actor: &Actor, filter: &Filter) -> Result<(Vec<JobView>, String), AppError> {
         let host = self.host_filter(actor, &filter.host).await?;
-        let bad = || AppError::Invalid(format!("'{}' is no place in a listing", filter.after.escape_debug()));
-        let (before, last) = match filter.after.split_once('/') {
-            None if filter.after.is_empty() => (i64::MAX, String::new()),
-            None => return Err(bad()),
-            Some((at, id)) => (at.parse().map_err(|_| bad())?, id.to_owned()),
-        };
+        let (size, (before, last)) = (filter.page.size(LISTED), filter.page.place()?);
         if !["", "open", "ended"].contains(&filter.state.as_str()) {
             filter.state.parse::<keepwatch_proto::job::JobState>().map_err(|e| AppError::Invalid(e.to_string()))?;
         }
-        let limit = if filter.limit == 0 { 50 } else { filter.limit.min(1000) };
         let mut conn = self.store.read().await?;
         let names = super::hosts::names(&mut conn).await?;
         let tree = tree(&mut conn).await?;
@@ -210,10 +206,9 @@ impl App {
             before,
             last,
         };
-        let rows = store::jobs::find(&mut conn, &wanted, limit).await?;
+        let rows = store::jobs::find(&mut conn, &wanted, size + 1).await?;
         drop(conn);
-        let full = rows.len() == usize::try_from(limit).unwrap_or(usize::MAX);
-        let next = rows.last().filter(|_| full).map(|row| format!("{}/{}", row.created, row.id)).unwrap_or_default();
+        let (rows, next) = cut(rows, size, |row| (row.created, row.id.to_string()));
         Ok((rows.into_iter().map(|row| self.view_job(&names, row)).collect(), next))
     }
 }

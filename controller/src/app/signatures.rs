@@ -2,6 +2,7 @@
 //! and published as the next bundle.
 
 use super::audit::{Actor, Deed, Role};
+use super::rollouts::forget_old;
 use super::{App, AppError};
 use crate::store::sources::{SourceFile, SourceRow};
 use crate::store::{self, bundles::BundleRow};
@@ -178,10 +179,11 @@ impl App {
         mut problems: Vec<Problem>,
     ) -> Result<Imported, AppError> {
         let _one_at_a_time = self.publishing.lock().await;
-        let (all, version) = {
+        let (all, version, needed) = {
             let mut conn = self.store.read().await?;
             let all = change.apply_to(store::sources::files(&mut conn).await?);
-            (all, store::bundles::newest(&mut conn).await?.map_or(0, |b| b.version))
+            let newest = store::bundles::newest(&mut conn).await?.map_or(0, |b| b.version);
+            (all, newest, self.oldest_needed(&mut conn).await?)
         };
         // What was signed may be ahead of a database that lost a commit, or was restored: no
         // version ever stands for two contents.
@@ -218,12 +220,14 @@ impl App {
             files: imported.files.into(),
             published: self.now(),
             published_by: actor.user.clone(),
+            ..BundleRow::default()
         };
         // Signed before it is wished for: an agent that is told of it finds it.
-        self.signing.publish(&packed, imported.version).await?;
+        self.signing.publish(&packed, imported.version, needed).await?;
         let mut tx = self.store.begin().await?;
         let (action, source) = change.keep(&mut tx).await?;
         store::bundles::insert(&mut tx, &row).await?;
+        forget_old(&mut tx, version).await?;
         store::hosts::bump_all(&mut tx).await?;
         let object = format!("bundle {version}");
         self.record(

@@ -3,6 +3,7 @@
 
 mod jumps;
 mod many;
+mod rollouts;
 mod work;
 
 use super::downloads::{self, Asked};
@@ -148,7 +149,7 @@ async fn counts(app: &App, host: HostId) -> (usize, usize, usize) {
     let (actor, host) = (administrator(), host.to_string());
     (
         app.jobs(&actor, &host, 0).await.unwrap().len(),
-        app.detections(&actor, &host, true).await.unwrap().len(),
+        app.detections(&actor, &host, true, &Default::default()).await.unwrap().0.len(),
         app.snapshots(&actor, &host).await.unwrap().len(),
     )
 }
@@ -253,11 +254,11 @@ async fn one_who_may_only_look_changes_nothing_and_is_on_record() {
         app.recovery_kit(&operator, "pc").await.err(),
         app.create_user(&operator, "new", "viewer").await.err(),
         app.set_policy(&operator, "all", "", 0).await.err(),
-        app.audit(&operator, 0).await.err(),
+        app.audit(&operator, &Default::default()).await.err(),
     ] {
         assert!(matches!(refused, Some(AppError::Forbidden(_))), "{refused:?}");
     }
-    let records = app.audit(&administrator(), 0).await.unwrap();
+    let records = app.audit(&administrator(), &Default::default()).await.unwrap().0;
     assert_eq!(records.iter().filter(|r| r.outcome == "refused").count(), 9);
 }
 

@@ -16,8 +16,10 @@ use tough::schema::{KeyHolder, RoleKeys, RoleType, Root};
 
 /// Agents do not judge by expiry (a PC's clock may be years off), so it is set far away.
 const EXPIRES: &str = "2099-01-01T00:00:00Z";
-/// Versions that stay to be fetched.
+/// Versions that stay to be fetched in any case.
 const KEPT: u64 = 3;
+/// The metadata that says which version is the current one.
+const TIMESTAMP: &str = "timestamp.json";
 const SPECIFICATION: &str = "1.0.0";
 
 /// The signing key and the signed folder that agents fetch from.
@@ -67,13 +69,17 @@ impl Signing {
         Ok(signed.buffer().clone())
     }
 
-    /// Signs the packed bundle as version `version` and puts it where agents fetch it.
-    pub async fn publish(&self, packed: &[u8], version: u64) -> Result<(), KeyError> {
+    /// Signs the packed bundle as version `version` and puts it where agents fetch it. Versions from
+    /// `needed` on stay: hosts whose turn has not come are still to fetch them.
+    pub async fn publish(&self, packed: &[u8], version: u64, needed: u64) -> Result<(), KeyError> {
+        self.keep_timestamp().map_err(|e| KeyError::File(self.metadata(), e))?;
         let staging = tempfile::tempdir_in(&self.folder).map_err(|e| KeyError::File(self.folder.clone(), e))?;
         let staged = staging.path().join(TARGET);
         std::fs::write(&staged, packed).map_err(|e| KeyError::File(staged.clone(), e))?;
         self.sign(staging.path(), &staged, version).await.map_err(|e| KeyError::Signing(e.to_string()))?;
-        self.forget_before(version).and_then(|()| self.sync()).map_err(|e| KeyError::File(self.folder.clone(), e))
+        self.forget_before(needed.min((version + 1).saturating_sub(KEPT)))
+            .and_then(|()| self.sync())
+            .map_err(|e| KeyError::File(self.folder.clone(), e))
     }
 
     /// Onto the disk, before anybody is told of it.
@@ -94,15 +100,36 @@ impl Signing {
 
     /// The newest version that was signed; 0: none.
     pub fn newest(&self) -> u64 {
-        let text = std::fs::read(self.metadata().join("timestamp.json")).unwrap_or_default();
+        let text = std::fs::read(self.metadata().join(TIMESTAMP)).unwrap_or_default();
         let timestamp: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
         timestamp["signed"]["version"].as_u64().unwrap_or(0)
     }
 
-    /// Removes what nobody fetches any more: all but the newest versions, of which an agent
-    /// on a thin line may still be fetching one.
-    fn forget_before(&self, version: u64) -> std::io::Result<()> {
-        let oldest = (version + 1).saturating_sub(KEPT);
+    /// The newest version's timestamp gets a name of its own before the next one takes its place: to
+    /// hosts that are offered this version, it is the current one still.
+    fn keep_timestamp(&self) -> std::io::Result<()> {
+        match self.newest() {
+            0 => Ok(()),
+            newest => {
+                let metadata = self.metadata();
+                let (new, kept) = (metadata.join("timestamp.new"), metadata.join(format!("{newest}.{TIMESTAMP}")));
+                std::fs::copy(metadata.join(TIMESTAMP), &new)?;
+                std::fs::rename(new, kept)
+            }
+        }
+    }
+
+    /// The timestamp by which a version is the current one, if that version can still be fetched.
+    pub fn timestamp(&self, version: u64) -> Option<PathBuf> {
+        let kept = self.metadata().join(format!("{version}.{TIMESTAMP}"));
+        if kept.exists() {
+            return Some(kept);
+        }
+        (version != 0 && self.newest() == version).then(|| self.metadata().join(TIMESTAMP))
+    }
+
+    /// Removes what nobody fetches any more: all versions before `oldest`.
+    fn forget_before(&self, oldest: u64) -> std::io::Result<()> {
         let mut kept = Vec::new();
         for entry in std::fs::read_dir(self.metadata())? {
             let path = entry?.path();
@@ -169,14 +196,39 @@ mod tests {
         let signing = Signing::new(folder.path(), &folder.path().join("signatures"));
         signing.create().await.unwrap();
         for version in 1..=5 {
-            signing.publish(format!("bundle {version}").as_bytes(), version).await.unwrap();
+            signing.publish(format!("bundle {version}").as_bytes(), version, version).await.unwrap();
         }
         let count = |folder: PathBuf| std::fs::read_dir(folder).unwrap().count();
         assert_eq!(count(signing.targets()), 3);
-        // Root, timestamp, and snapshot and targets of each version.
-        assert_eq!(count(signing.metadata()), 2 + 2 * 3);
+        // Root, timestamp, snapshot and targets of each version, and the timestamps of those before.
+        assert_eq!(count(signing.metadata()), 2 + 2 * 3 + 2);
         assert!(signing.root_json().is_ok());
         assert_eq!(signing.newest(), 5);
+        let there: Vec<u64> = (0..9).filter(|version| signing.timestamp(*version).is_some()).collect();
+        assert_eq!(there, [3, 4, 5]);
+        // What somebody is still to fetch stays.
+        for version in 6..=9 {
+            signing.publish(format!("bundle {version}").as_bytes(), version, 4).await.unwrap();
+        }
+        assert_eq!(count(signing.targets()), 6);
+        assert!(signing.timestamp(3).is_none() && signing.timestamp(4).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_earlier_version_verifies_by_its_own_timestamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let signing = Signing::new(folder.path(), &folder.path().join("signatures"));
+        signing.create().await.unwrap();
+        for version in 1..=2 {
+            signing.publish(format!("bundle {version}").as_bytes(), version, 1).await.unwrap();
+        }
+        // As a host sees the folder that is offered the first.
+        std::fs::copy(signing.timestamp(1).unwrap(), signing.metadata().join(TIMESTAMP)).unwrap();
+        let url = |p: PathBuf| url::Url::from_directory_path(p).unwrap();
+        let root = signing.root_json().unwrap();
+        let loader = RepositoryLoader::new(&root, url(signing.metadata()), url(signing.targets()));
+        let repository = loader.expiration_enforcement(ExpirationEnforcement::Safe).load().await.unwrap();
+        assert_eq!(repository.targets().signed.version.get(), 1);
     }
 
     #[tokio::test]
@@ -184,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let signing = Signing::new(folder.path(), &folder.path().join("signatures"));
         signing.create().await.unwrap();
-        signing.publish(b"bundle", 7).await.unwrap();
+        signing.publish(b"bundle", 7, 7).await.unwrap();
         let root = signing.root_json().unwrap();
         let url = |p: PathBuf| url::Url::from_directory_path(p).unwrap();
         let load = async || {

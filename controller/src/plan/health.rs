@@ -75,8 +75,12 @@ pub struct Known {
     pub bundle: u64,
     /// When that was published, where it is known here.
     pub bundle_published: Option<DateTime<Utc>>,
-    /// Since when there has been a newer one; `None`: it is the newest.
+    /// Since when there has been a newer one that it is to have by now; `None`: there is none.
     pub bundle_superseded: Option<DateTime<Utc>>,
+    /// Whether there is a newer one whose turn has not come for it, or that is halted.
+    pub bundle_kept_back: bool,
+    /// Whether it would have a newer one by now, were that not halted.
+    pub bundle_halted: bool,
     /// Whether it refused the newest bundle.
     pub bundle_refused: bool,
     /// Whether none of its snapshots is removed, since they look odd.
@@ -213,13 +217,18 @@ fn judge_signatures(known: &Known, now: DateTime<Utc>, reasons: &mut Vec<Reason>
     if known.bundle_refused {
         reasons.push(Reason::SignaturesRefused);
     }
+    if known.bundle_halted {
+        reasons.push(Reason::SignaturesHalted);
+    }
     let lasts = |since: DateTime<Utc>, limit: TimeDelta| now - since > limit;
     match (known.bundle_superseded, known.bundle_published) {
         _ if known.bundle == 0 => reasons.push(Reason::NoSignatures),
         (Some(since), _) if lasts(since, SIGNATURES_OUTDATED) => reasons.push(Reason::SignaturesOutdated),
         (Some(since), _) if lasts(since, SIGNATURES_OLD) => reasons.push(Reason::SignaturesOld),
         // No PC can have better ones, so none is at risk by it: whoever imports has to look.
-        (None, Some(since)) if lasts(since, SIGNATURES_OUTDATED) => reasons.push(Reason::SignaturesStale),
+        (None, Some(since)) if lasts(since, SIGNATURES_OUTDATED) && !known.bundle_kept_back => {
+            reasons.push(Reason::SignaturesStale)
+        }
         _ => {}
     }
 }

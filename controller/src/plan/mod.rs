@@ -8,6 +8,7 @@ pub mod overdue;
 pub mod pace;
 pub mod placement;
 pub mod retention;
+pub mod rollout;
 pub mod slots;
 pub mod suspicion;
 pub mod tree;

@@ -66,7 +66,7 @@ impl AgentDoor {
             .add_service(claims())
             .into_axum_router()
             .reset_fallback()
-            .merge(signatures::router(&app.signatures))
+            .merge(signatures::router(app))
             .merge(repository_service(app));
         Self {
             app: app.clone(),

@@ -1,8 +1,8 @@
 //! The calls, one after another.
 
 use super::{Service, bearer, figures, origin, views};
-use crate::app::detections::SHOWN;
 use crate::app::downloads::{self, Asked};
+use crate::app::pages::Page;
 use crate::app::signatures::Import;
 use crate::app::snapshots::Flow;
 use crate::hub::Change;
@@ -325,11 +325,11 @@ impl Staff for Service {
 
     async fn list_detections(&self, request: Request<wire::ListDetectionsRequest>) -> Reply<wire::Detections> {
         let actor = self.actor(&request).await?;
-        let wire::ListDetectionsRequest { host, all } = request.into_inner();
-        let found = self.0.detections(&actor, &host, all).await.map_err(|e| status(&e))?;
-        let more = found.len() > SHOWN;
-        let detections = found.into_iter().take(SHOWN).map(views::detection).collect();
-        Ok(Response::new(wire::Detections { detections, more }))
+        let wire::ListDetectionsRequest { host, all, limit, after } = request.into_inner();
+        let page = Page { limit, after };
+        let (found, next) = self.0.detections(&actor, &host, all, &page).await.map_err(|e| status(&e))?;
+        let detections = found.into_iter().map(views::detection).collect();
+        Ok(Response::new(wire::Detections { detections, more: !next.is_empty(), next }))
     }
 
     async fn acknowledge_detection(&self, request: Request<wire::AcknowledgeRequest>) -> Reply<wire::Empty> {
@@ -401,8 +401,9 @@ impl Staff for Service {
 
     async fn list_audit(&self, request: Request<wire::ListAuditRequest>) -> Reply<wire::AuditRecords> {
         let actor = self.actor(&request).await?;
-        let records = self.0.audit(&actor, request.into_inner().limit).await.map_err(|e| status(&e))?;
-        Ok(Response::new(wire::AuditRecords { records: records.into_iter().map(views::audit).collect() }))
+        let wire::ListAuditRequest { limit, after } = request.into_inner();
+        let (records, next) = self.0.audit(&actor, &Page { limit, after }).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::AuditRecords { records: records.into_iter().map(views::audit).collect(), next }))
     }
 
     async fn fleet_report(&self, request: Request<wire::Empty>) -> Reply<wire::FleetReportReply> {

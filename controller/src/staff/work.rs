@@ -2,6 +2,7 @@
 
 use super::calls::Reply;
 use super::{Service, views};
+use crate::app::pages::Page;
 use crate::app::select::{Change, Filter};
 use crate::rpc::status;
 use keepwatch_proto::job::JobSpec;
@@ -49,7 +50,7 @@ impl Work for Service {
     async fn find_jobs(&self, request: Request<wire::FindJobsRequest>) -> Reply<wire::FindJobsReply> {
         let actor = self.actor(&request).await?;
         let wire::FindJobsRequest { host, group, state, kind, since, limit, after } = request.into_inner();
-        let filter = Filter { host, group, state, kind, since, limit, after };
+        let filter = Filter { host, group, state, kind, since, page: Page { limit, after } };
         let (jobs, next) = self.0.find_jobs(&actor, &filter).await.map_err(|e| status(&e))?;
         Ok(Response::new(wire::FindJobsReply { jobs: jobs.into_iter().map(views::job).collect(), next }))
     }

@@ -42,9 +42,11 @@ pub async fn insert(conn: &mut Conn, r: &AuditRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The newest ones.
-pub async fn list(conn: &mut Conn, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-    Ok(sqlx::query_as("SELECT * FROM audit ORDER BY at DESC, id DESC LIMIT $1")
+/// The newest ones of those from before this moment, or of it and listed after this id.
+pub async fn list(conn: &mut Conn, before: i64, last: &str, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM audit WHERE at < $1 OR (at = $1 AND id < $2) ORDER BY at DESC, id DESC LIMIT $3")
+        .bind(before)
+        .bind(last)
         .bind(i64::from(limit))
         .fetch_all(conn)
         .await?)

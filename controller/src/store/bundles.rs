@@ -4,7 +4,7 @@ use super::{Conn, StoreError};
 use sqlx::FromRow;
 
 /// One bundle.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, Default, FromRow)]
 pub struct BundleRow {
     /// Counts up.
     pub version: i64,
@@ -20,6 +20,16 @@ pub struct BundleRow {
     pub published: i64,
     /// By whom.
     pub published_by: String,
+    /// Since when it goes no further; 0: it does.
+    pub halted: i64,
+    /// By whom.
+    pub halted_by: String,
+    /// Why.
+    pub halted_why: String,
+    /// When staff last let it go on; answers before that halt it no more.
+    pub resumed: i64,
+    /// Since when every ring has it at once; 0: each has its turn.
+    pub everywhere: i64,
 }
 
 /// Adds one.
@@ -47,4 +57,54 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<BundleRow>, StoreError> {
 /// The newest.
 pub async fn newest(conn: &mut Conn) -> Result<Option<BundleRow>, StoreError> {
     Ok(sqlx::query_as("SELECT * FROM bundles ORDER BY version DESC LIMIT 1").fetch_optional(conn).await?)
+}
+
+/// One of them.
+pub async fn get(conn: &mut Conn, version: i64) -> Result<Option<BundleRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM bundles WHERE version = $1").bind(version).fetch_optional(conn).await?)
+}
+
+/// The newest of those that are out for a ring which waits so many seconds, and all newer ones, the
+/// newest first: which of them a host gets is for others to say.
+pub async fn from_newest_out(conn: &mut Conn, wait: i64, now: i64) -> Result<Vec<BundleRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM bundles WHERE version >= (SELECT COALESCE(MAX(version), 0) FROM bundles \
+         WHERE halted = 0 AND (everywhere <> 0 OR published + $1 <= $2)) ORDER BY version DESC",
+    )
+    .bind(wait)
+    .bind(now)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// It goes no further. Says whether it did before.
+pub async fn halt(conn: &mut Conn, version: i64, at: i64, by: &str, why: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE bundles SET halted = $2, halted_by = $3, halted_why = $4 WHERE version = $1 AND halted = 0",
+    )
+    .bind(version)
+    .bind(at)
+    .bind(by)
+    .bind(why)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// It goes on. Says whether it was halted.
+pub async fn resume(conn: &mut Conn, version: i64, at: i64) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE bundles SET halted = 0, halted_by = '', halted_why = '', resumed = $2 WHERE version = $1 AND halted <> 0",
+    )
+    .bind(version)
+    .bind(at)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Every ring has it from now on.
+pub async fn set_everywhere(conn: &mut Conn, version: i64, at: i64) -> Result<(), StoreError> {
+    sqlx::query("UPDATE bundles SET everywhere = $2 WHERE version = $1").bind(version).bind(at).execute(conn).await?;
+    Ok(())
 }

@@ -94,20 +94,25 @@ pub async fn insert(conn: &mut Conn, d: &DetectionRow) -> Result<(), StoreError>
     Ok(())
 }
 
-/// The newest ones, at most `limit`, of one host or all, open ones only or all.
+/// The newest ones, at most `limit`, of one host or all, open ones only or all; of those from before
+/// this moment, or of it and listed after this id.
 pub async fn list(
     conn: &mut Conn,
     host: Option<HostId>,
     all: bool,
-    limit: usize,
+    (before, last): (i64, &str),
+    limit: u32,
 ) -> Result<Vec<DetectionRow>, StoreError> {
     let host = host.map(|h| h.to_string()).unwrap_or_default();
     Ok(sqlx::query_as(
-        "SELECT * FROM detections WHERE ($1 = '' OR host = $1) AND ($2 = 1 OR acknowledged = 0) ORDER BY at DESC, id DESC LIMIT $3",
+        "SELECT * FROM detections WHERE ($1 = '' OR host = $1) AND ($2 = 1 OR acknowledged = 0) \
+         AND (at < $3 OR (at = $3 AND id < $4)) ORDER BY at DESC, id DESC LIMIT $5",
     )
     .bind(host)
     .bind(i64::from(all))
-    .bind(signed(limit as u64))
+    .bind(before)
+    .bind(last)
+    .bind(i64::from(limit))
     .fetch_all(conn)
     .await?)
 }

@@ -17,6 +17,7 @@ pub mod identities;
 pub mod jobs;
 pub mod judged;
 pub mod logs;
+pub mod offers;
 pub mod policies;
 pub mod retention;
 pub mod rules;

@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod overdue;
+mod rollouts;
 mod slots;
 
 use crate::app::App;
@@ -16,7 +17,13 @@ const EVERY: Duration = Duration::from_secs(600);
 /// Runs all of them until `shutdown`.
 pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
     let all = async {
-        tokio::join!(now_and_then(&app, &shutdown), overdue::run(&app), slots::run(&app), elsewhere::run(&app))
+        tokio::join!(
+            now_and_then(&app, &shutdown),
+            overdue::run(&app),
+            slots::run(&app),
+            rollouts::run(&app),
+            elsewhere::run(&app)
+        )
     };
     tokio::select! {
         () = shutdown.cancelled() => {}

@@ -6,7 +6,7 @@ use serde_norway::{Mapping, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parts of a policy whose fields are overridden one by one. Every other list or map is one field.
-const SECTIONS: [&str; 6] = ["scan", "scan.timing", "backup", "backup.timing", "backup.keep", "work"];
+const SECTIONS: [&str; 7] = ["scan", "scan.timing", "backup", "backup.timing", "backup.keep", "work", "signatures"];
 /// What a document may say besides the policy's fields.
 const LOCKED: &str = "locked";
 

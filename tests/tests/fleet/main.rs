@@ -24,6 +24,7 @@ mod postgres;
 mod rebuild;
 mod replaced;
 mod retention;
+mod rollouts;
 mod scan;
 mod schedule;
 mod search;

@@ -86,6 +86,11 @@ fn the_main_job_runs_on_postgresql() {
     agent.until_connected();
     assert_eq!(staff.json(&["snapshots", &host]).as_array().unwrap().len(), 1);
     assert!(staff.json(&["audit"]).as_array().unwrap().len() >= 7);
+    assert_eq!(staff.json(&["audit", "--limit", "2"]).as_array().unwrap().len(), 2);
+    staff.run(["rollouts", "halt", "1", "--reason", "a drill"]).ok();
+    staff.run(["rollouts", "resume", "1"]).ok();
+    staff.run(["rollouts", "now", "1", "--yes"]).ok();
+    assert_eq!(staff.json(&["rollouts"])[0]["have"], 1);
 
     // As after the loss of a database: what it does not know is found again.
     let forgotten = Command::new("psql").args([&format!("{server}/{name}"), "-qc", "DELETE FROM snapshots"]).status();

@@ -1,9 +1,11 @@
 //! `audit`: who did what, and when.
 
+use super::more_after;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
 use crate::show;
+use crate::watch::{self, Refresh};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
@@ -11,9 +13,14 @@ use serde::Serialize;
 /// Who did what, and when; the newest first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Audit {
-    /// At most so many
+    /// At most so many, the newest first
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u32,
+    /// Where the page before ended, as it said
+    #[arg(long, value_name = "PLACE", default_value = "", hide_default_value = true)]
+    after: String,
+    #[command(flatten)]
+    refresh: Refresh,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,11 +59,16 @@ impl Row for RecordView {
 
 impl Audit {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        let mut staff = context.staff().await?;
-        let records = staff.list_audit(wire::ListAuditRequest { limit: self.limit }).await?.into_inner().records;
-        let views: Vec<RecordView> = records.into_iter().map(Into::into).collect();
-        context.output.list(&views, "There is no audit record.")?;
-        Ok(Outcome::Done)
+        let Self { limit, after, refresh } = self;
+        let request = wire::ListAuditRequest { limit, after };
+        watch::again(context, refresh, async || {
+            let answer = context.staff().await?.list_audit(request.clone()).await?.into_inner();
+            let views: Vec<RecordView> = answer.records.into_iter().map(Into::into).collect();
+            context.output.list(&views, "There is no audit record.")?;
+            more_after(context, &answer.next);
+            Ok(())
+        })
+        .await
     }
 }
 

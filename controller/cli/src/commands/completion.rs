@@ -3,10 +3,10 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::run::Arguments;
-use clap::CommandFactory;
+use crate::help;
+use crate::i18n::Language;
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Print what makes a shell complete this command line
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,8 @@ pub(crate) struct Manual {
 impl Completion {
     pub(crate) fn run(self, context: &Context) -> Result<Outcome, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "keepwatch", &mut script);
+        let mut command = help::command(context.output.language());
+        clap_complete::generate(self.shell, &mut command, "keepwatch", &mut script);
         context.output.verbatim(&script)?;
         Ok(Outcome::Done)
     }
@@ -35,18 +36,25 @@ impl Completion {
 
 impl Manual {
     pub(crate) fn run(self, context: &Context) -> Result<Outcome, Failure> {
+        let language = context.output.language();
+        let command = help::manual(language);
         match self.to {
-            Some(folder) => {
-                clap_mangen::generate_to(Arguments::command(), &folder).map_err(Failure::file(folder))?;
-            }
+            Some(folder) => pages(&command, language, &folder)?,
             None => {
-                let mut page = Vec::new();
-                clap_mangen::Man::new(Arguments::command()).render(&mut page).map_err(Failure::Output)?;
-                context.output.verbatim(&page)?;
+                let (_, page) = help::page(&command, language).map_err(Failure::Output)?;
+                context.output.verbatim(page.as_bytes())?;
             }
         }
         Ok(Outcome::Done)
     }
+}
+
+/// Writes a page for a command, and for each below it.
+fn pages(command: &clap::Command, language: Language, folder: &Path) -> Result<(), Failure> {
+    let (name, page) = help::page(command, language).map_err(Failure::Output)?;
+    let file = folder.join(name);
+    std::fs::write(&file, page).map_err(Failure::file(file))?;
+    command.get_subcommands().try_for_each(|sub| pages(sub, language, folder))
 }
 
 #[cfg(test)]
@@ -57,32 +65,33 @@ mod tests {
 
     #[test]
     fn every_shell_and_the_manual_know_every_verb() {
-        let command = Arguments::command();
-        let mut page = Vec::new();
-        clap_mangen::Man::new(command.clone()).render(&mut page).unwrap();
-        let page = String::from_utf8(page).unwrap();
-        for shell in Shell::value_variants() {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Arguments::command(), "keepwatch", &mut script);
-            let script = String::from_utf8(script).unwrap();
-            for verb in command.get_subcommands() {
-                assert!(script.contains(verb.get_name()), "{shell}: {}", verb.get_name());
+        for language in [Language::En, Language::ZhCn] {
+            let command = help::manual(language);
+            let (_, page) = help::page(&command, language).unwrap();
+            for shell in Shell::value_variants() {
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut help::command(language), "keepwatch", &mut script);
+                let script = String::from_utf8(script).unwrap();
+                for verb in command.get_subcommands() {
+                    assert!(script.contains(verb.get_name()), "{shell}: {}", verb.get_name());
+                }
             }
+            for verb in command.get_subcommands() {
+                let name = verb.get_name().replace('-', "\\-");
+                assert!(page.contains(&format!("keepwatch\\-{name}(1)")), "{name}");
+            }
+            // The exit codes that scripts rely on are in the manual, too.
+            assert!(page.contains("KEEPWATCH_TOKEN"), "{page}");
         }
-        for verb in command.get_subcommands() {
-            let name = verb.get_name().replace('-', "\\-");
-            assert!(page.contains(&format!("keepwatch\\-{name}(1)")), "{name}");
-        }
-        // The exit codes that scripts rely on are in the manual, too.
-        assert!(page.contains("ended partial"), "{page}");
     }
 
     #[test]
     fn each_command_gets_a_page() {
         let folder = tempfile::tempdir().unwrap();
-        clap_mangen::generate_to(Arguments::command(), folder.path()).unwrap();
+        pages(&help::manual(Language::ZhCn), Language::ZhCn, folder.path()).unwrap();
         for page in ["keepwatch.1", "keepwatch-hosts.1", "keepwatch-hosts-show.1"] {
-            assert!(folder.path().join(page).is_file(), "{page}");
+            let page = std::fs::read_to_string(folder.path().join(page)).unwrap();
+            assert!(page.contains(".SH 选项") && page.contains("显示此帮助"), "{page}");
         }
     }
 }

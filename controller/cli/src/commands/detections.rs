@@ -1,5 +1,6 @@
 //! `detections`: what the scans found.
 
+use super::more_after;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::Row;
@@ -27,6 +28,12 @@ struct Filter {
     /// Acknowledged ones too
     #[arg(long)]
     all: bool,
+    /// At most so many, the newest first; 1000 if left out
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Where the page before ended, as it said
+    #[arg(long, value_name = "PLACE")]
+    after: Option<String>,
     #[command(flatten)]
     refresh: Refresh,
 }
@@ -109,12 +116,7 @@ async fn list(context: &Context, request: wire::ListDetectionsRequest) -> Result
     let answer = context.staff().await?.list_detections(request).await?.into_inner();
     let views: Vec<DetectionView> = answer.detections.into_iter().map(Into::into).collect();
     context.output.list(&views, none)?;
-    if answer.more {
-        let shown = views.len();
-        context
-            .output
-            .note(&format!("Only the newest {shown} are shown; there are older ones. Name a host with --host."));
-    }
+    more_after(context, &answer.next);
     Ok(())
 }
 
@@ -124,7 +126,9 @@ impl Detections {
         match self.action.unwrap_or(Action::List(Filter::default())) {
             Action::List(inner) => {
                 let host = inner.host.or(outer.host).unwrap_or_default();
-                let request = wire::ListDetectionsRequest { host, all: inner.all || outer.all };
+                let limit = inner.limit.or(outer.limit).unwrap_or_default();
+                let after = inner.after.or(outer.after).unwrap_or_default();
+                let request = wire::ListDetectionsRequest { host, all: inner.all || outer.all, limit, after };
                 let refresh = inner.refresh.or(outer.refresh);
                 return watch::again(context, refresh, async || list(context, request.clone()).await).await;
             }

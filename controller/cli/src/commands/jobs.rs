@@ -1,11 +1,13 @@
 //! `jobs`: scans, backups and restores. Also where the commands that start one end.
 
 use super::many::{Many, refusals};
+use super::more_after;
 use super::tokens::seconds;
 use crate::connect::Staff;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Card, Row};
+use crate::watch::Refresh;
 use crate::{show, watch};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::clock::Clock;
@@ -23,7 +25,7 @@ pub(crate) struct Jobs {
     filter: Filter,
 }
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Filter {
     /// Only this host's (name or id)
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -47,6 +49,8 @@ struct Filter {
     /// At most so many, the newest first
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: u32,
+    #[command(flatten)]
+    refresh: Refresh,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -280,7 +284,9 @@ impl Row for SlotView {
 impl Jobs {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
         match self.action.unwrap_or(Action::List(self.filter)) {
-            Action::List(filter) => list(context, filter).await?,
+            Action::List(filter) => {
+                return watch::again(context, filter.refresh, async || list(context, filter.clone()).await).await;
+            }
             Action::Show { id } => {
                 // What a watcher is told first is how the job stands now.
                 let mut staff = context.staff().await?;
@@ -312,16 +318,14 @@ impl Jobs {
 }
 
 async fn list(context: &Context, filter: Filter) -> Result<(), Failure> {
-    let Filter { host, group, state, kind, since, after, limit } = filter;
+    let Filter { host, group, state, kind, since, after, limit, refresh: _ } = filter;
     let now = Clock::system().now().timestamp();
     let since = since.map_or(0, |seconds| now.saturating_sub_unsigned(seconds).max(0));
     let request = wire::FindJobsRequest { host, group, state, kind, since, limit, after };
     let reply = context.work().await?.find_jobs(request).await?.into_inner();
     let views: Vec<JobView> = reply.jobs.into_iter().map(Into::into).collect();
     context.output.list(&views, "There is no such job.")?;
-    if !reply.next.is_empty() {
-        context.output.note(&format!("There may be more: --after {}", reply.next));
-    }
+    more_after(context, &reply.next);
     Ok(())
 }
 

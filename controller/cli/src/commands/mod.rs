@@ -22,6 +22,7 @@ mod recovery_kit;
 mod report;
 mod restore;
 mod retention;
+mod rollouts;
 mod scan;
 #[cfg(test)]
 mod shapes;
@@ -84,6 +85,7 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     /// The rules that hosts scan with
     Signatures(signatures::Signatures),
+    Rollouts(rollouts::Rollouts),
     /// Who may log in
     Users(users::Users),
     /// Who did what, and when
@@ -121,6 +123,7 @@ impl Command {
             Self::Backup(command) => command.run(context).await,
             Self::Restore(command) => command.run(context).await,
             Self::Signatures(command) => command.run(context).await,
+            Self::Rollouts(command) => command.run(context).await,
             Self::Users(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
             Self::Clock(command) => command.run(context).await,
@@ -129,6 +132,13 @@ impl Command {
             Self::Completion(command) => command.run(context),
             Self::Man(command) => command.run(context),
         }
+    }
+}
+
+/// Says how to go on where a list has more than was shown; an empty place: it has not.
+fn more_after(context: &Context, place: &str) {
+    if !place.is_empty() {
+        context.output.note(&format!("There are older ones: --after {place}, or more at once with --limit"));
     }
 }
 

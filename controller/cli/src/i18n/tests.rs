@@ -120,6 +120,12 @@ fn sentences_are_found_with_what_stands_in_their_places() {
     // Put together of two, and of one that is not known.
     let unknown = chinese("the moon is away; log in with 'keepwatch login'");
     assert_eq!(unknown, "the moon is away；请用“keepwatch login”登录");
+    assert_eq!(
+        chinese(
+            "Cut PC-1 off for good? Its backups stay. Nobody is at a terminal to be asked; say --yes if it is meant"
+        ),
+        "确定永久吊销 PC-1？它的备份会保留。 没有终端可供询问；确认无误请加 --yes"
+    );
     // A value that looks like a place is no place.
     assert!(chinese("{ $host } can no longer log in.").starts_with("{ $host } "));
     assert_eq!(Language::En.say("The folder is empty."), "The folder is empty.");

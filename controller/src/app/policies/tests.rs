@@ -86,11 +86,11 @@ async fn a_folder_changes_only_what_differs_and_only_the_hosts_that_it_concerns(
     assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
     assert_eq!(app.desired(office).await.unwrap().policy.scan.threads, 4);
     // A second time nothing changes: no revision, no host, no record.
-    let records = app.audit(&staff, 0).await.unwrap().len();
+    let records = app.audit(&staff, &Default::default()).await.unwrap().0.len();
     let again = app.apply_policies(&staff, folder, false).await.unwrap();
     assert!(again.effects.is_empty() && again.outcomes.iter().all(|o| !o.changed && o.revision == 1));
     assert_eq!([generation(root).await, generation(tax).await, generation(office).await], after);
-    assert_eq!(app.audit(&staff, 0).await.unwrap().len(), records);
+    assert_eq!(app.audit(&staff, &Default::default()).await.unwrap().0.len(), records);
     // A comment is kept, and is no hosts' concern.
     app.apply_policies(&staff, vec![given("tax", "# theirs\nscan: {threads: 3}\n")], false).await.unwrap();
     assert_eq!(generation(tax).await, after[1]);

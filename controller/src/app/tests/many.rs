@@ -1,6 +1,7 @@
 //! Many hosts at once: who is meant, what is asked of them, and what is found of it.
 
 use super::*;
+use crate::app::pages::Page;
 use crate::app::select::{Change, Filter};
 use keepwatch_proto::selection::Selection;
 
@@ -130,7 +131,7 @@ async fn jobs_are_found_by_what_they_are_page_by_page() {
     assert_eq!(count(Filter { since: app.now() + 60, ..Filter::default() }).await, 0);
     let (mut seen, mut after) = (Vec::new(), String::new());
     loop {
-        let (jobs, next) = find(Filter { limit: 2, after, ..Filter::default() }).await;
+        let (jobs, next) = find(Filter { page: Page { limit: 2, after }, ..Filter::default() }).await;
         seen.extend(jobs.iter().map(|job| job.row.id));
         if next.is_empty() {
             break;
@@ -142,9 +143,56 @@ async fn jobs_are_found_by_what_they_are_page_by_page() {
     for wrong in [
         Filter { state: "well".into(), ..Filter::default() },
         Filter { group: "taxes".into(), ..Filter::default() },
-        Filter { after: "yesterday".into(), ..Filter::default() },
-        Filter { after: "x/1".into(), ..Filter::default() },
+        Filter { page: Page { limit: 0, after: "yesterday".into() }, ..Filter::default() },
+        Filter { page: Page { limit: 0, after: "x/1".into() }, ..Filter::default() },
     ] {
         assert!(app.find_jobs(&staff, &wrong).await.is_err(), "{wrong:?}");
     }
+}
+
+#[tokio::test]
+async fn records_and_detections_come_page_by_page_and_none_twice() {
+    let (_folder, app) = app().await;
+    let (host, boot) = (enrol(&app, "pc").await, BootId::new(&app.clock));
+    let staff = administrator();
+    for n in 0..5 {
+        app.create_group(&staff, &format!("g{n}"), "all").await.unwrap();
+        let job = JobId::new(&app.clock);
+        let mut events = story(&app, job);
+        for event in &mut events {
+            event.seq += n * 3;
+            // Open ones that are alike are one.
+            if let EventKind::Detection(detection) = &mut event.kind {
+                detection.path = format!("/home/{n}");
+            }
+        }
+        app.ingest(host, report(boot, events)).await.unwrap();
+    }
+    let (all, next) = app.audit(&staff, &Page::default()).await.unwrap();
+    assert!(all.len() >= 5 && next.is_empty());
+    let (mut records, mut found) = (Vec::new(), Vec::new());
+    let mut page = Page { limit: 2, after: String::new() };
+    loop {
+        let (rows, next) = app.audit(&staff, &page).await.unwrap();
+        records.extend(rows.into_iter().map(|row| row.id));
+        if next.is_empty() {
+            break;
+        }
+        page.after = next;
+    }
+    assert_eq!(records, all.into_iter().map(|row| row.id).collect::<Vec<_>>());
+    page.after.clear();
+    loop {
+        let (rows, next) = app.detections(&staff, "pc", false, &page).await.unwrap();
+        found.extend(rows.into_iter().map(|view| view.row.path));
+        if next.is_empty() {
+            break;
+        }
+        page.after = next;
+    }
+    found.sort();
+    assert_eq!(found, ["/home/0", "/home/1", "/home/2", "/home/3", "/home/4"]);
+    page.after = "yesterday".into();
+    assert!(matches!(app.audit(&staff, &page).await, Err(AppError::Invalid(_))));
+    assert!(matches!(app.detections(&staff, "", true, &page).await, Err(AppError::Invalid(_))));
 }

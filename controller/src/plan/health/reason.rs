@@ -49,6 +49,8 @@ pub enum Reason {
     SignaturesStale,
     /// It refused the newest signatures.
     SignaturesRefused,
+    /// The newest signatures are kept from it, since they are halted.
+    SignaturesHalted,
     /// Its snapshots look odd, so that none is removed.
     RetentionFrozen,
     /// Something of what it stored is spoilt or gone.
@@ -74,7 +76,7 @@ pub enum Reason {
 impl Reason {
     /// All of them, so that a test finds one without a translation.
     #[cfg(test)]
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Revoked,
         Self::Replaced,
         Self::NeverConnected,
@@ -97,6 +99,7 @@ impl Reason {
         Self::SignaturesOutdated,
         Self::SignaturesStale,
         Self::SignaturesRefused,
+        Self::SignaturesHalted,
         Self::RetentionFrozen,
         Self::RepositoryDamaged,
         Self::VerificationOverdue,
@@ -134,6 +137,7 @@ impl Reason {
             Self::SignaturesOutdated => "signatures-outdated",
             Self::SignaturesStale => "signatures-stale",
             Self::SignaturesRefused => "signatures-refused",
+            Self::SignaturesHalted => "signatures-halted",
             Self::RetentionFrozen => "retention-frozen",
             Self::RepositoryDamaged => "repository-damaged",
             Self::VerificationOverdue => "verification-overdue",

@@ -42,6 +42,8 @@ fn well() -> Known {
         bundle: 5,
         bundle_published: Some(ago(100)),
         bundle_superseded: None,
+        bundle_kept_back: false,
+        bundle_halted: false,
         bundle_refused: false,
         retention_frozen: false,
         repository_damaged: false,
@@ -110,6 +112,9 @@ fn each_fact_has_its_consequence() {
         (|k| k.bundle_published = Some(ago(168)), State::Protected, &[]),
         (|k| k.bundle_published = Some(ago(169)), State::Attention, &[Reason::SignaturesStale]),
         (|k| k.bundle_published = None, State::Protected, &[]),
+        // Not old because nobody imported any: there are newer ones, and its turn has not come.
+        (|k| (k.bundle_published, k.bundle_kept_back) = (Some(ago(169)), true), State::Protected, &[]),
+        (|k| k.bundle_halted = true, State::Attention, &[Reason::SignaturesHalted]),
         (|k| k.bundle_refused = true, State::Attention, &[Reason::SignaturesRefused]),
         // All of a repository is read in 28 days: late after 35.
         (|k| k.last_verified = Some(ago(35 * 24)), State::Protected, &[]),

@@ -69,7 +69,7 @@ impl Detection {
 /// The page.
 pub async fn page(State(app): State<Arc<App>>, Extension(visitor): Extension<Visitor>) -> Page {
     let teller = Teller::new(&app, &visitor);
-    let detections = app.detections(&visitor.actor, "", false).await?;
+    let detections = app.detections(&visitor.actor, "", false, &Default::default()).await?.0;
     show(&Detections {
         frame: Frame::of(&visitor),
         detections: detections.into_iter().map(|d| Detection::new(teller, d)).collect(),

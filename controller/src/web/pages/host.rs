@@ -135,7 +135,7 @@ pub async fn page(
         }
         snapshots.push(snapshot(teller, names[&row.host].clone(), row));
     }
-    let detections = app.detections(&visitor.actor, &id, false).await?;
+    let detections = app.detections(&visitor.actor, &id, false, &Default::default()).await?.0;
     show(&Host {
         frame: Frame::of(&visitor),
         name: plain(host.name()),
