@@ -1,7 +1,14 @@
 //! Compiles the .proto files with protox, so that no protoc is needed.
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const FILES: [&str; 6] =
-        ["agent.proto", "staff.proto", "work.proto", "figures.proto", "plans.proto", "machines.proto"];
+    const FILES: [&str; 7] = [
+        "agent.proto",
+        "staff.proto",
+        "work.proto",
+        "figures.proto",
+        "plans.proto",
+        "machines.proto",
+        "quarantine.proto",
+    ];
     tonic_prost_build::configure().compile_fds(protox::compile(FILES, ["."])?)?;
     for file in FILES {
         println!("cargo:rerun-if-changed={file}");

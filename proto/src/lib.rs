@@ -14,6 +14,7 @@ pub mod job;
 pub mod paths;
 pub mod pin;
 pub mod policy;
+pub mod quarantine;
 pub mod schedule;
 pub mod selection;
 pub mod token;

@@ -45,7 +45,7 @@ pub(crate) struct Output {
 const SENTENCES: [&str; 5] = ["rules", "disk", "not done", "its backups", "look encrypted"];
 
 /// Columns and labels that hold stable words, which people read in their language.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "LAST SCAN",
     "LAST FULL SCAN",
     "LAST BACKUP",
@@ -62,6 +62,7 @@ const WORDS: [&str; 17] = [
     "OUTCOME",
     "OF THE UNKNOWN",
     "DEALT WITH",
+    "PUT AWAY",
     "OWN POLICY",
 ];
 

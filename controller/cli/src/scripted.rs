@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod plans;
+mod quarantine;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -16,6 +17,7 @@ use keepwatch_proto::pin::Fingerprint;
 use keepwatch_proto::wire::staff::figures_server::{Figures, FiguresServer};
 use keepwatch_proto::wire::staff::machines_server::{Machines, MachinesServer};
 use keepwatch_proto::wire::staff::plans_server::PlansServer;
+use keepwatch_proto::wire::staff::quarantine_server::QuarantineServer;
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
 use keepwatch_proto::wire::staff::work_server::{Work, WorkServer};
 use keepwatch_proto::wire::staff::*;
@@ -301,6 +303,7 @@ impl Stage {
         let door = door.add_service(StaffServer::new(Script::default())).add_service(WorkServer::new(Many::default()));
         let door = door.add_service(FiguresServer::new(Script::default()));
         let door = door.add_service(MachinesServer::new(Script::default()));
+        let door = door.add_service(QuarantineServer::new(Script::default()));
         tokio::spawn(door.add_service(PlansServer::new(Script::default())).serve_with_incoming(incoming));
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("right"), "right\n").unwrap();

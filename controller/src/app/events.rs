@@ -10,6 +10,7 @@ use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, DetectionId, HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, KnownJobs, Progress, Want};
+use keepwatch_proto::quarantine::Contents;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -31,13 +32,25 @@ pub struct Report {
     pub wants: Vec<Want>,
     /// Which jobs its ledger knows; now and then.
     pub known: Option<KnownJobs>,
+    /// A page of what its quarantine holds; now and then.
+    pub quarantine: Option<Contents>,
 }
 
 impl Report {
     /// These events, and nothing else.
     #[cfg(test)]
     pub fn of(boot: BootId, events: Vec<Event>) -> Self {
-        Self { boot, generation: 0, bundle: 1, facts: None, events, progress: vec![], wants: vec![], known: None }
+        Self {
+            boot,
+            generation: 0,
+            bundle: 1,
+            facts: None,
+            events,
+            progress: vec![],
+            wants: vec![],
+            known: None,
+            quarantine: None,
+        }
     }
 }
 
@@ -70,6 +83,9 @@ impl App {
         }
         if let Some(known) = &report.known {
             self.agree(conn, host, known).await?;
+        }
+        if let Some(contents) = &report.quarantine {
+            self.agree_on_quarantine(conn, host, contents).await?;
         }
         let asks = self.hear_wants(conn, host, &report.wants).await?;
         Ok(Taken { before: committed, last, ended, restored, asks })
@@ -145,6 +161,8 @@ impl App {
                 store::hosts::set_bundle_refused(conn, host, reason).await?;
             }
             EventKind::Canary(canary) => self.canary_touched(conn, host, canary).await?,
+            EventKind::Quarantined(item) => self.quarantined(conn, host, item, at).await?,
+            EventKind::QuarantineChanged(changed) => self.quarantine_changed(conn, host, changed).await?,
             EventKind::Applied { .. } => store::hosts::set_bundle_refused(conn, host, "").await?,
         }
         Ok(())

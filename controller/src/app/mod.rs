@@ -26,6 +26,7 @@ pub mod meters;
 pub mod overdue;
 pub mod placement;
 pub mod policies;
+pub mod quarantine;
 pub mod recovery_key;
 pub mod recovery_kit;
 pub mod reports;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod many;
+mod quarantine;
 mod work;
 
 use super::downloads::Asked;

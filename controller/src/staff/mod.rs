@@ -5,6 +5,7 @@ mod calls;
 mod figures;
 mod machines;
 mod plans;
+mod quarantine;
 mod views;
 mod work;
 
@@ -16,6 +17,7 @@ use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::wire::staff::figures_server::FiguresServer;
 use keepwatch_proto::wire::staff::machines_server::MachinesServer;
 use keepwatch_proto::wire::staff::plans_server::PlansServer;
+use keepwatch_proto::wire::staff::quarantine_server::QuarantineServer;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
 use keepwatch_proto::wire::staff::work_server::WorkServer;
 use std::net::SocketAddr;
@@ -36,7 +38,9 @@ pub fn router(app: &Arc<App>) -> Router {
     // Without the fallback that gRPC routes bring: what is no call is a page.
     let machines = MachinesServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     let plans = PlansServer::new(Service(app.clone())).max_decoding_message_size(plans::LARGEST);
+    let quarantine = QuarantineServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     let routes = Routes::new(staff).add_service(work).add_service(figures).add_service(plans).add_service(machines);
+    let routes = routes.add_service(quarantine);
     routes.into_axum_router().reset_fallback()
 }
 

@@ -2,9 +2,13 @@
 
 use super::{Conn, Json, StoreError, json, signed};
 use keepwatch_proto::detection::Detection;
-use keepwatch_proto::ids::{DetectionId, HostId};
+use keepwatch_proto::ids::{DetectionId, HostId, ItemId};
+use keepwatch_proto::quarantine::Item;
 use sqlx::FromRow;
 use std::collections::BTreeMap;
+
+/// Between a file's path and the way to what lies in it.
+const INSIDE: &str = "!/";
 
 /// One detection.
 #[derive(Debug, Clone, FromRow)]
@@ -42,11 +46,25 @@ pub struct DetectionRow {
     pub acknowledged_by: String,
     /// Why.
     pub reason: String,
+    /// The item that its file is put away as; empty: it is not, as far as is known.
+    pub put_away: String,
 }
 
 /// Adds one, unless the same finding (host, rule, path, content) is open already: a daily
 /// scan that finds it again tells nothing new.
 pub async fn insert(conn: &mut Conn, id: DetectionId, host: HostId, at: i64, d: &Detection) -> Result<(), StoreError> {
+    // It is there again, whatever was put away.
+    sqlx::query(
+        "UPDATE detections SET put_away = '' WHERE host = $1 AND rule = $2 AND namespace = $3 AND path = $4 \
+         AND sha256 = $5 AND acknowledged = 0 AND put_away <> ''",
+    )
+    .bind(host.to_string())
+    .bind(&d.rule)
+    .bind(&d.namespace)
+    .bind(&d.path)
+    .bind(&d.sha256)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query(
         "INSERT INTO detections (id, host, job, at, rule, namespace, severity, path, size, sha256, bundle, metadata, \
          acknowledged, acknowledged_by, reason) \
@@ -88,10 +106,37 @@ pub async fn list(
     .await?)
 }
 
-/// Open ones of each host, and of how many of them the severity is high or critical.
+/// The file that lay at this path was put away: what was found in it by then is.
+pub async fn put_away(conn: &mut Conn, host: HostId, item: &Item, at: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE detections SET put_away = $3 WHERE host = $1 AND acknowledged = 0 AND at <= $4 \
+         AND (path = $2 OR substr(path, 1, length($5)) = $5)",
+    )
+    .bind(host.to_string())
+    .bind(&item.path)
+    .bind(item.id.to_string())
+    .bind(at)
+    .bind(format!("{}{INSIDE}", item.path))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One that was put away is not any more: it was brought back, or nobody knows.
+pub async fn not_put_away(conn: &mut Conn, host: HostId, item: ItemId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE detections SET put_away = '' WHERE host = $1 AND put_away = $2")
+        .bind(host.to_string())
+        .bind(item.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Open ones of each host, and of how many of them the severity is high or critical and the file is
+/// not put away.
 pub async fn open_counts(conn: &mut Conn) -> Result<Vec<OpenCount>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT host, COUNT(*) AS open, COUNT(CASE WHEN severity IN ('high', 'critical') THEN 1 END) AS grave \
+        "SELECT host, COUNT(*) AS open, COUNT(CASE WHEN severity IN ('high', 'critical') AND put_away = '' THEN 1 END) AS grave \
          FROM detections WHERE acknowledged = 0 GROUP BY host",
     )
     .fetch_all(conn)
@@ -106,7 +151,7 @@ pub struct OpenCount {
     pub host: HostId,
     /// Open ones.
     pub open: i64,
-    /// High and critical ones among them.
+    /// High and critical ones among them, of which the file is not put away.
     pub grave: i64,
 }
 

@@ -16,6 +16,7 @@ pub mod identities;
 pub mod jobs;
 pub mod logs;
 pub mod policies;
+pub mod quarantine;
 pub mod retention;
 pub mod slots;
 pub mod snapshots;

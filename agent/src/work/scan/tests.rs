@@ -51,6 +51,7 @@ impl Scene {
             tuning: Tuning::default(),
             suspects: vec![],
             condemned: vec![],
+            put_away_from: Some(Severity::High),
         }
     }
 }

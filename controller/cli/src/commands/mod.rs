@@ -17,6 +17,7 @@ mod login;
 mod ls;
 mod many;
 mod policies;
+mod quarantine;
 mod recovery_kit;
 mod report;
 mod restore;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Download(download::Download),
     /// What the scans found
     Detections(detections::Detections),
+    /// Files that were put away on PCs, where nobody can open or run them
+    Quarantine(quarantine::Quarantine),
     /// Scan hosts now
     Scan(scan::Scan),
     /// Back hosts up now
@@ -116,6 +119,7 @@ impl Command {
             Self::Versions(command) => command.run(context).await,
             Self::Download(command) => command.run(context).await,
             Self::Detections(command) => command.run(context).await,
+            Self::Quarantine(command) => command.run(context).await,
             Self::Scan(command) => command.run(context).await,
             Self::Backup(command) => command.run(context).await,
             Self::Restore(command) => command.run(context).await,
