@@ -116,11 +116,12 @@ pub(crate) struct Config {
 pub(crate) struct QuarantineConfig {
     allowed: bool,
     max_mib: u64,
+    system_files: bool,
 }
 
 impl Default for QuarantineConfig {
     fn default() -> Self {
-        Self { allowed: true, max_mib: 4096 }
+        Self { allowed: true, max_mib: 4096, system_files: true }
     }
 }
 
@@ -128,6 +129,11 @@ impl QuarantineConfig {
     /// Bytes that the vault may hold; `None`: nothing is put away on this PC.
     pub(crate) fn most(self) -> Option<u64> {
         self.allowed.then(|| self.max_mib.saturating_mul(1 << 20))
+    }
+
+    /// Whether staff may put away, by name, also what the system may need.
+    pub(crate) fn system_files(self) -> bool {
+        self.system_files
     }
 }
 

@@ -110,8 +110,10 @@ pub(crate) struct Wanted {
     pub(crate) path: PathBuf,
     /// Only where this is its content; empty: whatever it is.
     pub(crate) sha256: String,
-    /// Staff named this one file: also one that the system may need.
+    /// Staff named this one file.
     pub(crate) by_name: bool,
+    /// Also where the system may need it.
+    pub(crate) system: bool,
     /// What was found lies in it, and is not the file itself.
     pub(crate) inside: bool,
 }
@@ -360,8 +362,12 @@ impl Vault {
     /// One after the other: a scan and staff may want something at the same time.
     fn hold(&self) -> Result<File, VaultError> {
         let take = || {
-            platform::private_dir(&self.root)?;
-            platform::private_dir(&self.items())?;
+            for folder in [&self.root, &self.items()] {
+                // On Windows that takes a process of its own each time.
+                if !folder.is_dir() {
+                    platform::private_dir(folder)?;
+                }
+            }
             let lock = File::create(self.root.join("lock"))?;
             lock.lock()?;
             for entry in std::fs::read_dir(self.items())?.flatten() {

@@ -17,6 +17,7 @@ impl Jobs {
             now: self.clock.now(),
             vault: self.state.quarantine(),
             most: self.quarantine.most(),
+            system_files: self.quarantine.system_files(),
             own: self.state.own(),
             roots: self.restore_roots.clone(),
             deeds,

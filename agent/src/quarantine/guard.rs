@@ -13,6 +13,10 @@ use std::path::{Path, PathBuf};
 /// What people keep all their mail in begins with one of these.
 const MAILBOXES: [&[u8]; 2] = [b"From ", b"!BDN"];
 
+/// Why what the system may need stays where it is.
+const SYSTEM: &str = "the system may need it: put it away by name with 'keepwatch quarantine add' if it may go";
+const SYSTEM_CLOSED: &str = "the system may need it, and this PC does not let it go: 'system_files' in the section [quarantine] of its agent.toml is false";
+
 /// A file, and where it lies.
 pub(super) struct Place {
     pub(super) folder: Folder,
@@ -47,10 +51,8 @@ pub(super) fn place(path: &Path, wanted: &Wanted, own: &[PathBuf]) -> Result<Pla
     if own.iter().any(below) {
         return Err(VaultError::Guarded("it is one of the agent's own files"));
     }
-    if !wanted.by_name && platform::system_folders().iter().any(below) {
-        return Err(VaultError::Guarded(
-            "the system may need it: put it away by name with 'keepwatch quarantine add' if it may go",
-        ));
+    if !wanted.system && platform::system_folders().iter().any(below) {
+        return Err(VaultError::Guarded(if wanted.by_name { SYSTEM_CLOSED } else { SYSTEM }));
     }
     let folder = Folder::open(&above_it).map_err(opening)?;
     let file = folder.open_file(name).map_err(opening)?;

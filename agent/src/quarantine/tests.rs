@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used)]
 //! The vault under hostile hands, full disks and kills.
 
 use super::*;
@@ -43,7 +44,7 @@ impl Scene {
             at: clock.now(),
         };
         let by_name = sha256.is_empty();
-        Wanted { item, path: path.to_owned(), sha256: sha256.into(), by_name, inside: false }
+        Wanted { item, path: path.to_owned(), sha256: sha256.into(), by_name, system: by_name, inside: false }
     }
 
     fn found(&self, path: &Path) -> Wanted {
@@ -204,6 +205,10 @@ fn the_agents_own_files_stay_and_what_the_system_needs_goes_only_by_name() {
     assert!(matches!(file, VaultError::Guarded(_)), "{file}");
     let file = scene.vault.put_away(&scene.wanted(&system.join("no-such-file-of-ours"), "")).unwrap_err();
     assert!(matches!(file, VaultError::NotThere | VaultError::Linked(_)), "{file}");
+    // Nor by name, where the PC's own file says so.
+    let real = system.canonicalize().unwrap().join("no-such-file-of-ours");
+    let closed = scene.vault.put_away(&Wanted { system: false, ..scene.wanted(&real, "") }).unwrap_err();
+    assert!(closed.to_string().contains("system_files"), "{closed}");
 }
 
 #[test]

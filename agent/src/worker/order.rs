@@ -210,6 +210,8 @@ pub(crate) struct QuarantineOrder {
     pub(crate) vault: PathBuf,
     /// Bytes that it may hold; none: the PC allows nothing to be put away.
     pub(crate) most: Option<u64>,
+    /// Whether staff may put away, by name, also what the system may need.
+    pub(crate) system_files: bool,
     /// The agent's own files.
     pub(crate) own: Vec<PathBuf>,
     /// Where the PC lets restores write.

@@ -70,3 +70,35 @@ fn by_the_policy_an_infected_file_is_put_away_and_staff_decide_what_becomes_of_i
     agent.start();
     until("the controller knows", || staff.json(&["quarantine", "show", &third])["state"] == "gone");
 }
+
+/// kill -9 while a large file is being put away: either it is where it was, or the vault has it whole.
+#[test]
+fn an_agent_that_is_killed_while_it_puts_a_file_away_loses_nothing_of_it() {
+    let (_controller, staff, mut agent) = fleet();
+    let host = agent.host();
+    let path = agent.restored().join("large");
+    let content: Vec<u8> = (0..48_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    fs::write(&path, &content).unwrap();
+    staff.run(["quarantine", "add", &host, path.to_str().unwrap()]).ok();
+    let items = agent.state().join("quarantine/items");
+    // It has begun, or is done with it by now.
+    until("the vault is at it", || fs::read_dir(&items).is_ok_and(|mut entries| entries.next().is_some()));
+    agent.kill();
+    let whole = fs::read_dir(&items).unwrap().flatten().any(|entry| entry.path().extension().unwrap() == "kwq");
+    assert!(whole || fs::read(&path).unwrap() == content);
+    agent.start();
+    agent.until_connected();
+    let ended = staff.ended(&host, "quarantine");
+    assert!(["failed", "succeeded"].contains(&ended["state"].as_str().unwrap()), "{ended}");
+
+    // Whoever asks again gets it done, and nothing unfinished stays behind.
+    if path.exists() {
+        staff.run(["quarantine", "add", &host, path.to_str().unwrap(), "--watch"]).ok();
+    }
+    assert!(!path.exists());
+    until("the controller knows of it", || staff.json(&["quarantine", &host]).as_array().unwrap().len() == 1);
+    let id = staff.json(&["quarantine", &host])[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(fs::read_dir(&items).unwrap().count(), 1);
+    staff.run(["quarantine", "restore", &id, "--watch"]).ok();
+    assert_eq!(fs::read(&path).unwrap(), content);
+}

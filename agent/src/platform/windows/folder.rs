@@ -59,9 +59,12 @@ impl Folder {
 
     /// Gives a finished file its real name, which no other may have.
     pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr) -> io::Result<()> {
-        // Unlike a rename, this takes nobody's place.
-        fs::hard_link(self.0.join(temporary), self.0.join(name))?;
-        self.remove(temporary)
+        let path = self.0.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(_) => fs::rename(self.0.join(temporary), path),
+        }
     }
 
     /// Removes what is no folder.
