@@ -75,6 +75,16 @@ impl StateDir {
         self.0.join("lock")
     }
 
+    /// The agent's own: its state and its program.
+    pub(crate) fn own(&self) -> Vec<PathBuf> {
+        std::iter::once(self.0.clone()).chain(std::env::current_exe()).collect()
+    }
+
+    /// Files that were put away.
+    pub(crate) fn quarantine(&self) -> PathBuf {
+        self.0.join("quarantine")
+    }
+
     /// What `status` shows.
     pub(crate) fn status(&self) -> PathBuf {
         self.0.join("status.json")
@@ -95,6 +105,36 @@ pub(crate) struct Config {
     /// What this PC's administrator wants done around backups.
     #[serde(default)]
     pub(crate) backup: Hooks,
+    /// Whether, and how many, files may be put away here.
+    #[serde(default)]
+    pub(crate) quarantine: QuarantineConfig,
+}
+
+/// Whether, and how many, files may be put away here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct QuarantineConfig {
+    allowed: bool,
+    max_mib: u64,
+    system_files: bool,
+}
+
+impl Default for QuarantineConfig {
+    fn default() -> Self {
+        Self { allowed: true, max_mib: 4096, system_files: true }
+    }
+}
+
+impl QuarantineConfig {
+    /// Bytes that the vault may hold; `None`: nothing is put away on this PC.
+    pub(crate) fn most(self) -> Option<u64> {
+        self.allowed.then(|| self.max_mib.saturating_mul(1 << 20))
+    }
+
+    /// Whether staff may put away, by name, also what the system may need.
+    pub(crate) fn system_files(self) -> bool {
+        self.system_files
+    }
 }
 
 /// How the link behaves.
@@ -235,6 +275,7 @@ mod tests {
     fn the_sample_parses_and_says_the_defaults() {
         let config = parse(SAMPLE).unwrap();
         assert_eq!(config.link, LinkConfig::default());
+        assert_eq!(config.quarantine, QuarantineConfig::default());
         assert_eq!(config.restore_roots, None);
         let roots = config.roots(&StateDir::new(Some("/state".into())));
         assert_eq!(roots, vec![platform::users_root(), PathBuf::from("/state/restored")]);
@@ -246,6 +287,7 @@ mod tests {
             "",
             "controller = 'https://a:1'\nrestore_root = ['/']",
             "controller = 'https://a:1'\n[link]\nretries = 3",
+            "controller = 'https://a:1'\n[quarantine]\nmax_mib = -1",
             "controller = 'http://a:1'",
             "controller = 'https://a:1/path'",
             "controller = 'https://u@a:1'",

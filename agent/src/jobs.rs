@@ -8,17 +8,18 @@ mod due;
 mod obstacles;
 pub(crate) mod queue;
 mod scans;
+mod vault;
 
 use crate::canaries::Canaries;
-use crate::config::StateDir;
+use crate::config::{QuarantineConfig, StateDir};
 use crate::identity::{Identity, Present};
 use crate::ledger::{Cause, Ledger, LedgerError, Standing};
 use crate::media::Media;
 use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Worker};
-use account::{Account, Wishes};
+use crate::worker::{BackupOrder, Courtesy, Deed, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Worker};
+use account::{Account, Suspects, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
 pub(crate) use due::Pc;
@@ -64,15 +65,26 @@ pub(crate) enum Step {
     Hold(JobId, bool),
 }
 
-/// What runs side by side: somebody waits for a restore, so it does not wait for a scan.
+/// What runs side by side: somebody waits for a restore, so it does not wait for a scan; and what is
+/// to be put away must not lie open meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Lane {
     Restores,
+    Quarantine,
     Rest,
 }
 
 fn lane(kind: &str) -> Lane {
-    if kind == "restore" { Lane::Restores } else { Lane::Rest }
+    match kind {
+        "restore" => Lane::Restores,
+        "quarantine" => Lane::Quarantine,
+        _ => Lane::Rest,
+    }
+}
+
+/// Whether work of this kind keeps no other from beginning.
+pub(crate) fn is_aside(kind: &str) -> bool {
+    lane(kind) != Lane::Rest
 }
 
 /// What to do next. `medium` is the root of a removable medium that waits; `heard`: when the
@@ -101,7 +113,7 @@ pub(crate) fn plan(
                 (true, true) => steps.push(Step::Stop(job.id)),
                 (true, false) => {}
             }
-        } else if running && !matches!(job.spec, JobSpec::Restore(_) | JobSpec::Verify { .. }) {
+        } else if running && matches!(job.spec, JobSpec::Scan { .. } | JobSpec::Backup { .. }) {
             steps.push(Step::Hold(job.id, job.pause));
         } else if known || job.known_only {
         } else if late {
@@ -167,6 +179,7 @@ pub(crate) struct Jobs {
     pub(crate) restore_roots: Vec<PathBuf>,
     /// Of the PC's own file.
     pub(crate) hooks: Hooks,
+    pub(crate) quarantine: QuarantineConfig,
     pub(crate) state: StateDir,
     pub(crate) bundle: watch::Receiver<Option<InUse>>,
     pub(crate) progress: mpsc::Sender<Progress>,
@@ -330,7 +343,8 @@ impl Jobs {
             Ok(order) => {
                 let frozen = order.frozen();
                 let mut log = Vec::new();
-                let mut ended = self.oversee(job, order, &mut wishes, &mut log).await?;
+                let (ended, suspects) = self.oversee(job, order, &mut wishes, &mut log).await?;
+                let mut ended = self.put_away(job, ended, suspects, &mut wishes).await?;
                 ended.log = log;
                 // One that was killed had no time to.
                 let swept = tokio::task::spawn_blocking(move || keepwatch_backup::sweep_frozen(&frozen)).await;
@@ -351,7 +365,7 @@ impl Jobs {
         mut order: Order,
         wishes: &mut Wishes,
         log: &mut Vec<String>,
-    ) -> Result<Ended, LedgerError> {
+    ) -> Result<(Ended, Suspects), LedgerError> {
         let folder = self.state.scans();
         let mut account = Account::new(job, &self.ledger, &self.progress)?;
         let (mut deaths, is_scan) = (Deaths::default(), matches!(order, Order::Scan(_)));
@@ -405,7 +419,9 @@ impl Jobs {
                 };
                 let (places, folder) = (expand(&paths)?, self.state.scans());
                 let policy = self.policy()?.scan;
-                Order::Scan(scans::order(job, places, excludes, max_file_bytes, &policy, bundle, folder))
+                let put_away_from = policy.puts_away_from();
+                let order = scans::order(job, places, excludes, max_file_bytes, &policy, bundle, folder);
+                Order::Scan(ScanOrder { put_away_from, ..order })
             }
             JobSpec::Backup { paths, excludes } => {
                 let places = expand(&paths)?;
@@ -455,6 +471,7 @@ impl Jobs {
                 files,
                 bytes,
             })),
+            JobSpec::Quarantine(spec) => self.vault_order(job, vec![Deed::Asked(spec)]),
         })
     }
 

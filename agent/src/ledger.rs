@@ -17,6 +17,7 @@ use keepwatch_proto::detection::Detection;
 use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::ids::{BootId, HostId, JobId};
 use keepwatch_proto::job::{Ended, FailureKind, JobSpec, JobState, KnownJobs, Wait, Want};
+use keepwatch_proto::quarantine::{Changed, Item};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -294,7 +295,9 @@ impl Ledger {
         let txn = self.db.begin_read().map_err(redb::Error::from)?;
         let wait = book::read_wait(&txn.open_table(book::META).map_err(redb::Error::from)?)?;
         match wait {
-            Some(wait) if self.standing()?.running.values().all(|kind| kind == "restore") => Ok(Some(wait.want)),
+            Some(wait) if self.standing()?.running.values().all(|kind| crate::jobs::is_aside(kind)) => {
+                Ok(Some(wait.want))
+            }
             _ => Ok(None),
         }
     }
@@ -388,6 +391,16 @@ impl Ledger {
     /// A canary was touched.
     pub(crate) fn canary_touched(&self, canary: Canary) -> Result<(), LedgerError> {
         self.write(|book| book.tell(EventKind::Canary(canary)))
+    }
+
+    /// A file was put away.
+    pub(crate) fn quarantined(&self, item: Item) -> Result<(), LedgerError> {
+        self.write(|book| book.tell(EventKind::Quarantined(item)))
+    }
+
+    /// One that was put away was brought back or destroyed.
+    pub(crate) fn quarantine_changed(&self, changed: Changed) -> Result<(), LedgerError> {
+        self.write(|book| book.tell(EventKind::QuarantineChanged(changed)))
     }
 
     /// The controller has committed this ledger's events up to here.

@@ -20,6 +20,7 @@ mod media;
 mod one_read;
 mod places;
 mod platform;
+mod quarantine;
 mod run;
 mod signatures;
 pub mod simulated;
@@ -101,6 +102,16 @@ enum Command {
     /// Restore from a repository in a folder, without a controller. Paths come to lie below
     /// the target as they are in the snapshot.
     Restore(standalone::RestoreArgs),
+    /// What is put away on this PC; bring it back or destroy it, without the network.
+    Quarantine {
+        #[command(subcommand)]
+        action: Option<standalone::QuarantineAction>,
+        #[command(flatten)]
+        state: State,
+        /// How to show it.
+        #[arg(long, value_enum, default_value_t = Output::Table, global = true)]
+        output: Output,
+    },
     /// One piece of work, ordered on stdin by the agent.
     #[command(hide = true)]
     Worker,
@@ -112,7 +123,7 @@ enum Command {
 #[derive(Args)]
 struct State {
     /// Folder with the agent's state.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     state: Option<PathBuf>,
 }
 
@@ -166,6 +177,10 @@ fn obey(command: Command) -> anyhow::Result<ExitCode> {
         Command::Scan(args) => return Ok(standalone::scan(args)?),
         Command::Backup(args) => return Ok(standalone::backup(args)?),
         Command::Restore(args) => return Ok(standalone::restore(args)?),
+        Command::Quarantine { action, state, output } => {
+            let action = action.unwrap_or(standalone::QuarantineAction::List);
+            standalone::quarantine(&StateDir::new(state.state), &action, output == Output::Json)?;
+        }
         Command::Worker => work::run()?,
         Command::Service => platform::serve(|stop| run::run(&StateDir::new(None), stop))?,
     }

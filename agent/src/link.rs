@@ -8,12 +8,13 @@ use crate::enroll::{facts, in_full, request};
 use crate::identity::{Identity, IdentityError, Next};
 use crate::ledger::{Ledger, LedgerError, Lineage};
 use crate::platform;
+use crate::quarantine::Vault;
 use crate::signatures::InUse;
 use chrono::DateTime;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
-use keepwatch_proto::ids::JobId;
+use keepwatch_proto::ids::{ItemId, JobId};
 use keepwatch_proto::job::{Job, Progress};
 use keepwatch_proto::wire::agent as wire;
 use keepwatch_proto::wire::agent::link_client::LinkClient;
@@ -92,6 +93,8 @@ struct Told {
     wants: Option<JobId>,
     /// Whether it is time to say which jobs the ledger knows.
     known_due: bool,
+    /// Whether it is time to say what the quarantine holds, and after which item.
+    vault_due: Option<Option<ItemId>>,
     /// The controller has said something, and with that, that this PC is the host. Before that no
     /// event goes out: of two PCs with one identity, one's would be taken for the other's.
     answered: bool,
@@ -175,8 +178,15 @@ impl Link {
         while self.progress.try_recv().is_ok() {}
 
         let Lineage { session, previous } = self.ledger.next_stream()?;
-        let mut told =
-            Told { generation: 0, bundle: None, underway: None, wants: None, known_due: true, answered: false };
+        let mut told = Told {
+            generation: 0,
+            bundle: None,
+            underway: None,
+            wants: None,
+            known_due: true,
+            vault_due: Some(None),
+            answered: false,
+        };
         let facts_now = Some(facts(&self.state, system).into());
         let first = wire::Report { facts: facts_now, session: session.clone(), previous, ..self.report(&mut told)? };
         send(&reports, first).await?;
@@ -202,12 +212,18 @@ impl Link {
                 Some(progress) = self.progress.recv() => say.progress.push(progress.into()),
                 _ = facts_due.tick() => {
                     say.facts = Some(facts(&self.state, system).into());
-                    told.known_due = true;
+                    (told.known_due, told.vault_due) = (true, Some(None));
                 }
                 _ = overdue(told.underway) => return Err(LinkError::Stuck),
             }
             if let Some(news) = self.news(&mut told)? {
                 send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..news }).await?;
+                // Page by page, for as long as nothing else has to be told.
+                while told.vault_due.is_some()
+                    && let Some(news) = self.news(&mut told)?
+                {
+                    send(&reports, news).await?;
+                }
             } else if say.facts.is_some() || !say.progress.is_empty() {
                 send(&reports, wire::Report { facts: say.facts, progress: say.progress, ..self.standing(&mut told)? })
                     .await?;
@@ -300,14 +316,18 @@ impl Link {
         let changed =
             self.ledger.generation()? != told.generation || self.bundle_in_use() != told.bundle || wants != told.wants;
         let report = self.report(told)?;
-        Ok((changed || !report.events.is_empty() || report.known.is_some()).then_some(report))
+        let says = !report.events.is_empty() || report.known.is_some() || report.quarantine.is_some();
+        Ok((changed || says).then_some(report))
     }
 
     fn report(&self, told: &mut Told) -> Result<wire::Report, LinkError> {
         told.generation = self.ledger.generation()?;
         told.bundle = self.bundle_in_use();
         // Read before the outbox: what begins in between has an event in there.
-        let known = if told.known_due && told.answered { Some(self.ledger.known_jobs()?) } else { None };
+        let quiet = told.answered && told.underway.is_none();
+        let known = if told.known_due && quiet { Some(self.ledger.known_jobs()?) } else { None };
+        let vault =
+            told.vault_due.filter(|_| quiet).map(|after| Vault::to_look_at(self.state.quarantine()).contents(after));
         let mut report = self.standing(told)?;
         if told.answered && told.underway.is_none() {
             let events = self.ledger.outbox(0, EVENTS, EVENT_BYTES)?;
@@ -316,6 +336,12 @@ impl Link {
         }
         if told.underway.is_none() && known.is_some() {
             (report.known, told.known_due) = (known.map(Into::into), false);
+        }
+        if told.underway.is_none()
+            && let Some(contents) = vault
+        {
+            told.vault_due = if contents.last { None } else { contents.items.last().map(|item| Some(item.id)) };
+            report.quarantine = Some(contents.into());
         }
         Ok(report)
     }

@@ -89,6 +89,7 @@ async fn assemble(state: &StateDir, told_to_stop: CancellationToken) -> anyhow::
         controller: address.url.clone(),
         restore_roots: config.roots(state),
         hooks: config.backup.clone(),
+        quarantine: config.quarantine,
         state: state.clone(),
         bundle: bundle.clone(),
         progress,

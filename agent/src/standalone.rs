@@ -3,9 +3,11 @@
 
 mod backup;
 mod gauge;
+mod quarantine;
 mod scan;
 
 pub(crate) use backup::{BackupArgs, backup};
+pub(crate) use quarantine::{Action as QuarantineAction, quarantine};
 pub(crate) use scan::{ScanArgs, scan};
 
 use crate::work::conflict_of;

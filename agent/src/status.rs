@@ -5,6 +5,7 @@ use crate::config::{Config, StateDir};
 use crate::identity::{Identity, IdentityError};
 use crate::ledger::{Ledger, LedgerError, Standing};
 use crate::platform;
+use crate::quarantine::Vault;
 use crate::signatures::InUse;
 use chrono::{DateTime, Utc};
 use keepwatch_proto::ids::{HostId, JobId};
@@ -27,6 +28,7 @@ struct Now {
     rules: Option<u32>,
     jobs: Vec<Running>,
     events_waiting: u64,
+    quarantined: usize,
     next_scan: Option<DateTime<Utc>>,
     next_backup: Option<DateTime<Utc>>,
 }
@@ -68,6 +70,7 @@ pub(crate) async fn keep(
     connected: watch::Receiver<bool>,
     stop: CancellationToken,
 ) -> Result<(), LedgerError> {
+    let vault = Vault::to_look_at(state.quarantine());
     let (mut changes, mut bundle, mut connected, mut written) = (ledger.watch(), bundle, connected, None);
     loop {
         changes.borrow_and_update();
@@ -77,6 +80,7 @@ pub(crate) async fn keep(
             bundle: in_use.map(|(version, _)| version),
             rules: in_use.map(|(_, rules)| rules),
             events_waiting: ledger.waiting()?,
+            quarantined: vault.count(),
             ..standing(host, &ledger.standing()?)
         };
         if written.as_ref() != Some(&now) {
@@ -131,6 +135,8 @@ pub(crate) fn show(state: &StateDir, json: bool) -> Result<(), StatusError> {
     if !running {
         now = Now { connected: false, jobs: vec![], ..now };
     }
+    // Also what somebody at the PC has just taken out of it.
+    now.quarantined = Vault::to_look_at(state.quarantine()).count();
     let controller = Config::load(state).ok().map(|config| config.controller);
     let status = Status { host: identity.host, enrolled: identity.enrolled, controller, running, now };
     let mut out = io::stdout().lock();
@@ -168,6 +174,7 @@ fn table(status: &Status) -> String {
         ("next scan", time(&now.next_scan)),
         ("next backup", time(&now.next_backup)),
         ("events waiting", now.events_waiting.to_string()),
+        ("put away", format!("{} files", now.quarantined)),
     ];
     rows.iter().map(|(name, value)| format!("{name:<15} {value}\n")).collect()
 }

@@ -5,13 +5,17 @@
 
 mod order;
 
-pub(crate) use order::{BackupOrder, BundleOrder, Courtesy, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Word};
+pub(crate) use order::{
+    BackupOrder, BundleOrder, Courtesy, Deed, Hooks, Order, QuarantineOrder, RestoreOrder, ScanOrder, Suspect,
+    VerifyOrder, Word,
+};
 
 use crate::platform;
 use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES};
 use keepwatch_proto::paths::harmless;
+use keepwatch_proto::quarantine::{Changed, Item, NAMED_RULES};
 use keepwatch_proto::verdict::NAMED_INFECTED;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -54,6 +58,12 @@ pub(crate) enum Said {
     SoFar(Ended),
     /// The job is over.
     Ended(Ended),
+    /// Something is found in this file that has it put away, once the scan is over.
+    Suspect(Suspect),
+    /// A file was put away.
+    PutAway(Item),
+    /// One that was put away was brought back or destroyed.
+    Changed(Changed),
     /// A bundle was judged.
     Judged(Judgement),
 }
@@ -232,11 +242,26 @@ pub(crate) fn bounded(said: Said) -> Said {
         Said::Failure(f) => {
             Said::Failure(Failure { path: shortened(f.path, LONGEST_PATH), reason: shortened(f.reason, LONGEST_TEXT) })
         }
+        // One that is longer names no file; it is said that there is none.
+        Said::Suspect(suspect) => Said::Suspect(Suspect {
+            path: shortened(suspect.path, LONGEST_PATH),
+            sha256: shortened(suspect.sha256, 64),
+            rules: few(suspect.rules),
+            ..suspect
+        }),
+        Said::PutAway(item) => {
+            Said::PutAway(Item { path: shortened(item.path, LONGEST_PATH), rules: few(item.rules), ..item })
+        }
+        Said::Changed(changed) => Said::Changed(Changed { target: shortened(changed.target, LONGEST_PATH), ..changed }),
         Said::Ended(ended) => Said::Ended(bounded_end(ended)),
         Said::SoFar(ended) => Said::SoFar(bounded_end(ended)),
         Said::Judged(Judgement::Bad(reason)) => Said::Judged(Judgement::Bad(shortened(reason, LONGEST_TEXT))),
         other => other,
     }
+}
+
+fn few(rules: Vec<String>) -> Vec<String> {
+    rules.into_iter().take(NAMED_RULES).map(|rule| shortened(rule, 252)).collect()
 }
 
 fn bounded_end(mut ended: Ended) -> Ended {

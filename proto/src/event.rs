@@ -5,6 +5,7 @@ use crate::canary::Canary;
 use crate::detection::Detection;
 use crate::ids::JobId;
 use crate::job::{Ended, JobSpec, JobState, NAMED_FAILURES};
+use crate::quarantine::{Changed, Item};
 use crate::{WireError, bounds, wire::agent as wire};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,11 @@ pub enum EventKind {
     },
     /// A canary was changed, renamed or deleted.
     Canary(Canary),
+    /// A file was put away.
+    Quarantined(Item),
+    /// One that was put away was brought back or destroyed.
+    #[serde(rename = "quarantine_changed")]
+    QuarantineChanged(Changed),
 }
 
 impl From<Event> for wire::Event {
@@ -91,6 +97,8 @@ impl From<Event> for wire::Event {
             EventKind::Refused { version, reason } => Kind::Refused(wire::BundleRefused { version, reason }),
             EventKind::Applied { version } => Kind::Applied(wire::BundleApplied { version }),
             EventKind::Canary(canary) => Kind::Canary(canary.into()),
+            EventKind::Quarantined(item) => Kind::Quarantined(item.into()),
+            EventKind::QuarantineChanged(changed) => Kind::QuarantineChanged(changed.into()),
         };
         Self { seq: event.seq, at: event.at.timestamp_millis(), kind: Some(kind) }
     }
@@ -135,6 +143,8 @@ impl TryFrom<wire::Event> for Event {
             }
             Kind::Applied(a) => EventKind::Applied { version: a.version },
             Kind::Canary(c) => EventKind::Canary(c.into()),
+            Kind::Quarantined(item) => EventKind::Quarantined(item.try_into()?),
+            Kind::QuarantineChanged(changed) => EventKind::QuarantineChanged(changed.try_into()?),
         };
         let at = DateTime::from_timestamp_millis(event.at).ok_or(WireError::bad("event.at", "is no time"))?;
         Ok(Self { seq: event.seq, at, kind })
@@ -205,12 +215,23 @@ mod tests {
         let scan = wire::ScanJob { paths: vec![text(); 9], excludes: vec![text(); 9], ..Default::default() };
         let spec = Some(wire::JobSpec { kind: Some(wire::job_spec::Kind::Scan(scan)) });
         let started = wire::JobStarted { job: job.clone(), spec, ..Default::default() };
+        let item = wire::QuarantineItem {
+            id: job.clone(),
+            path: text(),
+            sha256: "a".repeat(64),
+            rules: vec![text(); 99],
+            job: job.clone(),
+            ..Default::default()
+        };
+        let changed = wire::QuarantineChanged { id: job.clone(), state: "restored".into(), target: text() };
         for kind in [
             Kind::Detection(detection.clone()),
             Kind::Ended(ended.clone()),
             Kind::Started(started.clone()),
             Kind::Refused(wire::BundleRefused { version: 1, reason: text() }),
             Kind::Canary(wire::CanaryTouched { path: text(), gone: true }),
+            Kind::Quarantined(item.clone()),
+            Kind::QuarantineChanged(changed.clone()),
         ] {
             let kept = serde_json::to_string(&heard(kind).unwrap()).unwrap();
             assert!(kept.len() < 1 << 18, "{} bytes of {}", kept.len(), &kept[..40]);
@@ -222,6 +243,11 @@ mod tests {
             Kind::Ended(wire::JobEnded { outcome: text(), ..ended.clone() }),
             Kind::Ended(wire::JobEnded { job: "../../x".into(), ..ended }),
             Kind::Started(wire::JobStarted { spec: None, ..started }),
+            Kind::Quarantined(wire::QuarantineItem { sha256: text(), ..item.clone() }),
+            Kind::Quarantined(wire::QuarantineItem { id: "../x".into(), ..item }),
+            Kind::QuarantineChanged(wire::QuarantineChanged { state: text(), ..changed.clone() }),
+            // That one is not there any more shows by the contents, and by nobody's word.
+            Kind::QuarantineChanged(wire::QuarantineChanged { state: "gone".into(), ..changed }),
         ] {
             assert!(heard(nonsense).is_err());
         }

@@ -62,6 +62,10 @@ id!(
     JobId, "job"
 );
 id!(
+    /// One file that was put away.
+    ItemId, "quarantine.item"
+);
+id!(
     /// One detection.
     DetectionId, "detection"
 );

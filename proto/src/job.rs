@@ -13,6 +13,7 @@ pub use restore::{Conflict, RestoreSpec};
 pub use slot::{LONGEST_WAIT, Slot, Wait, Want};
 
 use crate::ids::{HostId, JobId, RequestId};
+use crate::quarantine::QuarantineSpec;
 use crate::verdict::Verdict;
 use crate::{WireError, bounds, wire::agent as wire};
 use chrono::{DateTime, Utc};
@@ -72,16 +73,19 @@ pub enum JobSpec {
         /// Of at most so many bytes together.
         bytes: u64,
     },
+    /// Put a file away, or bring back or destroy one that is.
+    Quarantine(QuarantineSpec),
 }
 
 impl JobSpec {
-    /// `scan`, `backup`, `restore` or `verify`.
+    /// `scan`, `backup`, `restore`, `verify` or `quarantine`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Scan { .. } => "scan",
             Self::Backup { .. } => "backup",
             Self::Restore(_) => "restore",
             Self::Verify { .. } => "verify",
+            Self::Quarantine(_) => "quarantine",
         }
     }
 }
@@ -242,6 +246,7 @@ impl JobSpec {
                 restore.grant = bounds::text(restore.grant, bounds::NAME);
                 Self::Restore(restore)
             }
+            Self::Quarantine(spec) => Self::Quarantine(spec.bounded()),
             verify @ Self::Verify { .. } => verify,
         }
     }
@@ -257,6 +262,7 @@ impl From<JobSpec> for wire::JobSpec {
             JobSpec::Backup { paths, excludes } => Kind::Backup(wire::BackupJob { paths, excludes }),
             JobSpec::Restore(spec) => Kind::Restore(spec.into()),
             JobSpec::Verify { files, bytes } => Kind::Verify(wire::VerifyJob { files, bytes }),
+            JobSpec::Quarantine(spec) => Kind::Quarantine(spec.into()),
         };
         Self { kind: Some(kind) }
     }
@@ -271,6 +277,7 @@ impl TryFrom<wire::JobSpec> for JobSpec {
             Kind::Backup(b) => Self::Backup { paths: b.paths, excludes: b.excludes },
             Kind::Restore(restore) => Self::Restore(restore.try_into()?),
             Kind::Verify(verify) => Self::Verify { files: verify.files, bytes: verify.bytes },
+            Kind::Quarantine(job) => Self::Quarantine(job.try_into()?),
         })
     }
 }
@@ -399,6 +406,8 @@ impl TryFrom<wire::Progress> for Progress {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::ids::ItemId;
 
     #[test]
     fn a_snapshot_id_is_only_hexadecimal() {
@@ -423,6 +432,7 @@ mod tests {
             JobSpec::Backup { paths: vec!["/a".into()], excludes: vec![] },
             JobSpec::Restore(restore),
             JobSpec::Verify { files: 50, bytes: 7 },
+            JobSpec::Quarantine(QuarantineSpec::put_away(ItemId::new(&Clock::system()), "/a".into(), String::new())),
         ] {
             assert_eq!(JobSpec::try_from(wire::JobSpec::from(spec.clone())).unwrap(), spec);
             assert_eq!(serde_json::from_str::<JobSpec>(&serde_json::to_string(&spec).unwrap()).unwrap(), spec);

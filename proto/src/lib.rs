@@ -15,6 +15,7 @@ pub mod network;
 pub mod paths;
 pub mod pin;
 pub mod policy;
+pub mod quarantine;
 pub mod schedule;
 pub mod selection;
 pub mod token;

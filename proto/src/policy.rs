@@ -16,7 +16,7 @@ pub use bandwidth::{Bandwidth, bytes_per_second};
 pub use document::Document;
 pub use keep::Keep;
 pub use layer::{Effective, Layer, changes, covers, fields_of, in_words, line_of};
-pub use scan::{Allowed, ScanPolicy};
+pub use scan::{Allowed, ScanPolicy, WhenFound};
 pub use signatures::SignaturesPolicy;
 pub use timing::{Hours, Timing};
 pub use work::WorkPolicy;

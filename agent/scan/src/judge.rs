@@ -294,8 +294,15 @@ impl<'s> Judge<'s> {
         outcome.matched |= !matches.is_empty();
         let matches = self.shared.tuned.judge(path, hashes, matches);
         if !matches.is_empty() {
-            let sha256 = hashes.first().map(|h| (*h).to_owned()).unwrap_or_default();
-            outcome.found.push(Found { file: path.to_owned(), inside: inside.to_owned(), size, sha256, matches });
+            let hash = |of: Option<&&str>| of.map(|h| (*h).to_owned()).unwrap_or_default();
+            outcome.found.push(Found {
+                file: path.to_owned(),
+                inside: inside.to_owned(),
+                size,
+                sha256: hash(hashes.first()),
+                file_sha256: hash(hashes.last()),
+                matches,
+            });
         }
     }
 

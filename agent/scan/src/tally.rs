@@ -25,6 +25,8 @@ pub struct Found {
     pub size: u64,
     /// Of the object, in hexadecimal; empty where it was read in windows.
     pub sha256: String,
+    /// Of the file, likewise.
+    pub file_sha256: String,
     /// What matched.
     pub matches: Vec<Match>,
 }

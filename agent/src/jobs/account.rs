@@ -4,18 +4,21 @@
 
 use super::deaths::Deaths;
 use crate::ledger::{Ledger, LedgerError};
-use crate::worker::{Leash, Named, Said};
+use crate::worker::{Leash, Named, Said, Suspect};
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, FailureKind, JobState, Progress};
+use keepwatch_proto::quarantine::{Item, NAMED_RULES};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Things said that are taken in one go, and written down in one transaction.
 const AT_ONCE: usize = 64;
+/// Files that one scan has put away, at most. One that finds more is more likely to go by a wrong rule.
+pub(super) const MOST_AT_ONCE: usize = 100;
 /// Detections that are told from repeated ones. Beyond them one is rather said twice.
 const REMEMBERED: usize = 50_000;
 
@@ -39,6 +42,33 @@ pub(super) struct Account<'a> {
     last: Option<Progress>,
     called_off: bool,
     found: HashSet<[u8; 16]>,
+    suspects: Suspects,
+}
+
+/// Files in which a scan finds what has them put away, by path.
+#[derive(Default)]
+pub(super) struct Suspects {
+    pub(super) files: BTreeMap<String, Suspect>,
+    /// There are more than are put away at once.
+    pub(super) too_many: bool,
+}
+
+impl Suspects {
+    fn add(&mut self, suspect: Suspect) {
+        if self.files.len() == MOST_AT_ONCE && !self.files.contains_key(&suspect.path) {
+            self.too_many = true;
+            return;
+        }
+        let Suspect { sha256, inside, rules, .. } = suspect.clone();
+        let known = self.files.entry(suspect.path.clone()).or_insert(suspect);
+        // What was read last is what is there.
+        (known.sha256, known.inside) = (sha256, known.inside && inside);
+        for rule in rules {
+            if !known.rules.contains(&rule) && known.rules.len() < NAMED_RULES {
+                known.rules.push(rule);
+            }
+        }
+    }
 }
 
 /// Tells one detection of a job from every other.
@@ -71,6 +101,7 @@ impl<'a> Account<'a> {
             last: None,
             called_off: false,
             found,
+            suspects: Suspects::default(),
         })
     }
 
@@ -132,6 +163,9 @@ impl<'a> Account<'a> {
                     self.so_far = Some(ended);
                 }
                 Said::Ended(ended) => self.end = Some(ended),
+                Said::Suspect(suspect) => self.suspects.add(suspect),
+                Said::PutAway(item) => self.ledger.quarantined(Item { job, ..item })?,
+                Said::Changed(changed) => self.ledger.quarantine_changed(changed)?,
                 Said::Judged(_) => {}
             }
         }
@@ -155,7 +189,7 @@ impl<'a> Account<'a> {
     }
 
     /// How the job ended; where no child has said, this is why.
-    pub(super) fn close(self, why: String, deaths: &Deaths) -> Ended {
+    pub(super) fn close(self, why: String, deaths: &Deaths) -> (Ended, Suspects) {
         // A later child that came to nothing does not undo what an earlier one did.
         let nothing = |ended: &Ended| ended.outcome == JobState::Failed;
         let end = match (self.end, self.so_far) {
@@ -173,11 +207,11 @@ impl<'a> Account<'a> {
                 };
                 let (files, bytes) = self.last.map_or((0, 0), |progress| (progress.files, progress.bytes));
                 (ended.tally.files, ended.tally.bytes) = (files.max(deaths.files), bytes.max(deaths.bytes));
-                return self.named.in_end(ended);
+                return (self.named.in_end(ended), self.suspects);
             }
         };
         deaths.add_to(&mut ended.tally);
-        self.named.in_end(ended)
+        (self.named.in_end(ended), self.suspects)
     }
 }
 
@@ -239,7 +273,7 @@ mod tests {
         // A child that is killed says no more.
         let mut wishes = Wishes { called_off, held: watch::channel(false).1 };
         account.hear_out(&mut said, &mut wishes, &mut Leash(tokio::io::sink()), async { drop(sender) }).await.unwrap();
-        let ended = account.close("killed".into(), &Deaths::default());
+        let (ended, _) = account.close("killed".into(), &Deaths::default());
         let events = ledger.outbox(0, 1000, usize::MAX).unwrap();
         (ended, events.iter().filter(|event| matches!(event.kind, EventKind::Detection(_))).count())
     }
@@ -326,5 +360,25 @@ mod tests {
         let done = Ended { outcome: JobState::Succeeded, ..Ended::failed("") };
         let (ended, _) = called_off(|_| vec![Said::Ended(done.clone())]).await;
         assert_eq!(ended, done);
+    }
+
+    #[test]
+    fn a_file_is_one_suspect_however_often_something_is_found_in_it() {
+        let suspect = |path: &str, rule: &str, inside| Suspect {
+            path: path.into(),
+            sha256: "a".into(),
+            inside,
+            rules: vec![rule.into()],
+        };
+        let mut suspects = Suspects::default();
+        suspects.add(suspect("/a", "one", true));
+        suspects.add(suspect("/a", "two", false));
+        suspects.add(suspect("/a", "one", true));
+        let known = &suspects.files["/a"];
+        assert_eq!((known.rules.join(" "), known.inside), ("one two".to_owned(), false));
+        (0..NAMED_RULES * 2).for_each(|n| suspects.add(suspect("/a", &n.to_string(), true)));
+        assert_eq!(suspects.files["/a"].rules.len(), NAMED_RULES);
+        (0..MOST_AT_ONCE).for_each(|n| suspects.add(suspect(&n.to_string(), "one", false)));
+        assert!(suspects.too_many && suspects.files.len() == MOST_AT_ONCE);
     }
 }

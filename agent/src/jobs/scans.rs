@@ -37,6 +37,7 @@ pub(super) fn order(
         tuning: tuning(policy),
         suspects: vec![],
         condemned: vec![],
+        put_away_from: None,
     }
 }
 

@@ -4,7 +4,9 @@
 use super::*;
 use crate::ledger::Turn;
 use keepwatch_proto::desired::Desired;
+use keepwatch_proto::ids::ItemId;
 use keepwatch_proto::job::{Job, Slot};
+use keepwatch_proto::quarantine::QuarantineSpec;
 use std::collections::BTreeMap;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -384,4 +386,22 @@ fn what_was_not_begun_in_time_expires_and_what_was_goes_on() {
     assert_eq!(kinds(&plan(&late, pc(), None, at("20T12:59"))), ["backup"]);
     (late.known, late.running) = (BTreeSet::from([id(1)]), BTreeMap::from([(id(1), "backup".into())]));
     assert_eq!(plan(&late, pc(), None, now), vec![Step::Hold(id(1), false)]);
+}
+
+#[test]
+fn what_is_to_be_put_away_waits_for_no_scan_and_keeps_none_waiting() {
+    let spec = JobSpec::Quarantine(QuarantineSpec::delete(ItemId::new(&Clock::system())));
+    let mut host = standing();
+    host.desired.as_mut().unwrap().jobs = vec![job(1, spec.clone(), false), job(2, spec, false)];
+    host.running.insert(id(9), "scan".into());
+    // One after the other.
+    assert_eq!(kinds(&plan(&host, pc(), None, at("20T12:01"))), ["quarantine"]);
+    host.running = BTreeMap::from([(id(1), "quarantine".into())]);
+    host.known.insert(id(1));
+    assert_eq!(kinds(&plan(&host, pc(), None, at("21T09:00"))), ["scheduled scan"]);
+    // What runs is not paused; called off, it is stopped.
+    host.desired.as_mut().unwrap().jobs[0].pause = true;
+    assert_eq!(kinds(&plan(&host, pc(), None, at("20T12:01"))), Vec::<String>::new());
+    host.desired.as_mut().unwrap().jobs[0].cancel = true;
+    assert_eq!(kinds(&plan(&host, pc(), None, at("20T12:01"))), ["stop"]);
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::identity::tests::{certificates, identity};
+use crate::quarantine::Wanted;
 use keepwatch_proto::clock::Clock;
 use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::job::{JobSpec, Want};
@@ -275,4 +276,38 @@ fn an_unknown_job_spoils_nothing_else() {
     let broken = wire::Policy { time_zone: "Mars/Base".into(), ..Policy::default().into() };
     assert!(super::desired(wire::Desired { policy: Some(broken), ..message.clone() }).is_err());
     assert!(super::desired(wire::Desired { jobs: vec![wire::Job::default()], ..message }).is_err());
+}
+
+#[tokio::test]
+async fn what_the_quarantine_holds_is_told_page_by_page() {
+    let mut scene = Scene::new().await;
+    let clock = Clock::system();
+    let vault = Vault::new(StateDir::new(Some(scene.folder.path().into())).quarantine(), 1 << 30, vec![]);
+    let home = scene.folder.path().canonicalize().unwrap();
+    for n in 0..201 {
+        let path = home.join(n.to_string());
+        std::fs::write(&path, n.to_string()).unwrap();
+        let item = keepwatch_proto::quarantine::Item {
+            id: ItemId::new(&clock),
+            path: String::new(),
+            sha256: String::new(),
+            size: 0,
+            rules: vec![],
+            job: JobId::new(&clock),
+            at: clock.now(),
+        };
+        let sha256 = String::new();
+        vault.put_away(&Wanted { item, path, sha256, by_name: true, system: true, inside: false }).unwrap();
+    }
+    let mut stream = scene.stream().await;
+    let (mut told, mut pages) = (std::collections::BTreeSet::new(), 0);
+    loop {
+        let Some(page) = stream.hear().await.quarantine else { continue };
+        pages += 1;
+        told.extend(page.items.into_iter().map(|item| item.id));
+        if page.last {
+            break;
+        }
+    }
+    assert_eq!((pages, told.len()), (2, 201));
 }

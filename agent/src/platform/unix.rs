@@ -1,12 +1,14 @@
 //! Linux, and what is near enough to it.
 
 mod addresses;
+mod folder;
 mod load;
 mod mounts;
 mod places;
 mod presence;
 
 pub(crate) use addresses::addresses;
+pub(crate) use folder::{Folder, folded, names_of, owner_of, set_owner, system_folders};
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use mounts::{local_disks, removable_media};
 pub(crate) use places::quick_places;

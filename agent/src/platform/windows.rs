@@ -1,11 +1,13 @@
 //! Windows.
 
 mod disks;
+mod folder;
 mod load;
 mod places;
 mod presence;
 
 pub(crate) use disks::{local_disks, removable_media};
+pub(crate) use folder::{Folder, folded, names_of, owner_of, set_owner, system_folders};
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use places::quick_places;
 pub(crate) use presence::{in_use, on_metered};

@@ -5,10 +5,12 @@ mod backup;
 mod bundle;
 mod courtesy;
 mod hooks;
+mod quarantine;
 mod restore;
 mod scan;
 mod verify;
 
+pub(crate) use quarantine::{Done, Undone, done};
 pub(crate) use scan::object;
 
 pub(crate) use restore::conflict_of;
@@ -50,6 +52,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         Order::Backup(order) => Said::Ended(backup::run(*order, &speaker, tell, heard)),
         Order::Restore(order) => Said::Ended(restore::run(*order, &speaker)),
         Order::Verify(order) => Said::Ended(verify::run(&order, &speaker)),
+        Order::Quarantine(order) => Said::Ended(quarantine::run(*order, &speaker)),
         Order::Bundle(order) => Said::Judged(bundle::run(&order)),
     };
     speaker.say(last);

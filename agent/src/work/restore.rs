@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// A place that a restore may not write to.
 #[derive(Debug, thiserror::Error)]
-enum TargetError {
+pub(crate) enum TargetError {
     /// No root at all.
     #[error("this PC allows no restores: 'restore_roots' in its agent.toml is empty")]
     NoRoots,
@@ -164,7 +164,7 @@ fn in_place(path: &Path, roots: &[PathBuf]) -> Result<(), TargetError> {
 }
 
 /// Where a path really leads, if that is below an allowed root.
-fn allowed(target: &Path, roots: &[PathBuf]) -> Result<PathBuf, TargetError> {
+pub(super) fn allowed(target: &Path, roots: &[PathBuf]) -> Result<PathBuf, TargetError> {
     let shown = paths::of_path(target);
     let real = resolve(target).map_err(|error| TargetError::Unclear(shown.clone(), error))?;
     let allowed = roots.iter().filter_map(|root| resolve(root).ok()).any(|root| real.starts_with(root));

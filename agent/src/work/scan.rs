@@ -62,6 +62,7 @@ pub(super) fn attended<W: Write + Send, R>(
     let at_work = AtWork::begin(&at_work::file(&order.folder), order.job);
     let at_work = at_work.inspect_err(|error| tracing::warn!("it cannot be written what is judged: {error}")).ok();
     let observer = Saying::new(speaker, order.job, order.bundle.version, saved, at_work);
+    let observer = observer.naming_suspects_from(order.put_away_from);
     scan(&options(order), &observer)
 }
 

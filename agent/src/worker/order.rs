@@ -1,11 +1,14 @@
 //! What a child is to do, as it goes in on its stdin. How it is done was decided before: a
 //! child reads neither policy nor ledger.
 
+use chrono::{DateTime, Utc};
 use keepwatch_backup::Storage;
 use keepwatch_proto::bundle::Bundle;
-use keepwatch_proto::ids::JobId;
+use keepwatch_proto::detection::Severity;
+use keepwatch_proto::ids::{ItemId, JobId};
 use keepwatch_proto::job::{Ended, RestoreSpec};
 use keepwatch_proto::policy::Bandwidth;
+use keepwatch_proto::quarantine::QuarantineSpec;
 use keepwatch_scan::Tuning;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -22,6 +25,8 @@ pub(crate) enum Order {
     Restore(Box<RestoreOrder>),
     /// Try whether backups come back.
     Verify(Box<VerifyOrder>),
+    /// Put files away, bring them back or destroy them.
+    Quarantine(Box<QuarantineOrder>),
     /// Fetch a bundle and judge it.
     Bundle(BundleOrder),
 }
@@ -43,6 +48,7 @@ impl Order {
     pub(crate) fn memory(&self) -> u64 {
         match self {
             Self::Scan(_) => 768 << 20,
+            Self::Quarantine(_) => 256 << 20,
             Self::Backup(_) | Self::Restore(_) | Self::Verify(_) | Self::Bundle(_) => 2 << 30,
         }
     }
@@ -54,7 +60,7 @@ impl Order {
         match self {
             Self::Scan(scan) => scan.courtesy.held = held,
             Self::Backup(backup) => backup.courtesy.held = held,
-            Self::Restore(_) | Self::Verify(_) | Self::Bundle(_) => {}
+            Self::Restore(_) | Self::Verify(_) | Self::Quarantine(_) | Self::Bundle(_) => {}
         }
     }
 
@@ -63,7 +69,7 @@ impl Order {
         match self {
             Self::Scan(scan) => Some(scan),
             Self::Backup(backup) => backup.scan.as_mut(),
-            Self::Restore(_) | Self::Verify(_) | Self::Bundle(_) => None,
+            Self::Restore(_) | Self::Verify(_) | Self::Quarantine(_) | Self::Bundle(_) => None,
         }
     }
 
@@ -100,6 +106,9 @@ pub(crate) struct ScanOrder {
     pub(crate) suspects: Vec<String>,
     /// Files that one died on, and how.
     pub(crate) condemned: Vec<(String, String)>,
+    /// Files in which something as bad as this is found are told of, to be put away.
+    #[serde(default)]
+    pub(crate) put_away_from: Option<Severity>,
 }
 
 /// When the work waits.
@@ -190,6 +199,46 @@ pub(crate) struct VerifyOrder {
     pub(crate) files: u32,
     /// Their bytes, at most.
     pub(crate) bytes: u64,
+}
+
+/// Put files away, bring them back or destroy them.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct QuarantineOrder {
+    pub(crate) job: JobId,
+    pub(crate) now: DateTime<Utc>,
+    /// The folder of the vault.
+    pub(crate) vault: PathBuf,
+    /// Bytes that it may hold; none: the PC allows nothing to be put away.
+    pub(crate) most: Option<u64>,
+    /// Whether staff may put away, by name, also what the system may need.
+    pub(crate) system_files: bool,
+    /// The agent's own files.
+    pub(crate) own: Vec<PathBuf>,
+    /// Where the PC lets restores write.
+    pub(crate) roots: Vec<PathBuf>,
+    pub(crate) deeds: Vec<Deed>,
+}
+
+/// One thing to be done with the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Deed {
+    /// Put a file away in which something was found.
+    PutAwayFound(ItemId, Suspect),
+    /// Do what staff ask.
+    Asked(QuarantineSpec),
+}
+
+/// A file in which something was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Suspect {
+    /// As text: a name may be none.
+    pub(crate) path: String,
+    /// Of the file; empty where it was read in windows.
+    pub(crate) sha256: String,
+    /// All that was found lies in it, and is not the file itself.
+    pub(crate) inside: bool,
+    pub(crate) rules: Vec<String>,
 }
 
 /// Fetch a bundle and judge it.

@@ -6,6 +6,7 @@ use keepwatch_proto::ids::RequestId;
 use keepwatch_proto::wire::staff::figures_client::FiguresClient;
 use keepwatch_proto::wire::staff::machines_client::MachinesClient;
 use keepwatch_proto::wire::staff::plans_client::PlansClient;
+use keepwatch_proto::wire::staff::quarantine_client::QuarantineClient;
 use keepwatch_proto::wire::staff::rollouts_client::RolloutsClient;
 use keepwatch_proto::wire::staff::staff_client::StaffClient;
 use keepwatch_proto::wire::staff::work_client::WorkClient;
@@ -32,6 +33,8 @@ pub(crate) type Staff = StaffClient<Line>;
 pub(crate) type Figures = FiguresClient<Line>;
 /// The same door, for groups and policies.
 pub(crate) type Plans = PlansClient<Line>;
+/// The same door, for files that were put away.
+pub(crate) type Quarantine = QuarantineClient<Line>;
 /// The same door, for how signatures spread.
 pub(crate) type Rollouts = RolloutsClient<Line>;
 /// The same door, for what is asked of many hosts at once.
@@ -165,6 +168,11 @@ pub(crate) async fn open_plans(address: &Address, ca: &str, session: &str) -> Re
 /// The same door, for how signatures spread.
 pub(crate) async fn rollouts(address: &Address, ca: &str, session: &str) -> Result<Rollouts, ConnectError> {
     Ok(RolloutsClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
+}
+
+/// The same door, for files that were put away.
+pub(crate) async fn open_quarantine(address: &Address, ca: &str, session: &str) -> Result<Quarantine, ConnectError> {
+    Ok(QuarantineClient::new(line(address, ca, session).await?).max_decoding_message_size(LARGEST_ANSWER))
 }
 
 /// The same door, for what concerns the PCs' identities.

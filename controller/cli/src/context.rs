@@ -1,6 +1,6 @@
 //! What every command is given: where to write, and who is asking whom.
 
-use crate::connect::{self, Figures, Machines, Plans, Rollouts, Staff, Work};
+use crate::connect::{self, Figures, Machines, Plans, Quarantine, Rollouts, Staff, Work};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::session::{Profile, Profiles, SessionError};
@@ -47,6 +47,12 @@ impl Context {
     pub(crate) async fn rollouts(&self) -> Result<Rollouts, Failure> {
         let (profile, session) = self.session()?;
         Ok(connect::rollouts(&profile.address.parse()?, &profile.ca, &session).await?)
+    }
+
+    /// The same door, for files that were put away.
+    pub(crate) async fn quarantine(&self) -> Result<Quarantine, Failure> {
+        let (profile, session) = self.session()?;
+        Ok(connect::open_quarantine(&profile.address.parse()?, &profile.ca, &session).await?)
     }
 
     fn session(&self) -> Result<(Profile, String), Failure> {

@@ -46,7 +46,7 @@ const SENTENCES: [&str; 8] =
     ["rules", "disk", "not done", "its backups", "look encrypted", "ring", "in group", "reason"];
 
 /// Columns and labels that hold stable words, which people read in their language.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "LAST SCAN",
     "LAST FULL SCAN",
     "LAST BACKUP",
@@ -63,6 +63,7 @@ const WORDS: [&str; 17] = [
     "OUTCOME",
     "OF THE UNKNOWN",
     "DEALT WITH",
+    "PUT AWAY",
     "OWN POLICY",
 ];
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod plans;
+mod quarantine;
 mod rollouts;
 
 use crate::context::Context;
@@ -17,6 +18,7 @@ use keepwatch_proto::pin::Fingerprint;
 use keepwatch_proto::wire::staff::figures_server::{Figures, FiguresServer};
 use keepwatch_proto::wire::staff::machines_server::{Machines, MachinesServer};
 use keepwatch_proto::wire::staff::plans_server::PlansServer;
+use keepwatch_proto::wire::staff::quarantine_server::QuarantineServer;
 use keepwatch_proto::wire::staff::rollouts_server::RolloutsServer;
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
 use keepwatch_proto::wire::staff::work_server::{Work, WorkServer};
@@ -304,6 +306,7 @@ impl Stage {
         let door = door.add_service(FiguresServer::new(Script::default()));
         let door = door.add_service(MachinesServer::new(Script::default()));
         let door = door.add_service(RolloutsServer::new(Script::default()));
+        let door = door.add_service(QuarantineServer::new(Script::default()));
         tokio::spawn(door.add_service(PlansServer::new(Script::default())).serve_with_incoming(incoming));
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("right"), "right\n").unwrap();

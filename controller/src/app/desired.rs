@@ -79,7 +79,7 @@ fn in_short(spec: &JobSpec) -> JobSpec {
         JobSpec::Scan { .. } => JobSpec::Scan { paths: vec![], excludes: vec![], max_file_bytes: 0 },
         JobSpec::Backup { .. } => JobSpec::Backup { paths: vec![], excludes: vec![] },
         JobSpec::Restore(spec) => JobSpec::Restore(RestoreSpec { paths: vec![], known: vec![], ..spec.clone() }),
-        JobSpec::Verify { .. } => spec.clone(),
+        JobSpec::Verify { .. } | JobSpec::Quarantine(_) => spec.clone(),
     }
 }
 

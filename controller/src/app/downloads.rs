@@ -221,6 +221,7 @@ impl Passing {
             acknowledged: 0,
             acknowledged_by: String::new(),
             reason: String::new(),
+            put_away: String::new(),
         };
         let mut tx = self.app.store.begin().await?;
         store::detections::insert(&mut tx, &row).await?;

@@ -11,6 +11,7 @@ use keepwatch_proto::event::{Event, EventKind};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::ids::{BootId, DetectionId, HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, KnownJobs, Progress, Want};
+use keepwatch_proto::quarantine::Contents;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -32,13 +33,25 @@ pub struct Report {
     pub wants: Vec<Want>,
     /// Which jobs its ledger knows; now and then.
     pub known: Option<KnownJobs>,
+    /// A page of what its quarantine holds; now and then.
+    pub quarantine: Option<Contents>,
 }
 
 impl Report {
     /// These events, and nothing else.
     #[cfg(test)]
     pub fn of(boot: BootId, events: Vec<Event>) -> Self {
-        Self { boot, generation: 0, bundle: 1, facts: None, events, progress: vec![], wants: vec![], known: None }
+        Self {
+            boot,
+            generation: 0,
+            bundle: 1,
+            facts: None,
+            events,
+            progress: vec![],
+            wants: vec![],
+            known: None,
+            quarantine: None,
+        }
     }
 }
 
@@ -74,6 +87,9 @@ impl App {
         }
         if let Some(known) = &report.known {
             self.agree(conn, host, known).await?;
+        }
+        if let Some(contents) = &report.quarantine {
+            self.agree_on_quarantine(conn, host, contents).await?;
         }
         let asks = self.hear_wants(conn, host, &report.wants).await?;
         Ok(Taken { before: committed, last, ended, restored, asks, moved, halted })
@@ -157,6 +173,8 @@ impl App {
             EventKind::Ended { job, ended } => self.end(conn, host, *job, at, ended).await?,
             EventKind::Refused { version, reason } => return self.bundle_refused(conn, host, *version, reason).await,
             EventKind::Canary(canary) => self.canary_touched(conn, host, canary).await?,
+            EventKind::Quarantined(item) => self.quarantined(conn, host, item, at).await?,
+            EventKind::QuarantineChanged(changed) => self.quarantine_changed(conn, host, changed).await?,
             EventKind::Applied { version } => self.bundle_taken(conn, host, *version).await?,
         }
         Ok(false)

@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(app.rename_group(&staff, "East/Finance", "Treasury").await.unwrap(), "East/Treasury");
         assert_eq!(app.rename_group(&staff, "Treasury", "Treasury").await.unwrap(), "East/Treasury");
         assert_eq!((threads(east).await, app.desired(east).await.unwrap().generation), (2, before));
-        let record = &app.audit(&staff, 1).await.unwrap()[0];
+        let record = &app.audit(&staff, &Default::default()).await.unwrap().0[0];
         assert_eq!((record.action.as_str(), record.object.as_str()), ("group rename", "East/Finance"));
         assert_eq!(record.detail, "to East/Treasury");
         app.move_group(&staff, "Finance", "East", false).await.unwrap();

@@ -11,6 +11,7 @@ use crate::trace;
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{JobSpec, JobState, Progress, RestoreSpec};
 use keepwatch_proto::policy::{Policy, WORDS, no_such_word, unknown_word};
+use keepwatch_proto::quarantine::QuarantineSpec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -170,7 +171,7 @@ impl App {
         self.demand(actor, Role::Operator, action).await?;
         let mut tx = self.store.begin().await?;
         let job = open_job(&mut tx, id).await?;
-        if matches!(job.spec.0, JobSpec::Restore(_) | JobSpec::Verify { .. }) {
+        if !matches!(job.spec.0, JobSpec::Scan { .. } | JobSpec::Backup { .. }) {
             let can = "this job cannot be paused; it can be called off with 'keepwatch jobs cancel'";
             return Err(AppError::Conflict(can.into()));
         }
@@ -227,6 +228,9 @@ impl Wish {
             JobSpec::Restore(_) => {
                 return Err(AppError::Invalid("files are restored on one PC at a time; name it".into()));
             }
+            JobSpec::Quarantine(_) => {
+                return Err(AppError::Invalid("files are put away on one PC at a time; name it".into()));
+            }
         };
         Ok(Self { spec, whole, source_host: String::new(), begin_within_days: policy.work.begin_within_days })
     }
@@ -235,6 +239,12 @@ impl Wish {
     pub(super) fn restore(spec: RestoreSpec, source_host: String, policy: &Policy) -> Self {
         let begin_within_days = policy.work.begin_within_days;
         Self { spec: JobSpec::Restore(spec), whole: true, source_host, begin_within_days }
+    }
+
+    /// Something that is done with one file's quarantine.
+    pub(super) fn quarantine(spec: QuarantineSpec, policy: &Policy) -> Self {
+        let begin_within_days = policy.work.begin_within_days;
+        Self { spec: JobSpec::Quarantine(spec), whole: true, source_host: String::new(), begin_within_days }
     }
 }
 
@@ -253,7 +263,7 @@ fn may_work(host: &HostRow) -> Result<(), AppError> {
 }
 
 /// Whether a path is a full one on any system, or stands for all users' folders.
-fn is_full(path: &str) -> bool {
+pub(super) fn is_full(path: &str) -> bool {
     let drive = path.as_bytes().get(1) == Some(&b':');
     WORDS.contains(&path) || path.starts_with(['/', '\\']) || drive
 }

@@ -28,6 +28,7 @@ pub mod overdue;
 pub mod pages;
 pub mod placement;
 pub mod policies;
+pub mod quarantine;
 pub mod recovery_key;
 pub mod recovery_kit;
 pub mod reports;

@@ -46,7 +46,8 @@ impl App {
     /// What staff asked for and failed is queued once more, where its kind of failure may pass.
     pub(super) async fn try_again(&self, conn: &mut Conn, job: JobId, ended: &Ended) -> Result<(), AppError> {
         let Some(row) = store::jobs::get(conn, job).await? else { return Ok(()) };
-        let may = matches!(row.spec.0, JobSpec::Scan { .. } | JobSpec::Backup { .. } | JobSpec::Verify { .. });
+        // Whoever asks for a restore waits for it, and sees that it failed.
+        let may = !matches!(row.spec.0, JobSpec::Restore(_));
         if ended.outcome != JobState::Failed || !may || !row.is_asked() || row.cancel != 0 {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Hosts by how a bundle stands with them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -122,6 +123,8 @@ struct Fleet {
     hosts: Vec<(HostRow, TimeDelta)>,
     offers: Vec<OfferRow>,
     now: DateTime<Utc>,
+    /// Names the groups.
+    policies: Arc<Policies>,
 }
 
 impl App {
@@ -314,14 +317,14 @@ impl App {
             Some(RefusedBy {
                 host: host.id,
                 name: host.facts.0.name.clone(),
-                group: host.group_name.clone(),
+                group: fleet.policies.tree().path(&host.group_name),
                 at: offer.refused,
                 reason: offer.reason.clone(),
             })
         });
         let mut refused: Vec<RefusedBy> = refused.collect();
         refused.sort_by(|a, b| (&a.name, a.host).cmp(&(&b.name, b.host)));
-        let groups = fleet.by(&bundle, |host, wait| (wait, host.group_name.clone()));
+        let groups = fleet.by(&bundle, |host, wait| (wait, fleet.policies.tree().path(&host.group_name)));
         Ok(RolloutInFull { rollout: fleet.rollout(&bundle), groups, refused })
     }
 
@@ -342,6 +345,7 @@ impl App {
             offers: store::offers::list_from(&mut conn, oldest).await?,
             bundles,
             now: self.clock.now(),
+            policies: policies.clone(),
         })
     }
 }

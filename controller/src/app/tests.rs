@@ -3,6 +3,7 @@
 
 mod jumps;
 mod many;
+mod quarantine;
 mod rollouts;
 mod work;
 

@@ -69,7 +69,7 @@ pub struct Known {
     pub scan: Work,
     /// Open detections.
     pub open_detections: u32,
-    /// High and critical ones among them.
+    /// High and critical ones among them, of which the file is not put away.
     pub grave_detections: u32,
     /// Version of the bundle in use; 0: none.
     pub bundle: u64,

@@ -30,6 +30,8 @@ const IN_FLIGHT: usize = 8;
 const MOST_EVENTS: usize = 2000;
 /// Jobs that one ledger knows; an honest agent forgets sooner.
 const MOST_KNOWN: usize = 2000;
+/// Items of one page of a quarantine's contents; an honest agent sends fewer.
+const MOST_ITEMS: usize = 1000;
 /// Things that one host would begin at once.
 const MOST_WANTS: usize = 8;
 /// In which a stream's first report comes.
@@ -212,6 +214,9 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
     if report.known.as_ref().is_some_and(|known| known.running.len() + known.ended.len() > MOST_KNOWN) {
         return Err(WireError { field: "report.known", problem: format!("has more than {MOST_KNOWN}") });
     }
+    if report.quarantine.as_ref().is_some_and(|contents| contents.items.len() > MOST_ITEMS) {
+        return Err(WireError { field: "report.quarantine", problem: format!("has more than {MOST_ITEMS}") });
+    }
     let boot: BootId = report.boot.parse()?;
     let events: Vec<Event> = report.events.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
     let progress: Vec<Progress> = report.progress.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
@@ -224,6 +229,7 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
         progress,
         wants: report.wants.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         known: report.known.map(TryInto::try_into).transpose()?,
+        quarantine: report.quarantine.map(TryInto::try_into).transpose()?,
     })
 }
 

@@ -213,6 +213,7 @@ impl Staff for Service {
             JobSpec::Backup { .. } => self.0.ask_backup(&actor, &host).await,
             JobSpec::Verify { .. } => self.0.ask_trial(&actor, &host).await,
             JobSpec::Restore(spec) => self.0.ask_restore(&actor, &host, &source_host, spec).await,
+            JobSpec::Quarantine(spec) => self.0.ask_quarantine(&actor, &host, spec).await,
         };
         Ok(Response::new(views::job(job.map_err(|e| status(&e))?)))
     }

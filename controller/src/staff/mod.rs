@@ -5,6 +5,7 @@ mod calls;
 mod figures;
 mod machines;
 mod plans;
+mod quarantine;
 mod rollouts;
 mod views;
 mod work;
@@ -17,6 +18,7 @@ use keepwatch_proto::MAX_MESSAGE;
 use keepwatch_proto::wire::staff::figures_server::FiguresServer;
 use keepwatch_proto::wire::staff::machines_server::MachinesServer;
 use keepwatch_proto::wire::staff::plans_server::PlansServer;
+use keepwatch_proto::wire::staff::quarantine_server::QuarantineServer;
 use keepwatch_proto::wire::staff::rollouts_server::RolloutsServer;
 use keepwatch_proto::wire::staff::staff_server::StaffServer;
 use keepwatch_proto::wire::staff::work_server::WorkServer;
@@ -39,8 +41,9 @@ pub fn router(app: &Arc<App>) -> Router {
     let machines = MachinesServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     let plans = PlansServer::new(Service(app.clone())).max_decoding_message_size(plans::LARGEST);
     let rollouts = RolloutsServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
+    let quarantine = QuarantineServer::new(Service(app.clone())).max_decoding_message_size(MAX_MESSAGE);
     let routes = Routes::new(staff).add_service(work).add_service(figures).add_service(plans).add_service(machines);
-    routes.add_service(rollouts).into_axum_router().reset_fallback()
+    routes.add_service(rollouts).add_service(quarantine).into_axum_router().reset_fallback()
 }
 
 /// Where a request came from, as the door says.

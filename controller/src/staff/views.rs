@@ -255,6 +255,7 @@ pub(super) fn detection(d: DetectionView) -> wire::Detection {
         acknowledged: d.row.acknowledged != 0,
         acknowledged_by: d.row.acknowledged_by,
         reason: d.row.reason,
+        put_away: d.row.put_away,
     }
 }
 

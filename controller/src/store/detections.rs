@@ -2,9 +2,13 @@
 
 use super::{Conn, Json, StoreError, json, signed};
 use keepwatch_proto::detection::Detection;
-use keepwatch_proto::ids::{DetectionId, HostId};
+use keepwatch_proto::ids::{DetectionId, HostId, ItemId};
+use keepwatch_proto::quarantine::Item;
 use sqlx::FromRow;
 use std::collections::BTreeMap;
+
+/// Between a file's path and the way to what lies in it.
+const INSIDE: &str = "!/";
 
 /// One detection.
 #[derive(Debug, Clone, FromRow)]
@@ -42,6 +46,8 @@ pub struct DetectionRow {
     pub acknowledged_by: String,
     /// Why.
     pub reason: String,
+    /// The item that its file is put away as; empty: it is not, as far as is known.
+    pub put_away: String,
 }
 
 impl DetectionRow {
@@ -64,6 +70,7 @@ impl DetectionRow {
             acknowledged: 0,
             acknowledged_by: String::new(),
             reason: String::new(),
+            put_away: String::new(),
         }
     }
 }
@@ -71,6 +78,18 @@ impl DetectionRow {
 /// Adds one, unless the same finding (host, rule, path, content) is open already: a daily
 /// scan that finds it again tells nothing new.
 pub async fn insert(conn: &mut Conn, d: &DetectionRow) -> Result<(), StoreError> {
+    // It is there again, whatever was put away.
+    sqlx::query(
+        "UPDATE detections SET put_away = '' WHERE host = $1 AND rule = $2 AND namespace = $3 AND path = $4 \
+         AND sha256 = $5 AND acknowledged = 0 AND put_away <> ''",
+    )
+    .bind(d.host.to_string())
+    .bind(&d.rule)
+    .bind(&d.namespace)
+    .bind(&d.path)
+    .bind(&d.sha256)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query(
         "INSERT INTO detections (id, host, job, at, rule, namespace, severity, path, size, sha256, bundle, metadata, \
          acknowledged, acknowledged_by, reason) \
@@ -115,6 +134,32 @@ pub async fn list(
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?)
+}
+
+/// The file that lay at this path was put away: what was found in it by then is.
+pub async fn put_away(conn: &mut Conn, host: HostId, item: &Item, at: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE detections SET put_away = $3 WHERE host = $1 AND acknowledged = 0 AND at <= $4 \
+         AND (path = $2 OR substr(path, 1, length($5)) = $5)",
+    )
+    .bind(host.to_string())
+    .bind(&item.path)
+    .bind(item.id.to_string())
+    .bind(at)
+    .bind(format!("{}{INSIDE}", item.path))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One that was put away is not any more: it was brought back, or nobody knows.
+pub async fn not_put_away(conn: &mut Conn, host: HostId, item: ItemId) -> Result<(), StoreError> {
+    sqlx::query("UPDATE detections SET put_away = '' WHERE host = $1 AND put_away = $2")
+        .bind(host.to_string())
+        .bind(item.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Acknowledges one. Says whether it was open.

@@ -114,10 +114,11 @@ pub struct LastEnded {
     pub state: State,
 }
 
-/// Open detections of each host, and of how many of them the severity is high or critical.
+/// Open detections of each host, and of how many of them the severity is high or critical and the file
+/// is not put away.
 pub async fn open_detections(conn: &mut Conn, whose: Whose) -> Result<Vec<OpenCount>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT host, COUNT(*) AS open, COUNT(CASE WHEN severity IN ('high', 'critical') THEN 1 END) AS grave \
+        "SELECT host, COUNT(*) AS open, COUNT(CASE WHEN severity IN ('high', 'critical') AND put_away = '' THEN 1 END) AS grave \
          FROM detections WHERE acknowledged = 0 AND ($1 = '' OR host = $1) GROUP BY host",
     )
     .bind(bound(whose))
@@ -133,6 +134,6 @@ pub struct OpenCount {
     pub host: HostId,
     /// Open ones.
     pub open: i64,
-    /// High and critical ones among them.
+    /// High and critical ones among them, of which the file is not put away.
     pub grave: i64,
 }

@@ -19,6 +19,7 @@ pub mod judged;
 pub mod logs;
 pub mod offers;
 pub mod policies;
+pub mod quarantine;
 pub mod retention;
 pub mod rules;
 pub mod slots;

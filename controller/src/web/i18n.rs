@@ -202,7 +202,7 @@ mod tests {
             ("advice", Reason::ALL.map(Reason::word).into()),
             ("job", JobState::ALL.map(JobState::word).into()),
             ("silent", vec!["never-connected", "pending", "away", "lost"]),
-            ("kind", vec!["scan", "backup", "restore", "verify"]),
+            ("kind", vec!["scan", "backup", "restore", "verify", "quarantine"]),
             ("severity", Severity::ALL.map(Severity::word).into()),
             ("role", vec!["viewer", "operator", "administrator"]),
             ("system", pages::host::SYSTEMS.into()),

@@ -227,6 +227,25 @@ async fn pages_show_what_is_and_escape_what_a_pc_says() {
     );
     assert!(pages.get(&format!("/hosts/{host}"), &operator).await.text.contains(&format!("/hosts/{host}/backup")));
 
+    // That its file is put away shows on every page that has it, and only then.
+    let put_away = |text: &str| text.contains("put away on the PC");
+    assert!(!put_away(&pages.get("/detections", &viewer).await.text));
+    let item = keepwatch_proto::quarantine::Item {
+        id: keepwatch_proto::ids::ItemId::new(&pages.app.clock),
+        path: "/home/王/\"><img src=x>\u{202e}fdp.exe".into(),
+        sha256: "ab".repeat(32),
+        size: 68,
+        rules: vec![],
+        job: JobId::new(&pages.app.clock),
+        at: pages.app.clock.now(),
+    };
+    let mut conn = pages.app.store.read().await.unwrap();
+    store::detections::put_away(&mut conn, host, &item, pages.app.now()).await.unwrap();
+    drop(conn);
+    for uri in ["/detections".to_owned(), format!("/hosts/{host}")] {
+        assert!(put_away(&pages.get(&uri, &viewer).await.text), "{uri}");
+    }
+
     let uri = format!("/detections/{detection}/acknowledge");
     let empty = pages.post(&uri, &operator, "reason=+&next=/detections").await;
     assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -6,6 +6,7 @@ use crate::detection::Severity;
 use crate::{WireError, wire::agent as wire};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 /// When and what to scan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,41 @@ pub struct ScanPolicy {
     pub disabled: BTreeSet<String>,
     /// What is known and allowed.
     pub allowed: Vec<Allowed>,
+    /// What becomes of a file in which a scan finds something.
+    pub when_found: WhenFound,
+    /// Milder findings than this are only reported, whatever `when_found` says.
+    pub quarantine_from: Severity,
+}
+
+/// What becomes of a file in which a scan finds something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFound {
+    /// It is reported, and stays where it is: a rule may be wrong.
+    #[default]
+    Report,
+    /// It is reported, and put away on the PC.
+    Quarantine,
+}
+
+impl WhenFound {
+    /// The word for it, as the policy has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
+impl FromStr for WhenFound {
+    type Err = WireError;
+    fn from_str(word: &str) -> Result<Self, WireError> {
+        [Self::Report, Self::Quarantine]
+            .into_iter()
+            .find(|when| when.word() == word)
+            .ok_or_else(|| WireError::bad("policy.scan.when_found", "is neither report nor quarantine"))
+    }
 }
 
 /// Allows what fits everything that is set in it.
@@ -81,7 +117,16 @@ impl Default for ScanPolicy {
             severities: BTreeMap::new(),
             disabled: BTreeSet::new(),
             allowed: vec![],
+            when_found: WhenFound::Report,
+            quarantine_from: Severity::High,
         }
+    }
+}
+
+impl ScanPolicy {
+    /// From which severity on a file is put away; `None`: none is.
+    pub fn puts_away_from(&self) -> Option<Severity> {
+        (self.when_found == WhenFound::Quarantine).then_some(self.quarantine_from)
     }
 }
 
@@ -157,6 +202,8 @@ impl From<ScanPolicy> for wire::ScanPolicy {
             severities: scan.severities.into_iter().map(|(rule, severity)| (rule, severity.word().into())).collect(),
             disabled: scan.disabled.into_iter().collect(),
             allowed: scan.allowed.into_iter().map(Into::into).collect(),
+            when_found: Some(scan.when_found.word().into()),
+            quarantine_from: Some(scan.quarantine_from.word().into()),
         }
     }
 }
@@ -183,6 +230,8 @@ impl TryFrom<wire::ScanPolicy> for ScanPolicy {
             severities: severities.collect::<Result<_, WireError>>()?,
             disabled: scan.disabled.into_iter().collect(),
             allowed: scan.allowed.into_iter().map(Into::into).collect(),
+            when_found: scan.when_found.map_or(Ok(default.when_found), |word| word.parse())?,
+            quarantine_from: scan.quarantine_from.map_or(Ok(default.quarantine_from), |word| word.parse())?,
         })
     }
 }
@@ -217,6 +266,8 @@ scan:
   pause_on_battery: false
   pause_when_busy: true
   removable: false
+  when_found: quarantine
+  quarantine_from: medium
   severities: {Loud: info, Quiet: critical}
   disabled: [Wrong]
   allowed:
@@ -228,6 +279,8 @@ scan:
     fn every_field_survives_yaml_json_and_wire() {
         let policy = Policy::from_yaml(ALL).unwrap();
         assert_eq!((policy.scan.severities["Loud"], policy.scan.allowed.len()), (Severity::Info, 2));
+        assert_eq!(policy.scan.puts_away_from(), Some(Severity::Medium));
+        assert_eq!(Policy::default().scan.puts_away_from(), None);
         assert_eq!(Policy::from_yaml(&policy.to_yaml().unwrap()).unwrap(), policy);
         assert_eq!(serde_json::from_str::<Policy>(&serde_json::to_string(&policy).unwrap()).unwrap(), policy);
         assert_eq!(Policy::try_from(wire::Policy::from(policy.clone())).unwrap(), policy);
@@ -260,6 +313,8 @@ scan:
             |s| s.allowed.push(wire::Allowed::default()),
             |s| s.disabled = (0..2000).map(|n| n.to_string()).collect(),
             |s| s.paths.push("@everything".into()),
+            |s| s.when_found = Some("burn".into()),
+            |s| s.quarantine_from = Some("awful".into()),
         ] {
             assert!(with(change).is_err());
         }

@@ -21,6 +21,7 @@ mod one_read;
 mod page;
 mod policies;
 mod postgres;
+mod quarantine;
 mod rebuild;
 mod replaced;
 mod retention;

@@ -75,6 +75,11 @@ fn the_main_job_runs_on_postgresql() {
     assert_eq!(staff.json(&["hosts", "show", &host])["group"], "West/Treasury");
     assert_eq!(staff.json(&["jobs", "list", "--group", "West", "--kind", "backup"]).as_array().unwrap().len(), 1);
     staff.run(["restore", &host, "latest", "--infected", "--watch"]).ok();
+    staff.run(["quarantine", "add", &host, disk.join("eicar.com").to_str().unwrap(), "--watch"]).ok();
+    assert_eq!(staff.json(&["quarantine", &host])[0]["id"], staff.json(&["detections"])[0]["put_away"]);
+    let item = staff.json(&["quarantine"])[0]["id"].as_str().unwrap().to_owned();
+    staff.run(["quarantine", "delete", &item, "--watch"]).ok();
+    assert_eq!(staff.json(&["quarantine", "list", "--all"])[0]["state"], "deleted");
     assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 1);
     let id = staff.json(&["detections"])[0]["id"].as_str().unwrap().to_owned();
     staff.run(["detections", "acknowledge", &id, "--reason", "a drill"]).ok();

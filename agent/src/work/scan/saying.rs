@@ -2,11 +2,11 @@
 
 use crate::at_work::AtWork;
 use crate::work::Speaker;
-use crate::worker::Said;
+use crate::worker::{Said, Suspect};
 use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::paths;
-use keepwatch_scan::{Found, INSIDE, Observer, Progress, Skip};
+use keepwatch_scan::{Found, INSIDE, Match, Observer, Progress, Skip};
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -20,12 +20,18 @@ pub(in crate::work) struct Saying<'a, W> {
     saved: bool,
     at_work: Option<AtWork>,
     last: Mutex<Progress>,
+    suspects_from: Option<Severity>,
 }
 
 impl<'a, W: Write + Send> Saying<'a, W> {
     /// For a job, and the version of the bundle that judges.
     pub(super) fn new(speaker: &'a Speaker<W>, job: JobId, bundle: u64, saved: bool, at_work: Option<AtWork>) -> Self {
-        Self { speaker, job, bundle, saved, at_work, last: Mutex::default() }
+        Self { speaker, job, bundle, saved, at_work, last: Mutex::default(), suspects_from: None }
+    }
+
+    /// Files in which something as bad as this is found are named, too, to be put away.
+    pub(super) fn naming_suspects_from(self, suspects_from: Option<Severity>) -> Self {
+        Self { suspects_from, ..self }
     }
 
     /// The scan waits, for this reason.
@@ -61,6 +67,12 @@ impl<W: Write + Send> Observer for Saying<'_, W> {
                 sha256: found.sha256.clone(),
                 bundle: self.bundle,
             }));
+        }
+        let bad = |matched: &&Match| self.suspects_from.is_some_and(|from| severity(matched.severity) >= from);
+        let rules: Vec<String> = found.matches.iter().filter(bad).map(|matched| matched.rule.clone()).collect();
+        if !rules.is_empty() {
+            let (path, inside) = (paths::of_path(&found.file), !found.inside.is_empty());
+            self.speaker.say(Said::Suspect(Suspect { path, sha256: found.file_sha256.clone(), inside, rules }));
         }
     }
 

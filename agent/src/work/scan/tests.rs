@@ -9,6 +9,7 @@ use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Failure, JobState, Tally};
 use keepwatch_scan::{Allowed, Tuning};
+use sha2::Digest;
 use tempfile::TempDir;
 
 /// A bundle, and files to scan with it.
@@ -51,6 +52,7 @@ impl Scene {
             tuning: Tuning::default(),
             suspects: vec![],
             condemned: vec![],
+            put_away_from: Some(Severity::High),
         }
     }
 }
@@ -144,4 +146,27 @@ fn a_suspect_is_judged_and_a_condemned_one_is_said_and_stays_aside() {
     scene.write("condemned", "another badword");
     let (ended, found, _) = scanned(scene.order());
     assert_eq!((ended.outcome, found.len()), (JobState::Succeeded, 3));
+}
+
+#[test]
+fn what_is_bad_enough_to_be_put_away_is_named_with_the_content_of_its_file() {
+    let scene = Scene::new();
+    scene.write("found", "badword");
+    let suspects = |put_away_from| {
+        let speaker = Speaker::new(Vec::new());
+        let (tell, heard) = std::sync::mpsc::channel();
+        let severities = [("bad".into(), keepwatch_scan::Severity::High)].into();
+        let tuning = Tuning { severities, ..Tuning::default() };
+        run(ScanOrder { put_away_from, tuning, ..scene.order() }, &speaker, tell, heard);
+        let said = String::from_utf8(speaker.out.into_inner().unwrap()).unwrap();
+        let suspect = |line: &str| match serde_json::from_str(line).unwrap() {
+            Said::Suspect(suspect) => Some(suspect),
+            _ => None,
+        };
+        said.lines().filter_map(suspect).collect::<Vec<_>>()
+    };
+    let named = suspects(Some(Severity::High));
+    assert_eq!((named.len(), named[0].inside, named[0].rules.join("")), (1, false, "bad".to_owned()));
+    assert_eq!(named[0].sha256, hex::encode(sha2::Sha256::digest("badword")));
+    assert_eq!(suspects(Some(Severity::Critical)).len() + suspects(None).len(), 0);
 }

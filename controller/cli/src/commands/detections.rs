@@ -70,6 +70,7 @@ struct DetectionView {
     acknowledged: bool,
     acknowledged_by: Option<String>,
     reason: Option<String>,
+    put_away: Option<String>,
 }
 
 impl From<wire::Detection> for DetectionView {
@@ -91,12 +92,14 @@ impl From<wire::Detection> for DetectionView {
             acknowledged: d.acknowledged,
             acknowledged_by: show::some(d.acknowledged_by),
             reason: show::some(d.reason),
+            put_away: show::some(d.put_away),
         }
     }
 }
 
 impl Row for DetectionView {
-    const HEADER: &'static [&'static str] = &["AT", "HOST", "SEVERITY", "RULE", "PATH", "SIZE", "DEALT WITH", "ID"];
+    const HEADER: &'static [&'static str] =
+        &["AT", "HOST", "SEVERITY", "RULE", "PATH", "SIZE", "PUT AWAY", "DEALT WITH", "ID"];
     fn cells(&self) -> Vec<String> {
         vec![
             show::when(self.at),
@@ -105,6 +108,7 @@ impl Row for DetectionView {
             self.rule.clone(),
             self.path.clone(),
             show::size(self.size),
+            show::yes(self.put_away.is_some()),
             show::yes(self.acknowledged),
             self.id.clone(),
         ]
@@ -164,7 +168,7 @@ mod tests {
                 "id": "1", "host": "", "host_name": "", "at": null, "rule": "eicar", "namespace": "",
                 "severity": "high", "path": "/a.zip!/b", "size": 0, "sha256": "", "bundle": 0,
                 "metadata": {"description": "test"}, "job": null, "acknowledged": false,
-                "acknowledged_by": null, "reason": null
+                "acknowledged_by": null, "reason": null, "put_away": null
             })
         );
     }

@@ -2,6 +2,7 @@
 
 use super::claims::{self, Approve};
 use super::deletions::{self, DeleteRepository, DeletionView};
+use super::many::Many;
 use super::placement;
 use crate::ask;
 use crate::context::Context;
@@ -13,6 +14,7 @@ use chrono::{DateTime, Utc};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::wire::staff as wire;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// The PCs.
 #[derive(Debug, clap::Args)]
@@ -24,7 +26,7 @@ pub(crate) struct Hosts {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List all hosts (the default)
-    List(Refresh),
+    List(Listed),
     /// Show all that is known of one host
     Show {
         /// Its name or id
@@ -68,6 +70,17 @@ enum Action {
     DeleteRepository(DeleteRepository),
     /// List the hosts whose backups are to be deleted, or were
     Deletions,
+}
+
+#[derive(Debug, Default, clap::Args)]
+struct Listed {
+    /// Only these (names or ids)
+    #[arg(value_name = "HOST")]
+    hosts: Vec<String>,
+    #[command(flatten)]
+    many: Many,
+    #[command(flatten)]
+    refresh: Refresh,
 }
 
 /// One host, for people and programs.
@@ -221,16 +234,26 @@ impl Card for HostView {
     }
 }
 
-async fn list(context: &Context) -> Result<(), Failure> {
-    let hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
+async fn list(context: &Context, listed: &Listed) -> Result<(), Failure> {
+    let mut hosts = context.staff().await?.list_hosts(wire::Empty {}).await?.into_inner().hosts;
+    if !listed.hosts.is_empty() || listed.many.is_given() {
+        let meant = listed.many.with(listed.hosts.clone())?;
+        let meant = context.work().await?.select_hosts(meant).await?.into_inner().hosts;
+        let meant: HashSet<String> = meant.into_iter().map(|host| host.id).collect();
+        hosts.retain(|host| meant.contains(&host.id));
+        let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
+        return context.output.list(&views, "No PC is like that.");
+    }
     let views: Vec<HostView> = hosts.into_iter().map(Into::into).collect();
     context.output.list(&views, "No host is enrolled yet; begin with 'keepwatch tokens create'.")
 }
 
 impl Hosts {
     pub(crate) async fn run(self, context: &Context) -> Result<Outcome, Failure> {
-        match self.action.unwrap_or(Action::List(Refresh::default())) {
-            Action::List(refresh) => return watch::again(context, refresh, async || list(context).await).await,
+        match self.action.unwrap_or(Action::List(Listed::default())) {
+            Action::List(listed) => {
+                return watch::again(context, listed.refresh, async || list(context, &listed).await).await;
+            }
             Action::Show { host } => {
                 let host = context.staff().await?.get_host(wire::HostName { host }).await?.into_inner();
                 context.output.card(&HostView::from(host))?;

@@ -37,7 +37,7 @@ struct Filter {
     /// expired, lost; open or ended
     #[arg(long, default_value = "", hide_default_value = true)]
     state: String,
-    /// Only of this kind: scan, backup, restore, verify
+    /// Only of this kind: scan, backup, restore, verify, quarantine
     #[arg(long, default_value = "", hide_default_value = true)]
     kind: String,
     /// Only those created within this time: 30m, 12h, 7d
@@ -91,7 +91,7 @@ struct Which {
     /// What is open on this host; may be given several times
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
-    /// Of what is open on hosts, only this kind: scan, backup, restore, verify
+    /// Of what is open on hosts, only this kind: scan, backup, restore, verify, quarantine
     #[arg(long, default_value = "", hide_default_value = true)]
     kind: String,
     #[command(flatten)]

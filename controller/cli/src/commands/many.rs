@@ -113,7 +113,8 @@ pub(crate) async fn start(
     Ok(outcome)
 }
 
-async fn one(context: &Context, job: wire::Job, follow: bool) -> Result<Outcome, Failure> {
+/// Says how to follow a job, or follows it.
+pub(crate) async fn one(context: &Context, job: wire::Job, follow: bool) -> Result<Outcome, Failure> {
     let id = job.id.clone();
     if follow {
         return watch::to_the_end(context, &mut context.staff().await?, &id).await;

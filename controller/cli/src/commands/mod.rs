@@ -18,6 +18,7 @@ mod ls;
 mod many;
 mod placement;
 mod policies;
+mod quarantine;
 mod recovery_kit;
 mod report;
 mod restore;
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Download(download::Download),
     /// What the scans found
     Detections(detections::Detections),
+    /// Files that were put away on PCs, where nobody can open or run them
+    Quarantine(quarantine::Quarantine),
     /// Scan hosts now
     Scan(scan::Scan),
     /// Back hosts up now
@@ -119,6 +122,7 @@ impl Command {
             Self::Versions(command) => command.run(context).await,
             Self::Download(command) => command.run(context).await,
             Self::Detections(command) => command.run(context).await,
+            Self::Quarantine(command) => command.run(context).await,
             Self::Scan(command) => command.run(context).await,
             Self::Backup(command) => command.run(context).await,
             Self::Restore(command) => command.run(context).await,

@@ -43,7 +43,7 @@ async fn hosts_move_together_or_not_at_all_and_follow_the_policy_of_where_they_a
     // Who stays hears of nothing, and that it stays is on record, once.
     assert_eq!(app.desired(two).await.unwrap().generation, before);
     app.move_hosts(&staff, &names(&["one", "two"]), "tax").await.unwrap();
-    let records = app.audit(&staff, 0).await.unwrap();
+    let records = app.audit(&staff, &Default::default()).await.unwrap().0;
     let pins: Vec<&str> = records.iter().filter(|r| r.action == "host pin").map(|r| r.detail.as_str()).collect();
     assert_eq!(pins, ["two in tax"]);
 }
@@ -65,16 +65,19 @@ async fn a_host_moves_when_its_facts_change_and_stays_where_staff_put_it() {
     says(&app, host, facts("FIN-1", "10.7.0.1")).await;
     assert_eq!(group(&app, host).await, "fin");
     assert_eq!(app.desired(host).await.unwrap().generation, before + 1);
-    let record = &app.audit(&staff, 1).await.unwrap()[0];
+    let record = &app.audit(&staff, &Default::default()).await.unwrap().0[0];
     assert_eq!((record.user_name.as_str(), record.action.as_str()), ("rule 10", "host move"));
     assert_eq!(record.detail, "FIN-1 from all to fin (rule 10, name FIN-*)");
     // Not again within the hour, whatever it says; what it says then is not lost.
-    let records = app.audit(&staff, 0).await.unwrap().len();
+    let records = app.audit(&staff, &Default::default()).await.unwrap().0.len();
     for turn in 0..20 {
         says(&app, host, facts(if turn % 2 == 0 { "x" } else { "FIN-1" }, "10.7.0.1")).await;
     }
     says(&app, host, facts("x", "10.7.0.1")).await;
-    assert_eq!((group(&app, host).await, app.audit(&staff, 0).await.unwrap().len()), ("fin".into(), records));
+    assert_eq!(
+        (group(&app, host).await, app.audit(&staff, &Default::default()).await.unwrap().0.len()),
+        ("fin".into(), records)
+    );
     let later = app.clock.now() + chrono::TimeDelta::minutes(61);
     Arc::get_mut(&mut app).unwrap().clock = Clock::fixed(later);
     says(&app, host, facts("x", "10.7.0.1")).await;

@@ -229,6 +229,7 @@ kind-scan = Scan
 kind-backup = Backup
 kind-restore = Restore
 kind-verify = Trial restore
+kind-quarantine = Quarantine
 job-queued = Waiting
 job-waiting = Waiting for its turn
 job-offered = Handed to the PC
@@ -263,6 +264,7 @@ phase-backing-up = Backing up
 phase-looking = Looking at what would be restored
 phase-restoring = Restoring
 phase-comparing = Comparing with the PC
+phase-quarantine = At the quarantine
 phase-working = Working
 
 ## Snapshots
@@ -310,6 +312,7 @@ detection-found = Found
 detection-size = Size
 detection-hash = SHA-256
 detection-rule = Rule
+detection-put-away = put away on the PC
 detection-acknowledge = Acknowledge
 detection-reason = Why does it need nothing more?
 detection-reason-help = For example: cleaned and restored; test file; false alarm, rule reported.

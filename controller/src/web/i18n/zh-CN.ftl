@@ -193,6 +193,7 @@ kind-scan = 扫描
 kind-backup = 备份
 kind-restore = 恢复
 kind-verify = 试恢复
+kind-quarantine = 隔离
 job-queued = 等待中
 job-waiting = 排队中
 job-offered = 已下发
@@ -224,6 +225,7 @@ phase-backing-up = 正在备份
 phase-looking = 正在查看将恢复的内容
 phase-restoring = 正在恢复
 phase-comparing = 正在与电脑上的文件比对
+phase-quarantine = 正在处理隔离文件
 phase-working = 正在处理
 
 ## 快照
@@ -265,6 +267,7 @@ detection-found = 发现时间
 detection-size = 大小
 detection-hash = SHA-256
 detection-rule = 规则
+detection-put-away = 已在电脑上隔离
 detection-acknowledge = 确认
 detection-reason = 为什么无需进一步处理？
 detection-reason-help = 例如：已清除并恢复；测试文件；误报，已反馈规则。

@@ -43,6 +43,8 @@ pub struct Detection {
     pub size: String,
     /// The file's content.
     pub sha256: String,
+    /// Whether the file is put away on its PC.
+    pub put_away: bool,
 }
 
 impl Detection {
@@ -62,6 +64,7 @@ impl Detection {
             found: teller.moment(row.at),
             size: size(unsigned(row.size)),
             sha256: plain(&row.sha256),
+            put_away: !row.put_away.is_empty(),
         }
     }
 }

@@ -29,7 +29,7 @@ const FAILURES: usize = 20;
 /// Systems that have a name here; another is shown as it calls itself.
 pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
 /// What agents say they are at, and the word for it here.
-pub const PHASES: [(&str, &str); 10] = [
+pub const PHASES: [(&str, &str); 11] = [
     ("opening", "opening"),
     ("compiling", "compiling"),
     ("scanning", "scanning"),
@@ -40,6 +40,7 @@ pub const PHASES: [(&str, &str); 10] = [
     ("looking", "looking"),
     ("restoring", "restoring"),
     ("comparing", "comparing"),
+    ("quarantine", "quarantine"),
 ];
 
 #[derive(Template)]
@@ -239,7 +240,7 @@ fn job(teller: Teller, view: JobView) -> Job {
         running: view.progress.map(|p| running(teller, &p)),
         open: open && row.cancel == 0,
         hold: match row.paused {
-            _ if ["restore", "verify"].contains(&row.kind.as_str()) => None,
+            _ if !["scan", "backup"].contains(&row.kind.as_str()) => None,
             0 => Some(("pause", language.say("job-pause"))),
             _ => Some(("resume", language.say("job-resume"))),
         },

@@ -1,0 +1,133 @@
+//! Files that PCs have put away.
+
+use super::{Conn, Json, StoreError, json, signed};
+use keepwatch_proto::ids::{HostId, ItemId};
+use keepwatch_proto::quarantine::{Item, ItemState};
+use sqlx::FromRow;
+
+/// One file. Times are Unix seconds.
+#[derive(Debug, Clone, FromRow)]
+pub struct QuarantineRow {
+    /// The PC that has it.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// Its id there.
+    #[sqlx(try_from = "String")]
+    pub id: ItemId,
+    /// Where it was.
+    pub path: String,
+    /// Of its content.
+    pub sha256: String,
+    /// Its bytes.
+    pub size: i64,
+    /// The rules that matched; none: staff named it.
+    #[sqlx(try_from = "String")]
+    pub rules: Json<Vec<String>>,
+    /// The job that put it away.
+    pub job: String,
+    /// When it was put away, by the PC's clock.
+    pub at: i64,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub state: State,
+    /// When it came to that.
+    pub changed: i64,
+    /// Where it was restored to.
+    pub target: String,
+}
+
+/// A state as a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State(pub ItemState);
+
+impl TryFrom<String> for State {
+    type Error = keepwatch_proto::WireError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// A host has this one. One that was thought gone is there again; one that was brought back or
+/// destroyed since, by the host's own word, is not.
+pub async fn hold(conn: &mut Conn, host: HostId, item: &Item, at: i64, now: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO quarantine (host, id, path, sha256, size, rules, job, at, state, changed, target) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'held', $9, '') \
+         ON CONFLICT (host, id) DO UPDATE SET state = 'held', changed = $9 WHERE quarantine.state = 'gone'",
+    )
+    .bind(host.to_string())
+    .bind(item.id.to_string())
+    .bind(&item.path)
+    .bind(&item.sha256)
+    .bind(signed(item.size))
+    .bind(json(&item.rules)?)
+    .bind(item.job.to_string())
+    .bind(at)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What became of one.
+pub async fn change(
+    conn: &mut Conn,
+    host: HostId,
+    id: ItemId,
+    (state, target): (ItemState, &str),
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE quarantine SET state = $3, target = $4, changed = $5 WHERE host = $1 AND id = $2")
+        .bind(host.to_string())
+        .bind(id.to_string())
+        .bind(state.word())
+        .bind(target)
+        .bind(now)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The newest ones, at most `limit`; held ones, or all.
+pub async fn list(conn: &mut Conn, all: bool, limit: usize) -> Result<Vec<QuarantineRow>, StoreError> {
+    let query = "SELECT * FROM quarantine WHERE $1 = 1 OR state = 'held' ORDER BY at DESC, id DESC LIMIT $2";
+    Ok(sqlx::query_as(query).bind(i64::from(all)).bind(signed(limit as u64)).fetch_all(conn).await?)
+}
+
+/// Those of one host, likewise.
+pub async fn of_host(conn: &mut Conn, host: HostId, all: bool, limit: usize) -> Result<Vec<QuarantineRow>, StoreError> {
+    let query = "SELECT * FROM quarantine WHERE host = $1 AND ($2 = 1 OR state = 'held') ORDER BY at DESC, id DESC \
+                 LIMIT $3";
+    Ok(sqlx::query_as(query)
+        .bind(host.to_string())
+        .bind(i64::from(all))
+        .bind(signed(limit as u64))
+        .fetch_all(conn)
+        .await?)
+}
+
+/// The ids of those that a host holds, as far as is known.
+pub async fn held(conn: &mut Conn, host: HostId) -> Result<Vec<ItemId>, StoreError> {
+    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM quarantine WHERE host = $1 AND state = 'held'")
+        .bind(host.to_string())
+        .fetch_all(conn)
+        .await?;
+    let known = |id: String| id.parse().map_err(|_| StoreError::Corrupt(format!("quarantine.id is '{id}'")));
+    ids.into_iter().map(known).collect()
+}
+
+/// Those by this id; of one host, unless one took another's.
+pub async fn by_id(conn: &mut Conn, id: ItemId) -> Result<Vec<QuarantineRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM quarantine WHERE id = $1 ORDER BY host")
+        .bind(id.to_string())
+        .fetch_all(conn)
+        .await?)
+}
+
+/// Whether a host has told of so many.
+pub async fn count(conn: &mut Conn, host: HostId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM quarantine WHERE host = $1")
+        .bind(host.to_string())
+        .fetch_one(conn)
+        .await?)
+}
