@@ -190,7 +190,8 @@ impl Vault {
         if !wanted.sha256.is_empty() && wanted.sha256 != sha256 {
             return Err(VaultError::Changed);
         }
-        let item = Item { sha256, size, path: paths::of_path(&place.path), ..wanted.item.clone() };
+        // As it was found or named, links and all: by that path the detections know it.
+        let item = Item { sha256, size, path: paths::of_path(&wanted.path), ..wanted.item.clone() };
         let held = self.same(&item);
         let item = match &held {
             Some(same) => same.item.clone(),
