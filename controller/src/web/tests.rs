@@ -239,7 +239,7 @@ async fn pages_show_what_is_and_escape_what_a_pc_says() {
         job: JobId::new(&pages.app.clock),
         at: pages.app.clock.now(),
     };
-    let mut conn = pages.app.store.read().await.unwrap();
+    let mut conn = pages.app.store.write().await.unwrap();
     store::detections::put_away(&mut conn, host, &item, pages.app.now()).await.unwrap();
     drop(conn);
     for uri in ["/detections".to_owned(), format!("/hosts/{host}")] {

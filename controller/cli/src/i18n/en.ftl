@@ -308,6 +308,7 @@ note-nothing-holds = Nothing holds.
 note-nothing-begins = Nothing would begin by itself.
 note-documents = { $changed } of { $all } documents { $will }; they concern { $hosts } hosts.
 none-slots = No PC backs up, and none would.
+none-so = No PC is like that.
 none-like-that = No PC is like that; nothing was done.
 none-asked = No PC was asked.
 none-such-job = There is no such job.

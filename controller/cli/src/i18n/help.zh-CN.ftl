@@ -57,8 +57,6 @@ help--hosts = 此电脑上未结束的任务；可多次使用
 help--id = 编号
 # Their ids
 help--jobs = 任务编号
-# Of what is open on hosts, only this kind: scan, backup, restore, verify
-help--kind = 电脑上未结束的任务中，仅此类型：scan、backup、restore、verify
 # At most so many, the newest first
 help--limit = 最多显示多少条，最新的在前
 # The user's name
@@ -128,6 +126,10 @@ help-whoami = 显示以谁的身份登录在何处
 help-hosts = 电脑：是否受保护，未受保护的原因
 # List all hosts (the default)
 help-hosts-list = 列出所有电脑（默认）
+# Only these (names or ids)
+help-hosts-list--hosts = 仅这些电脑（名称或编号）
+# All hosts of this group and of those below it
+help-hosts-list--group = 此分组及其下级分组的所有电脑
 # Show all that is known of one host
 help-hosts-show = 显示一台电脑的全部信息
 # Its name or id
@@ -142,10 +144,12 @@ help-hosts-replace = 由新电脑接替旧电脑：沿用其分组和计划，�
 help-hosts-replace--old = 旧电脑的名称或编号
 # Name or id of the PC in its place, enrolled already
 help-hosts-replace--new = 接替它的电脑的名称或编号，须已接入
-# Move hosts into a group, all of them or none; what holds there holds for them at once
-help-hosts-move = 将电脑移到一个分组，要么全部移动，要么都不移动；该分组的策略立即生效
+# Move hosts into a group, all of them or none; what holds there holds for them at once, and no rule moves them any more
+help-hosts-move = 将电脑移到一个分组，要么全部移动，要么都不移动；该分组的策略立即生效，此后规则不再移动它们
 # Their names or ids
 help-hosts-move--hosts = 电脑的名称或编号
+# Let rules move them again, at once
+help-hosts-move--unpin = 让规则可以再次移动它们，立即生效
 # List the PCs that ask to be hosts again: their certificate has expired or was replaced, their disk is a copy of another's, or the controller has forgotten them
 help-hosts-pending = 列出申请重新接入的电脑：证书已到期或已更换、磁盘为其他电脑的副本，或控制器已不认识它
 # Let a PC in again that 'hosts pending' shows
@@ -184,8 +188,8 @@ help-groups-health = 显示各分组（含所有下级分组）中电脑的健�
 help-groups-health--group = 仅此分组及其下级分组
 # Make a group, which inherits its parent's policy
 help-groups-create = 新建分组，继承上级的策略
-# Its name
-help-groups-create--name = 名称
+# Its name, its own among the groups beside it
+help-groups-create--name = 名称，在同级分组中不能重复
 # The group it belongs to; the topmost if left out
 help-groups-create--parent = 上级分组；省略为最上级
 # Move a group below another, with all that is below it; its hosts follow what holds there
@@ -194,8 +198,40 @@ help-groups-move = 将分组连同其下的一切移到另一分组之下；其�
 help-groups-move--to = 今后的上级分组；省略为最上级
 # Only show which hosts' policy would change, and how
 help-groups-move--dry_run = 仅显示哪些电脑的策略会改变，如何改变
-# Remove a group that no host, no group and no usable token belongs to
-help-groups-remove = 删除没有电脑、下级分组和可用令牌的分组
+# Remove a group that no host, no group, no rule and no usable token belongs to
+help-groups-remove = 删除没有电脑、下级分组、规则和可用令牌的分组
+# Call a group otherwise; what holds for it and who is in it stays
+help-groups-rename = 更改分组名称；其策略和成员不变
+# Its new name; its place in the tree stays
+help-groups-rename--name = 新名称；在树中的位置不变
+# Show all that is known of one group: its place, its PCs, what its policy sets and what holds
+help-groups-show = 显示一个分组的全部信息：位置、电脑、其策略设置了什么、实际生效的是什么
+# The group; the topmost if left out
+help-groups-show--group = 分组；省略为最上级分组
+# Say which group hosts belong to by what they are, and move them there
+help-groups-rules = 按电脑的信息决定它属于哪个分组，并移动过去
+# List all rules in their order (the default)
+help-groups-rules-list = 按顺序列出所有规则（默认）
+# Add a rule: all conditions that it sets must hold, and of all rules the first that fits decides
+help-groups-rules-add = 添加规则：所设条件须全部满足，所有规则中以第一条符合的为准
+# Pattern of the host's name, with * and ?
+help-groups-rules-add--name = 电脑名称的模式，可用 * 和 ?
+# Network that one of the host's addresses is in, such as 10.1.0.0/16
+help-groups-rules-add--network = 电脑的某个地址所在的网段，例如 10.1.0.0/16
+# The host's system: linux or windows
+help-groups-rules-add--system = 电脑的系统：linux 或 windows
+# The group that it leads to
+help-groups-rules-add--to = 规则指向的分组
+# Its place among the rules, 1 first; the last if left out
+help-groups-rules-add--order = 在规则中的顺序，1 为最先；省略为最后
+# Remove a rule; hosts that it has moved stay where they are
+help-groups-rules-remove = 删除一条规则；它移动过的电脑留在原处
+# Its order, as 'groups rules' shows it
+help-groups-rules-remove--order = 其顺序，见“groups rules”
+# Move every host that is not placed by hand to where the first rule that fits it leads
+help-groups-rules-apply = 将所有未经人工分组的电脑移到第一条符合的规则所指的分组
+# Only show who would move
+help-groups-rules-apply--dry_run = 只显示哪些电脑会移动
 # What a group's hosts must do
 help-policies = 分组内的电脑必须做什么
 # Print a group's own document, as YAML to edit and apply
@@ -244,6 +280,8 @@ help-tokens-create--ttl = 有效时间：数字加 s、m、h、d 或 w
 help-tokens-create--group = 电脑接入后所属的分组；省略为最上级
 # The agent door as these PCs reach it, where it is not the name that the controller gives
 help-tokens-create--controller = 这些电脑访问代理端口所用的地址，仅当与控制器给出的名称不同时需要
+# Let rules place its PCs elsewhere; those of a token without a group are placed by rules anyway
+help-tokens-create--by_rules = 允许规则将用它接入的电脑分到别处；不带分组的令牌本来就由规则分组
 # Make a token useless; hosts that enrolled with it stay
 help-tokens-revoke = 使令牌失效；已用它接入的电脑不受影响
 # Scans, backups and restores: past, running, waiting
@@ -252,16 +290,16 @@ help-jobs = 扫描、备份与恢复任务：已结束、进行中、等待中
 help-jobs--host = 仅此电脑的（名称或编号）
 # Only those of hosts in this group and below it
 help-jobs--group = 仅此分组及其下级分组中电脑的
-# Only of this kind: scan, backup, restore, verify
-help-jobs--kind = 仅此类型的：scan、backup、restore、verify
+# Only of this kind: scan, backup, restore, verify, quarantine
+help-jobs--kind = 仅此类型的：scan、backup、restore、verify、quarantine
 # List jobs, the newest first (the default)
 help-jobs-list = 列出任务，最新的在前（默认）
 # Only this host's (name or id)
 help-jobs-list--host = 仅此电脑的（名称或编号）
 # Only those of hosts in this group and below it
 help-jobs-list--group = 仅此分组及其下级分组中电脑的
-# Only of this kind: scan, backup, restore, verify
-help-jobs-list--kind = 仅此类型的：scan、backup、restore、verify
+# Only of this kind: scan, backup, restore, verify, quarantine
+help-jobs-list--kind = 仅此类型的：scan、backup、restore、verify、quarantine
 # Show one job and what it could not do
 help-jobs-show = 显示一个任务，以及它未能完成的部分
 # Follow a job to its end; exits with 0: succeeded, 3: partial, 4: failed or cancelled
@@ -274,14 +312,20 @@ help-jobs-slots = 显示谁正在备份，谁在等待许可
 help-jobs-pause = 暂停扫描和备份，直到继续
 # All hosts of this group and of those below it
 help-jobs-pause--group = 此分组及其下级分组中的所有电脑
+# Of what is open on hosts, only this kind: scan, backup, restore, verify, quarantine
+help-jobs-pause--kind = 对电脑上未结束的任务，仅此类型：scan、backup、restore、verify、quarantine
 # Let paused scans and backups go on
 help-jobs-resume = 继续已暂停的扫描和备份
 # All hosts of this group and of those below it
 help-jobs-resume--group = 此分组及其下级分组中的所有电脑
+# Of what is open on hosts, only this kind: scan, backup, restore, verify, quarantine
+help-jobs-resume--kind = 对电脑上未结束的任务，仅此类型：scan、backup、restore、verify、quarantine
 # Call jobs off
 help-jobs-cancel = 取消任务
 # All hosts of this group and of those below it
 help-jobs-cancel--group = 此分组及其下级分组中的所有电脑
+# Of what is open on hosts, only this kind: scan, backup, restore, verify, quarantine
+help-jobs-cancel--kind = 对电脑上未结束的任务，仅此类型：scan、backup、restore、verify、quarantine
 # The backups of a host
 help-snapshots = 电脑的备份
 # Which snapshots of a host stay, and why
@@ -469,3 +513,41 @@ help-man--to = 将每个命令的手册页写入此文件夹，如 /usr/local/sh
 help-detections--limit = 最多显示多少条，最新的在前；省略为 1000
 # At most so many, the newest first; 1000 if left out
 help-detections-list--limit = 最多显示多少条，最新的在前；省略为 1000
+# Files that were put away on PCs, where nobody can open or run them
+help-quarantine = 电脑上已被隔离、无人能够打开或运行的文件
+# Only those on these PCs (names or ids)
+help-quarantine--hosts = 仅这些电脑上的（名称或编号）
+# All hosts of this group and of those below it
+help-quarantine--group = 此分组及其下级分组的所有电脑
+# Also those that were restored or deleted, or are not there any more
+help-quarantine--all = 包括已恢复、已删除或已不在的
+# List files that are put away, the newest first (the default)
+help-quarantine-list = 列出被隔离的文件，最新的在前（默认）
+# Only those on these PCs (names or ids)
+help-quarantine-list--hosts = 仅这些电脑上的（名称或编号）
+# All hosts of this group and of those below it
+help-quarantine-list--group = 此分组及其下级分组的所有电脑
+# Also those that were restored or deleted, or are not there any more
+help-quarantine-list--all = 包括已恢复、已删除或已不在的
+# Show one of them
+help-quarantine-show = 显示其中一个
+# Put a file of a PC away, whatever it is
+help-quarantine-add = 隔离电脑上的一个文件，无论它是什么
+# Name or id of the PC
+help-quarantine-add--host = 电脑的名称或编号
+# The file, by its full path there
+help-quarantine-add--path = 文件在该电脑上的完整路径
+# Only if its content has this SHA-256
+help-quarantine-add--sha256 = 仅当其内容的 SHA-256 与此相符
+# Follow it to its end; exits with 0: succeeded, 3: partial, 4: failed or cancelled
+help-quarantine-add--watch = 跟踪到结束；退出码 0：成功，3：部分完成，4：失败或已取消
+# Bring a file back to where it was; never over another
+help-quarantine-restore = 将文件恢复到原处；绝不覆盖其他文件
+# To this file, or into this folder, below the folders that its PC allows restores into
+help-quarantine-restore--to = 恢复为此文件，或恢复到此文件夹，须在该电脑允许恢复的文件夹之内
+# Follow it to its end; exits with 0: succeeded, 3: partial, 4: failed or cancelled
+help-quarantine-restore--watch = 跟踪到结束；退出码 0：成功，3：部分完成，4：失败或已取消
+# Destroy a file for good
+help-quarantine-delete = 永久销毁文件
+# Follow it to its end; exits with 0: succeeded, 3: partial, 4: failed or cancelled
+help-quarantine-delete--watch = 跟踪到结束；退出码 0：成功，3：部分完成，4：失败或已取消

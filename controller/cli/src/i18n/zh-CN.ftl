@@ -307,6 +307,7 @@ note-nothing-holds = 没有生效的内容。
 note-nothing-begins = 不会自动开始任何任务。
 note-documents = { $all } 份文档中有 { $changed } 份（{ $will }），涉及 { $hosts } 台电脑。
 none-slots = 没有电脑在备份，也没有电脑要备份。
+none-so = 没有符合条件的电脑。
 none-like-that = 没有符合条件的电脑；未执行任何操作。
 none-asked = 没有向任何电脑下达任务。
 none-such-job = 没有这样的任务。
