@@ -119,7 +119,8 @@ impl App {
         if let Some(file) = known.iter().find(|file| plain(&paths::to_path(&file.path)) == asked) {
             return Err(handout::infected(&file.rules.join(", ")).into());
         }
-        let wanted = !infected && !(judged && by_newest);
+        let known_by_all = judged && by_newest;
+        let wanted = !infected && !known_by_all;
         let scan = match newest.filter(|_| wanted) {
             Some(newest) => Some(self.scan_with(&host.group_name, newest).await?),
             None => None,

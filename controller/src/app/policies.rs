@@ -67,8 +67,11 @@ pub struct Policies {
     /// Groups whose own document cannot be read.
     unreadable: HashSet<String>,
     /// What was put together so far: many hosts are in one group.
-    made: Mutex<HashMap<String, Arc<(Effective<String>, bool)>>>,
+    made: Mutex<HashMap<String, Arc<Made>>>,
 }
+
+/// What holds for a group, and whether all that is written on the way to it is in it.
+type Made = (Effective<String>, bool);
 
 /// Documents, and what was read out of them.
 type Read = (Vec<Group>, Vec<PolicyRow>, Arc<Policies>);
@@ -129,7 +132,7 @@ impl Policies {
 
     /// What holds for a group, and whether all that is written on the way to it is in it. A
     /// document that cannot be followed with those above it says nothing.
-    fn effective(&self, group: &str) -> Arc<(Effective<String>, bool)> {
+    fn effective(&self, group: &str) -> Arc<Made> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = made.get(group) {
             return known.clone();
@@ -139,7 +142,7 @@ impl Policies {
         new
     }
 
-    fn put_together(&self, group: &str) -> (Effective<String>, bool) {
+    fn put_together(&self, group: &str) -> Made {
         let readable = !self.upwards(group).any(|g| self.unreadable.contains(g));
         if let Ok(made) = self.made(group) {
             return (made, readable);
@@ -173,7 +176,7 @@ impl Policies {
     pub fn keep_of(&self, group: &str) -> Option<(Keep, String)> {
         let of_group = self.effective(group);
         let (made, whole) = &*of_group;
-        whole.then(|| (made.policy.backup.keep.clone(), made.policy.time_zone.clone()))
+        whole.then(|| (made.policy.backup.keep, made.policy.time_zone.clone()))
     }
 
     /// What a group's hosts must do.
