@@ -1,5 +1,5 @@
 //! What is handed out of a repository: one file, or a folder as one archive. It is read, scanned
-//! where the newest rules have not judged it, and packed in a child process of its own. What comes
+//! by the newest rules, and packed in a child process of its own. What comes
 //! goes to its stdout in frames.
 
 mod frame;

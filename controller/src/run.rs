@@ -95,6 +95,7 @@ pub async fn serve(options: ServeOptions) -> anyhow::Result<()> {
     let name = config.names.first().map_or("localhost", String::as_str);
     let agent_door = format!("https://{name}:{}", agents.local_addr()?.port());
     let app = Arc::new(assemble(&folder, &config, agent_door, &database, ca, clock).await?);
+    app.handing.make_ready().context("the folders for downloads cannot be made")?;
     app.demand_first_user().await?;
     app.wind_up().await?;
     // Said now, and not when the first PC cannot enrol.
@@ -175,7 +176,7 @@ async fn assemble(
         taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: Catalogs::new(folder.catalogs()),
-        handing: Handing::open(folder.compiled(), folder.scratch())?,
+        handing: Handing::new(folder.compiled(), folder.scratch()),
         attempts: Attempts::default(),
         verifying: Semaphore::new(VERIFYING),
         agent_door,

@@ -109,19 +109,16 @@ impl App {
         let object = format!("{} {snapshot}", owner.id);
         self.record_now(actor, &Deed { action, object: &object, detail: path }).await?;
         let mut conn = self.store.read().await?;
-        // What is known of it may be by older rules: then it is looked at on its way.
         let newest = store::bundles::newest(&mut conn).await?;
         drop(conn);
-        let judged = verdict.is_whole() && verdict.bundle > 0;
-        let by_newest = newest.as_ref().is_none_or(|newest| verdict.bundle >= newest.version.unsigned_abs());
         let known = if infected { vec![] } else { verdict.files };
         let asked = plain(&paths::to_path(path));
         if let Some(file) = known.iter().find(|file| plain(&paths::to_path(&file.path)) == asked) {
             return Err(handout::infected(&file.rules.join(", ")).into());
         }
-        let known_by_all = judged && by_newest;
-        let wanted = !infected && !known_by_all;
-        let scan = match newest.filter(|_| wanted) {
+        // The verdict is the PC's own word, by the rules and the policy of its day: whoever downloads is
+        // somebody else.
+        let scan = match newest.filter(|_| !infected) {
             Some(newest) => Some(self.scan_with(&host.group_name, newest).await?),
             None => None,
         };
@@ -133,7 +130,7 @@ impl App {
             path: path.to_owned(),
             format,
             without: known.into_iter().map(|file| file.path).collect(),
-            doubtful: wanted && scan.is_none(),
+            doubtful: !infected && scan.is_none(),
             scan,
         };
         let place = self.handing.room.clone().try_acquire_owned().map_err(|_| {
@@ -251,12 +248,15 @@ pub struct Handing {
 }
 
 impl Handing {
-    /// In these folders. What a controller that was killed has left in the second one goes.
-    pub fn open(compiled: PathBuf, scratch: PathBuf) -> io::Result<Self> {
-        let _ = std::fs::remove_dir_all(&scratch);
-        for folder in [&compiled, &scratch] {
-            crate::config::private_dir(folder)?;
-        }
-        Ok(Self { compiled, scratch, room: Arc::new(Semaphore::new(AT_ONCE)) })
+    /// In these folders.
+    pub fn new(compiled: PathBuf, scratch: PathBuf) -> Self {
+        Self { compiled, scratch, room: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Makes ready to serve: what a controller that was killed has left goes. No other command on the
+    /// data folder does that, since one may serve meanwhile.
+    pub fn make_ready(&self) -> io::Result<()> {
+        let _ = std::fs::remove_dir_all(&self.scratch);
+        [&self.compiled, &self.scratch].into_iter().try_for_each(|folder| crate::config::private_dir(folder))
     }
 }

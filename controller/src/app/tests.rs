@@ -44,7 +44,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         taken_in: Default::default(),
         signatures: folder.signatures(),
         catalogs: catalogs::Catalogs::new(folder.catalogs()),
-        handing: downloads::Handing::open(folder.compiled(), folder.scratch()).unwrap(),
+        handing: downloads::Handing::new(folder.compiled(), folder.scratch()),
         attempts: Attempts::default(),
         verifying: tokio::sync::Semaphore::new(super::users::VERIFYING),
         agent_door: "https://localhost:7443".into(),

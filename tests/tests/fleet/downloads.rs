@@ -216,6 +216,17 @@ fn what_newer_rules_find_in_a_snapshot_is_not_handed_out() {
     assert_eq!((&found[0]["rule"], &found[0]["bundle"]), (&"Letter".into(), &2.into()), "{found}");
     assert!(found[0]["path"].as_str().unwrap().ends_with("letter.txt") && found[0]["job"].is_null(), "{found}");
 
+    // What a PC says of its own snapshot is no reason not to look: here by a policy that is another now.
+    agent.until_bundle(2);
+    let backup = format!("backup: {{schedule: '', paths: [{disk:?}]}}");
+    staff.set_policy(&format!("{backup}\nscan: {{schedule: '', disabled: [Letter]}}"));
+    let second = disk.join("second.txt");
+    fs::write(&second, "Dear colleague, once more").unwrap();
+    staff.run(["backup", &host, "--watch"]).ok();
+    staff.set_policy(&format!("{backup}\nscan: {{schedule: ''}}"));
+    let refused = get(&[text(&second)], &here.join("second"));
+    assert!(refused.code == 1 && refused.err.contains("infected (Letter)"), "{refused:?}");
+
     // All else comes, and is what it was.
     get(&[text(&plain)], &here.join("plain")).ok();
     assert_eq!(fs::read_to_string(here.join("plain")).unwrap(), "nothing to see");
