@@ -3,7 +3,7 @@
 
 use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::Progress;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,20 @@ pub enum Change {
     Host(HostId),
     /// Something about the whole fleet.
     Fleet,
+}
+
+/// What has changed since all hosts were last judged.
+#[derive(Debug, Default)]
+pub struct Marks {
+    fleet: bool,
+    hosts: HashSet<HostId>,
+}
+
+impl Marks {
+    /// Whether nothing has.
+    pub fn is_empty(&self) -> bool {
+        !self.fleet && self.hosts.is_empty()
+    }
 }
 
 /// A host has a few jobs under way; of one that speaks of more than these, the earlier are forgotten.
@@ -32,6 +46,7 @@ struct Inner {
     connections: HashMap<HostId, CancellationToken>,
     /// Of each host's jobs: a host speaks of its own only.
     progress: HashMap<HostId, HashMap<JobId, Progress>>,
+    marks: Marks,
     next: u64,
 }
 
@@ -130,10 +145,50 @@ impl Hub {
         self.tell(Change::Fleet);
     }
 
-    /// Says that something shown has changed.
+    /// Says that something shown has changed, by which hosts are judged.
     pub fn tell(&self, change: Change) {
+        match change {
+            Change::Host(host) => self.mark(host),
+            Change::Fleet => self.mark_fleet(),
+        }
+        self.show(change);
+    }
+
+    fn show(&self, change: Change) {
         // An error only means that nobody is watching.
         let _ = self.changes.send(change);
+    }
+
+    /// Has all pages look again.
+    pub fn show_anew(&self) {
+        self.show(Change::Fleet);
+    }
+
+    /// A host is to be judged anew.
+    pub fn mark(&self, host: HostId) {
+        self.inner().marks.hosts.insert(host);
+    }
+
+    /// All of them are.
+    pub fn mark_fleet(&self) {
+        self.inner().marks.fleet = true;
+    }
+
+    /// Which are to be judged anew, from now on as if none were.
+    pub fn take_marks(&self) -> Marks {
+        std::mem::take(&mut self.inner().marks)
+    }
+
+    /// The same, where these are single hosts and at most so many.
+    pub fn take_few(&self, most: usize) -> Option<HashSet<HostId>> {
+        let marks = &mut self.inner().marks;
+        (!marks.fleet && marks.hosts.len() <= most).then(|| std::mem::take(&mut marks.hosts))
+    }
+
+    /// Whether more than so many hosts are to be judged anew, or all of them.
+    pub fn has_many_marks(&self, few: usize) -> bool {
+        let marks = &self.inner().marks;
+        marks.fleet || marks.hosts.len() > few
     }
 
     /// Hears of changes from now on.
@@ -150,7 +205,8 @@ impl Hub {
         }
         jobs.insert(progress.job, progress);
         drop(inner);
-        self.tell(Change::Host(host));
+        // No host is judged by how far it has come.
+        self.show(Change::Host(host));
     }
 
     /// How far a host's job has come.

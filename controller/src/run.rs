@@ -185,6 +185,7 @@ async fn assemble(
         put_off: Default::default(),
         intake: Default::default(),
         slots: Desk::new(config.slots.whole, config.slots.storage),
+        standing: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

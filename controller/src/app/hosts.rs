@@ -84,17 +84,22 @@ impl App {
     }
 
     /// All of them.
-    pub async fn hosts(&self, _actor: &Actor) -> Result<Vec<HostView>, AppError> {
+    pub async fn hosts(&self, _actor: &Actor) -> Result<Arc<Vec<HostView>>, AppError> {
         self.all_hosts().await
     }
 
-    /// The same, for the controller's own use.
-    pub(super) async fn all_hosts(&self) -> Result<Vec<HostView>, AppError> {
+    /// All of them, and what they are judged by.
+    pub(super) async fn fleet_as_stored(&self) -> Result<(Vec<HostRow>, Fleet), AppError> {
         let mut conn = self.store.read().await?;
-        let rows = store::hosts::list(&mut conn).await?;
-        let fleet = Fleet::read(&mut conn, None).await?;
-        let now = self.clock.now();
-        Ok(rows.into_iter().map(|row| fleet.view(row, |host| self.hub.is_connected(host), now)).collect())
+        Ok((store::hosts::list(&mut conn).await?, Fleet::read(&mut conn, None).await?))
+    }
+
+    /// One of them as it stands now, if it is there.
+    pub(super) async fn judged(&self, host: HostId) -> Result<Option<HostView>, AppError> {
+        let mut conn = self.store.read().await?;
+        let Some(row) = store::hosts::get(&mut conn, host).await? else { return Ok(None) };
+        let fleet = Fleet::read(&mut conn, Some(host)).await?;
+        Ok(Some(fleet.view(row, |host| self.hub.is_connected(host), self.clock.now())))
     }
 
     /// One of them, by id or by a name that only one has.
@@ -104,9 +109,9 @@ impl App {
             Ok(id) => store::hosts::get(&mut conn, id).await?.into_iter().collect(),
             Err(_) => store::hosts::list(&mut conn).await?,
         };
-        let row = pick(&rows, |row| row, wanted)?.clone();
-        let fleet = Fleet::read(&mut conn, Some(row.id)).await?;
-        Ok(fleet.view(row, |host| self.hub.is_connected(host), self.clock.now()))
+        let id = pick(&rows, |row| row, wanted)?.id;
+        drop(conn);
+        self.judged(id).await?.ok_or_else(|| AppError::NotFound(format!("the host '{id}' has gone meanwhile")))
     }
 
     /// Cuts a host off: its certificate is void, its connections end now. Its backups stay.
@@ -150,7 +155,7 @@ pub(super) fn pick<'h, H>(hosts: &'h [H], row: impl Fn(&H) -> &HostRow, wanted: 
 }
 
 /// What judging hosts needs, read once for all of them, or for one.
-struct Fleet {
+pub(super) struct Fleet {
     policies: Arc<Policies>,
     done: HashMap<(HostId, String), i64>,
     outcomes: HashMap<(HostId, String), JobState>,
@@ -218,7 +223,7 @@ impl Fleet {
         })
     }
 
-    fn view(&self, row: HostRow, connected: impl Fn(HostId) -> bool, now: DateTime<Utc>) -> HostView {
+    pub(super) fn view(&self, row: HostRow, connected: impl Fn(HostId) -> bool, now: DateTime<Utc>) -> HostView {
         let policy: Policy = self.policies.of(&row.group_name);
         let (scan_times, backup_times) = (policy.scan_timetable(row.id), policy.backup_timetable(row.id));
         let (open_detections, grave_detections) = self.open.get(&row.id).copied().unwrap_or_default();

@@ -41,6 +41,7 @@ pub mod signatures;
 pub mod simulate;
 pub mod slots;
 pub mod snapshots;
+pub mod standing;
 pub mod streams;
 pub mod tokens;
 pub mod users;
@@ -111,6 +112,8 @@ pub struct App {
     pub intake: intake::Intake,
     /// Where leave to back up is given.
     pub slots: slots::Desk,
+    /// How all hosts stand, where it takes long to find out.
+    pub standing: standing::Standing,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

@@ -132,7 +132,7 @@ impl App {
             figures.repository_bytes += bytes;
             figures.count(host.state, &host.reasons);
         }
-        Ok((own, hosts.into_iter().zip(used).collect()))
+        Ok((own, hosts.iter().cloned().zip(used).collect()))
     }
 }
 

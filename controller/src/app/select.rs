@@ -83,7 +83,7 @@ impl App {
         }
         let query = Some(selection.query.trim()).filter(|query| !query.is_empty());
         let query = query.map(Query::parse).transpose().map_err(|error| AppError::Invalid(error.to_string()))?;
-        let mut hosts = self.hosts(actor).await?;
+        let mut hosts: Vec<HostView> = self.hosts(actor).await?.to_vec();
         if !selection.names.is_empty() {
             let mut seen = HashSet::new();
             let named: Result<Vec<&HostView>, _> =

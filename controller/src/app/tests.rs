@@ -53,6 +53,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         put_off: Default::default(),
         intake: Default::default(),
         slots: Default::default(),
+        standing: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

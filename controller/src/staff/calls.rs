@@ -42,7 +42,7 @@ impl Staff for Service {
     async fn list_hosts(&self, request: Request<wire::Empty>) -> Reply<wire::Hosts> {
         let actor = self.actor(&request).await?;
         let hosts = self.0.hosts(&actor).await.map_err(|e| status(&e))?;
-        Ok(Response::new(wire::Hosts { hosts: hosts.into_iter().map(views::host).collect() }))
+        Ok(Response::new(wire::Hosts { hosts: hosts.iter().cloned().map(views::host).collect() }))
     }
 
     async fn get_host(&self, request: Request<wire::HostName>) -> Reply<wire::Host> {

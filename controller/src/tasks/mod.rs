@@ -5,6 +5,7 @@ mod elsewhere;
 mod overdue;
 mod rollouts;
 mod slots;
+mod standing;
 
 use crate::app::App;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
             overdue::run(&app),
             slots::run(&app),
             rollouts::run(&app),
-            elsewhere::run(&app)
+            elsewhere::run(&app),
+            standing::run(&app)
         )
     };
     tokio::select! {
