@@ -3,6 +3,7 @@
 //! within a bound, and everything that was started ends with the test.
 
 mod agent;
+mod browser;
 mod controller;
 mod crowd;
 mod process;
@@ -10,6 +11,7 @@ mod staff;
 pub mod tree;
 
 pub use agent::{Agent, standalone};
+pub use browser::Browser;
 pub use controller::Controller;
 pub use crowd::Crowd;
 pub use process::{binary, until, until_some};

@@ -17,11 +17,30 @@ struct Asset {
     hash: String,
 }
 
-static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
+/// One sheet for all pages, of a file per part.
+const STYLE: &str = concat!(
+    include_str!("assets/css/base.css"),
+    include_str!("assets/css/frame.css"),
+    include_str!("assets/css/parts.css"),
+    include_str!("assets/css/tables.css"),
+    include_str!("assets/css/overview.css"),
+    include_str!("assets/css/groups.css"),
+    include_str!("assets/css/host.css"),
+    include_str!("assets/css/detections.css"),
+    include_str!("assets/css/snapshot.css"),
+    include_str!("assets/css/narrow.css"),
+);
+
+static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
     [
-        asset("keepwatch.css", "text/css; charset=utf-8", include_bytes!("assets/keepwatch.css")),
+        asset("keepwatch.css", "text/css; charset=utf-8", STYLE.as_bytes()),
         asset("keepwatch.js", "text/javascript; charset=utf-8", include_bytes!("assets/keepwatch.js")),
         asset("htmx.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx.min.js")),
+        asset(
+            "echarts.common.min.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("assets/echarts.common.min.js"),
+        ),
         asset("htmx-sse.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx-sse.min.js")),
         asset("favicon.svg", "image/svg+xml", include_bytes!("assets/favicon.svg")),
         asset("LICENSES.md", "text/plain; charset=utf-8", include_bytes!("assets/LICENSES.md")),

@@ -12,8 +12,36 @@ use unic_langid::LanguageIdentifier;
 /// Keeps the reader's choice.
 pub const COOKIE: &str = "keepwatch-language";
 
-const ENGLISH: &str = include_str!("i18n/en.ftl");
-const CHINESE: &str = include_str!("i18n/zh-CN.ftl");
+/// A file of texts in both languages.
+struct Text {
+    english: &'static str,
+    chinese: &'static str,
+}
+
+macro_rules! texts {
+    ($($name:literal),* $(,)?) => {
+        [$(Text {
+            english: include_str!(concat!("i18n/en/", $name, ".ftl")),
+            chinese: include_str!(concat!("i18n/zh-CN/", $name, ".ftl")),
+        }),*]
+    };
+}
+
+/// One file per page, and a few for what many pages say.
+static TEXTS: [Text; 12] = texts![
+    "frame",
+    "login",
+    "words",
+    "reasons",
+    "problems",
+    "overview",
+    "groups",
+    "hosts",
+    "host",
+    "jobs",
+    "snapshots",
+    "detections",
+];
 
 /// A language that the pages speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +52,20 @@ pub enum Language {
     Chinese,
 }
 
+impl Text {
+    fn of(&self, language: Language) -> &'static str {
+        match language {
+            Language::English => self.english,
+            Language::Chinese => self.chinese,
+        }
+    }
+}
+
 type Bundle = FluentBundle<FluentResource>;
 
 static BUNDLES: LazyLock<[Bundle; 2]> = LazyLock::new(|| [bundle(Language::English), bundle(Language::Chinese)]);
 
 fn bundle(language: Language) -> Bundle {
-    let text = match language {
-        Language::English => ENGLISH,
-        Language::Chinese => CHINESE,
-    };
     let id: LanguageIdentifier = language.tag().parse().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![id]);
     // What a PC reports is isolated by <bdi> where it is shown.
@@ -41,9 +74,11 @@ fn bundle(language: Language) -> Bundle {
         FluentValue::Number(number) => Some(grouped(number.value)),
         _ => None,
     }));
-    // What is wrong with a file, a test has found.
-    let resource = FluentResource::try_new(text.to_owned()).unwrap_or_else(|(resource, _)| resource);
-    bundle.add_resource_overriding(resource);
+    for text in &TEXTS {
+        // What is wrong with a file, a test has found.
+        let resource = FluentResource::try_new(text.of(language).to_owned()).unwrap_or_else(|(resource, _)| resource);
+        bundle.add_resource_overriding(resource);
+    }
     bundle
 }
 
@@ -196,7 +231,9 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 13] = [
+        let families: [(&str, Vec<&str>); 15] = [
+            ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
+            ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
             ("reason", Reason::ALL.map(Reason::word).into()),
             ("advice", Reason::ALL.map(Reason::word).into()),
@@ -220,8 +257,10 @@ mod tests {
 
     #[test]
     fn every_string_is_there_in_both_languages_and_in_use() {
-        let (english, chinese) = (keys(ENGLISH), keys(CHINESE));
-        assert_eq!(english, chinese, "a key or a place in it is missing on one side");
+        for text in &TEXTS {
+            assert_eq!(keys(text.english), keys(text.chinese), "a key or a place in it is missing on one side");
+        }
+        let english = keys(&TEXTS.iter().map(|text| text.english).collect::<String>());
         let there: BTreeSet<String> = english.into_keys().collect();
         let used = used();
         assert_eq!(used.difference(&there).collect::<Vec<_>>(), Vec::<&String>::new(), "missing");
@@ -230,7 +269,7 @@ mod tests {
 
     #[test]
     fn both_files_are_sound() {
-        for text in [ENGLISH, CHINESE] {
+        for text in TEXTS.iter().flat_map(|text| [text.english, text.chinese]) {
             FluentResource::try_new(text.into()).map_err(|(_, errors)| errors).unwrap();
         }
     }

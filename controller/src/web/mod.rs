@@ -26,10 +26,11 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, fleet, groups, host, login, snapshot};
+use pages::{detections, groups, host, hosts, login, overview, snapshot};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
+use tower_http::compression::CompressionLayer;
 
 /// Bytes of the largest form.
 const LARGEST_FORM: usize = 16 << 10;
@@ -49,8 +50,9 @@ fn routes() -> Routes {
         ("/language", ANYONE, post(login::choose_language)),
         ("/logout", VIEWER, post(login::leave)),
         ("/events", VIEWER, get(live::events)),
-        ("/", VIEWER, get(fleet::page)),
+        ("/", VIEWER, get(overview::page)),
         ("/groups", VIEWER, get(groups::page)),
+        ("/hosts", VIEWER, get(hosts::page)),
         ("/hosts/{host}", VIEWER, get(host::page)),
         ("/hosts/{host}/scan", OPERATOR, post(host::scan)),
         ("/hosts/{host}/backup", OPERATOR, post(host::back_up)),
@@ -76,6 +78,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(from_fn(session::own_forms_only))
         .layer(from_fn(problem::dress))
         .layer(from_fn(secure))
+        // Lines are thin. No secret is on a page beside what others choose, so that lengths tell nothing.
+        .layer(CompressionLayer::new().gzip(true))
         .with_state(app.clone())
 }
 

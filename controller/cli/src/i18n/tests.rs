@@ -142,8 +142,14 @@ fn words_are_translated_one_by_one() {
 #[test]
 fn every_reason_that_a_pc_can_have_has_its_word() {
     // As the pages have them: their catalogue is tested against the controller's own list.
-    let page = include_str!("../../../src/web/i18n/en.ftl");
-    let words = page.lines().filter_map(|l| l.strip_prefix("reason-").or(l.strip_prefix("state-"))?.split(' ').next());
+    let pages =
+        [include_str!("../../../src/web/i18n/en/reasons.ftl"), include_str!("../../../src/web/i18n/en/words.ftl")];
+    let words: Vec<&str> = pages
+        .iter()
+        .flat_map(|page| page.lines())
+        .filter_map(|l| l.strip_prefix("reason-").or(l.strip_prefix("state-"))?.split(' ').next())
+        .collect();
+    assert!(words.len() > 30, "{words:?}");
     for word in words {
         assert!(CHINESE.contains(&format!("\nword-{word} = ")), "word-{word}");
     }

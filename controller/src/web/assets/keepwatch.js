@@ -50,6 +50,13 @@
   document.addEventListener("htmx:sseError", () => stale(true));
   document.addEventListener("htmx:sendError", () => stale(true));
 
+  // Where it is narrow, a button shows and hides the ways to the pages.
+  const menu = document.getElementById("menu");
+  menu?.addEventListener("click", () => {
+    const open = document.getElementById("ways").classList.toggle("open");
+    menu.setAttribute("aria-expanded", String(open));
+  });
+
   // A button pressed twice is one wish.
   document.addEventListener("submit", (event) => {
     if (event.target.dataset.sent) event.preventDefault();

@@ -1,7 +1,7 @@
 //! One PC: how it is, why, and what to do; what was done on it; its snapshots and detections.
 
 use super::detections::Detection;
-use super::fleet::signatures;
+use super::hosts::signatures;
 use super::snapshot::Said;
 use super::{Frame, Page, Teller, back_with, show};
 use crate::app::App;

@@ -2,10 +2,11 @@
 //! its template.
 
 pub mod detections;
-pub mod fleet;
 pub mod groups;
 pub mod host;
+pub mod hosts;
 pub mod login;
+pub mod overview;
 pub mod snapshot;
 
 use super::i18n::{Language, Value};
@@ -25,6 +26,34 @@ use std::collections::BTreeMap;
 /// What a deed came to, as a page's address tells the next page.
 pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
 
+/// The ways to the pages: the area that each is in, its address, its word, and who may go there.
+pub const WAYS: [(&str, &str, &str, Role); 4] = [
+    ("watch", "/", "overview", Role::Viewer),
+    ("watch", "/hosts", "hosts", Role::Viewer),
+    ("watch", "/detections", "detections", Role::Viewer),
+    ("work", "/groups", "groups", Role::Viewer),
+];
+
+/// Ways that belong together.
+pub struct Area {
+    /// Its word.
+    pub word: &'static str,
+    /// What people read.
+    pub title: String,
+    /// Those in it.
+    pub ways: Vec<Way>,
+}
+
+/// A way to a page.
+pub struct Way {
+    /// Its address.
+    pub href: &'static str,
+    /// What people read.
+    pub title: String,
+    /// Whether the reader is there, or on a page below it.
+    pub here: bool,
+}
+
 /// What all pages have around them.
 pub struct Frame {
     /// What is read.
@@ -43,8 +72,8 @@ pub struct User {
     pub name: String,
     /// What they are.
     pub role: String,
-    /// Whether they may have work done.
-    pub operates: bool,
+    /// What they may do.
+    pub rank: Role,
 }
 
 impl Frame {
@@ -59,7 +88,7 @@ impl Frame {
             user: Some(User {
                 name: actor.user.clone(),
                 role: language.word("role", actor.role.word()),
-                operates: actor.role >= Role::Operator,
+                rank: actor.role,
             }),
             notice: visitor.notice.as_ref().filter(|w| known(w)).map(|word| language.word("notice", word)),
         }
@@ -85,9 +114,34 @@ impl Frame {
         words::Icon { kind }
     }
 
+    /// Whether the reader has at least this role.
+    fn ranks(&self, role: Role) -> bool {
+        self.user.as_ref().is_some_and(|user| user.rank >= role)
+    }
+
+    /// The ways that are open to the reader, area by area.
+    pub fn ways(&self) -> Vec<Area> {
+        let path = self.here.split('?').next().unwrap_or_default();
+        let below = |href: &str| href != "/" && path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'));
+        let open: Vec<_> = WAYS.into_iter().filter(|(.., role)| self.ranks(*role)).collect();
+        let areas = open.chunk_by(|one, next| one.0 == next.0).map(|ways| Area {
+            word: ways[0].0,
+            title: self.language.word("nav-area", ways[0].0),
+            ways: ways
+                .iter()
+                .map(|(_, href, word, _)| Way {
+                    href,
+                    title: self.language.word("nav", word),
+                    here: path == *href || below(href),
+                })
+                .collect(),
+        });
+        areas.collect()
+    }
+
     /// Whether the reader may have work done.
     pub fn operates(&self) -> bool {
-        self.user.as_ref().is_some_and(|u| u.operates)
+        self.ranks(Role::Operator)
     }
 }
 

@@ -1,0 +1,19 @@
+## The frame
+product = Keepwatch
+skip = Skip to the content
+nav = Main
+nav-overview = Overview
+nav-hosts = PCs
+nav-groups = Groups
+nav-detections = Detections
+menu = Menu
+nav-area-watch = Watch
+nav-area-work = Work
+language-other = 中文
+language-label = Show in Chinese
+log-out = Log out
+licences = Licences
+stale = This page no longer hears from the controller. What it shows may be out of date; it catches up by itself.
+role-viewer = viewer
+role-operator = operator
+role-administrator = administrator

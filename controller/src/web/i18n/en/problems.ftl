@@ -1,0 +1,19 @@
+## When something does not work
+error-not-found = There is nothing here
+error-not-found-help = It may have been removed, or the address is mistyped.
+error-invalid = That cannot be done as asked
+error-invalid-help = Go back, correct what was entered, and try again.
+error-conflict = Somebody was faster
+error-conflict-help = Go back and look at how it is now.
+error-forbidden = That is not for your role
+error-forbidden-help = Ask an administrator to do it, or for the role.
+error-cross-site = This request came from another site
+error-cross-site-help = Keepwatch only takes orders from its own pages. Open the page here and try again. If it keeps happening, a proxy in between may be removing headers.
+error-session = Your session has ended
+error-session-help = Log in again.
+error-busy = Too many attempts
+error-busy-help = Wait a minute and try again.
+error-failed = The controller could not do that
+error-failed-help = Try again. If it fails again, the controller's log says why.
+error-detail = In detail
+error-home = To the PCs

@@ -1,0 +1,54 @@
+## Times, sizes, counts
+time-never = never
+time-now = just now
+time-minutes = { $n ->
+    [one] { $n } minute ago
+   *[other] { $n } minutes ago
+  }
+time-hours = { $n ->
+    [one] { $n } hour ago
+   *[other] { $n } hours ago
+  }
+time-days = { $n ->
+    [one] { $n } day ago
+   *[other] { $n } days ago
+  }
+time-soon = any moment
+time-in-minutes = { $n ->
+    [one] in { $n } minute
+   *[other] in { $n } minutes
+  }
+time-in-hours = { $n ->
+    [one] in { $n } hour
+   *[other] in { $n } hours
+  }
+time-in-days = { $n ->
+    [one] in { $n } day
+   *[other] in { $n } days
+  }
+span-seconds = { $n } s
+span-minutes = { $n } min
+span-hours = { $hours } h { $minutes } min
+count-files = { $n ->
+    [one] { $n } file
+   *[other] { $n } files
+  }
+count-stored = { $size } new
+count-detected = { $n ->
+    [one] { $n } file detected
+   *[other] { $n } files detected
+  }
+count-failed = { $n ->
+    [one] { $n } file could not be read
+   *[other] { $n } files could not be read
+  }
+count-skipped = { $n } left out
+state-protected = Protected
+state-attention = Needs attention
+state-at-risk = At risk
+state-unknown = Unknown
+connected = Connected
+disconnected = Off or away
+signatures-version = v{ $version }
+signatures-from = v{ $version }, { $when }
+none = none

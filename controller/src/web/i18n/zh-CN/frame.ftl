@@ -1,0 +1,19 @@
+## 页面框架
+product = 守备
+skip = 跳到正文
+nav = 主导航
+nav-overview = 总览
+nav-hosts = 电脑
+nav-groups = 分组
+nav-detections = 检出
+menu = 菜单
+nav-area-watch = 查看
+nav-area-work = 处置
+language-other = English
+language-label = 切换为英文
+log-out = 退出登录
+licences = 许可证
+stale = 页面与控制器的连接已中断，显示的内容可能已过时；恢复连接后会自动更新。
+role-viewer = 查看员
+role-operator = 操作员
+role-administrator = 管理员

@@ -1,0 +1,8 @@
+## 登录
+login-title = 登录
+login-name = 用户名
+login-password = 密码
+login-go = 登录
+login-help = 首个用户名及其一次性密码由“keepwatch-controller init”显示；其他用户用“keepwatch users create”创建。
+login-wrong = 用户名或密码不正确。
+login-wait = 密码错误次数过多，请一分钟后再试。

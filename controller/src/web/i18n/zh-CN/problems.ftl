@@ -1,0 +1,19 @@
+## 出错时
+error-not-found = 这里没有内容
+error-not-found-help = 内容可能已被移除，或地址有误。
+error-invalid = 无法按此要求执行
+error-invalid-help = 请返回上一页，更正填写的内容后重试。
+error-conflict = 情况已有变化
+error-conflict-help = 请返回查看当前状态。
+error-forbidden = 您的角色无权执行此操作
+error-forbidden-help = 请联系管理员代为执行，或申请相应角色。
+error-cross-site = 请求来自其他网站
+error-cross-site-help = 守备只接受自身页面发出的操作。请在本站打开页面后重试；若反复出现，可能是中间的代理删除了请求头。
+error-session = 会话已结束
+error-session-help = 请重新登录。
+error-busy = 尝试次数过多
+error-busy-help = 请一分钟后再试。
+error-failed = 控制器未能完成此操作
+error-failed-help = 请重试。若仍失败，请查看控制器的日志。
+error-detail = 详细信息
+error-home = 返回电脑列表

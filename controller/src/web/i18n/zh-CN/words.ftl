@@ -1,0 +1,27 @@
+## 时间、大小、数量
+time-never = 从未
+time-now = 刚刚
+time-minutes = { $n } 分钟前
+time-hours = { $n } 小时前
+time-days = { $n } 天前
+time-soon = 即将
+time-in-minutes = { $n } 分钟后
+time-in-hours = { $n } 小时后
+time-in-days = { $n } 天后
+span-seconds = { $n } 秒
+span-minutes = { $n } 分钟
+span-hours = { $hours } 小时 { $minutes } 分钟
+count-files = { $n } 个文件
+count-stored = 新增 { $size }
+count-detected = { $n } 个文件有检出
+count-failed = { $n } 个文件无法读取
+count-skipped = 略过 { $n } 个
+state-protected = 受保护
+state-attention = 需要处理
+state-at-risk = 有风险
+state-unknown = 状态未知
+connected = 在线
+disconnected = 离线
+signatures-version = 第 { $version } 版
+signatures-from = 第 { $version } 版，{ $when }
+none = 无
