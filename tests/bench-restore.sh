@@ -11,6 +11,8 @@
 # KEEPWATCH_AGENT     the agent to measure (else a release build of this checkout)
 # KEEPWATCH_CONTROLLER, KEEPWATCH_STAFF  the controller and keepwatch for (b) and (c), likewise
 # KEEPWATCH_EXAMPLES  folder with office_folder (else built too)
+# KEEPWATCH_RULES     folder with real YARA rules (else ../shared/rules/reversinglabs): what is handed
+#                     out in (b) is scanned with them; where there are none, with the starter's few
 # KEEPWATCH_BENCH     folder to work in (else keepwatch/bench in the user's cache folder)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,6 +24,7 @@ say_missing restic rustic
 build_what_is_missing office_folder
 write_office
 
+rules=${KEEPWATCH_RULES:-$here/../shared/rules/reversinglabs}
 repositories=$work/restore-repositories
 password=$work/password
 restored=$work/restored
@@ -92,6 +95,7 @@ prepare() {
     sed -i "s|^# restore_roots *=.*|restore_roots = [\"$place/restored\"]|" "$place/state/agent.toml"
     printf 'scan: {schedule: ""}\nbackup: {schedule: "", paths: ["%s"], excludes: []}\n' "$many" >"$place/policy.yaml"
     "$staff" policies apply all --file "$place/policy.yaml" >/dev/null
+    [ ! -d "$rules" ] || "$staff" signatures import "$rules" >/dev/null 2>&1 || give_up "the rules could not be published"
     "$agent" run --state "$place/state" 2>"$place/agent.log" &
     running=$!
 }
