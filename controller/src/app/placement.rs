@@ -70,8 +70,8 @@ impl App {
         if group.is_empty() {
             return Err(AppError::Invalid("name the group with --group, or give --unpin".into()));
         }
-        let chosen = self.chosen(wanted).await?;
         let mut tx = self.store.begin().await?;
+        let chosen = chosen(&mut tx, wanted).await?;
         let tree = tree(&mut tx).await?;
         let group = meant(&tree, group)?;
         let mut moved = Vec::new();
@@ -101,8 +101,8 @@ impl App {
     /// with those that one has moved.
     pub async fn unpin_hosts(&self, actor: &Actor, wanted: &[String]) -> Result<Vec<Move>, AppError> {
         self.demand(actor, Role::Administrator, "host unpin").await?;
-        let chosen = self.chosen(wanted).await?;
         let mut tx = self.store.begin().await?;
+        let chosen = chosen(&mut tx, wanted).await?;
         let (tree, rules) = (tree(&mut tx).await?, rules(&mut tx).await?);
         let mut moves = Vec::new();
         for mut row in chosen {
@@ -247,19 +247,19 @@ impl App {
         self.hub.poke(host);
         self.hub.tell(Change::Host(host));
     }
+}
 
-    /// The hosts that are named, each once.
-    async fn chosen(&self, wanted: &[String]) -> Result<Vec<HostRow>, AppError> {
-        let hosts = store::hosts::list(&mut *self.store.read().await?).await?;
-        let mut chosen: Vec<HostRow> = Vec::new();
-        for wanted in wanted {
-            let row = pick(&hosts, |row| row, wanted)?.clone();
-            if !chosen.iter().any(|other| other.id == row.id) {
-                chosen.push(row);
-            }
+/// The hosts that are named, each once.
+async fn chosen(conn: &mut Conn, wanted: &[String]) -> Result<Vec<HostRow>, AppError> {
+    let hosts = store::hosts::list(conn).await?;
+    let mut chosen: Vec<HostRow> = Vec::new();
+    for wanted in wanted {
+        let row = pick(&hosts, |row| row, wanted)?.clone();
+        if !chosen.iter().any(|other| other.id == row.id) {
+            chosen.push(row);
         }
-        Ok(chosen)
     }
+    Ok(chosen)
 }
 
 fn view(rule: Rule, tree: &Tree) -> RuleView {

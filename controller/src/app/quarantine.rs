@@ -9,11 +9,14 @@ use crate::store::{self, Conn, quarantine::QuarantineRow};
 use keepwatch_proto::ids::{HostId, ItemId};
 use keepwatch_proto::quarantine::{Action, Changed, Contents, Item, ItemState, QuarantineSpec};
 use keepwatch_proto::selection::Selection;
+use std::collections::HashSet;
 
 /// How many are shown at once.
 pub const SHOWN: usize = 1000;
 /// Of one host so many are kept: an honest one has far fewer, over years.
-const MOST: i64 = 100_000;
+const MOST: i64 = 20_000;
+/// Files that one page may show to be gone; the next page shows the others.
+const MOST_GONE: usize = 1_000;
 /// Longest path that staff name, in bytes.
 const LONGEST_PATH: usize = 16 << 10;
 
@@ -163,8 +166,7 @@ impl App {
     }
 
     async fn keep_in_mind(&self, conn: &mut Conn, host: HostId, item: &Item, at: i64) -> Result<(), AppError> {
-        if store::quarantine::count(conn, host).await? >= MOST {
-            tracing::warn!(%host, "a host tells of more files in its quarantine than are kept");
+        if !store::quarantine::has_room(conn, host, MOST).await? {
             return Ok(());
         }
         store::quarantine::hold(conn, host, item, item.at.timestamp().min(at), self.now()).await?;
@@ -195,16 +197,21 @@ impl App {
         contents: &Contents,
     ) -> Result<(), AppError> {
         let held = store::quarantine::held(conn, host).await?;
-        for item in contents.items.iter().filter(|item| !held.contains(&item.id)) {
+        let known: HashSet<ItemId> = held.iter().copied().collect();
+        for item in contents.items.iter().filter(|item| !known.contains(&item.id)) {
             let at = item.at.min(self.clock.now()).timestamp();
             self.keep_in_mind(conn, host, item, at).await?;
         }
-        for id in held.into_iter().filter(|id| contents.covers(*id)) {
-            if !contents.items.iter().any(|item| item.id == id) {
-                store::quarantine::change(conn, host, id, (ItemState::Gone, ""), self.now()).await?;
-                store::detections::not_put_away(conn, host, id).await?;
-                tracing::warn!(%host, item = %id, "a host does not have a file any more that it had put away");
-            }
+        let there: HashSet<ItemId> = contents.items.iter().map(|item| item.id).collect();
+        let gone: Vec<ItemId> =
+            held.into_iter().filter(|id| contents.covers(*id) && !there.contains(id)).take(MOST_GONE).collect();
+        for id in &gone {
+            store::quarantine::change(conn, host, *id, (ItemState::Gone, ""), self.now()).await?;
+            store::detections::not_put_away(conn, host, *id).await?;
+        }
+        if let Some(first) = gone.first() {
+            let files = gone.len();
+            tracing::warn!(%host, files, item = %first, "a host does not have files any more that it had put away");
         }
         Ok(())
     }

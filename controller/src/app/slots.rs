@@ -96,7 +96,9 @@ impl App {
     /// A backup has begun, by leave or without.
     pub(super) async fn begins(&self, conn: &mut Conn, host: HostId, job: JobId) -> Result<(), AppError> {
         if let Some(slot) = store::slots::get(conn, host).await?.filter(|slot| slot.job == job) {
-            store::jobs::set_waited(conn, job, (self.now() - slot.asked).max(0)).await?;
+            let waited = (self.now() - slot.asked).max(0);
+            store::jobs::set_waited(conn, job, waited).await?;
+            self.taken_in.waited(waited);
             if slot.granted == 0 {
                 self.note(conn, job, "it went ahead without leave: its PC heard no answer for too long").await?;
             }
@@ -129,7 +131,6 @@ impl App {
             return Ok(vec![]);
         }
         let mut tx = self.store.begin().await?;
-        store::slots::hold_desk(&mut tx).await?;
         let rows = store::slots::list(&mut tx).await?;
         let policies = Policies::read(&mut tx).await?;
         let mut bounds = Bounds { whole: self.slots.whole, storage: self.slots.storage, groups: Default::default() };

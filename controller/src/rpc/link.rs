@@ -32,6 +32,8 @@ const MOST_EVENTS: usize = 2000;
 const MOST_KNOWN: usize = 2000;
 /// Items of one page of a quarantine's contents; an honest agent sends fewer.
 const MOST_ITEMS: usize = 1000;
+/// What a page of them costs beside its items, in events: all that is known to be held is looked at.
+const PAGE: usize = 200;
 /// Things that one host would begin at once.
 const MOST_WANTS: usize = 8;
 /// In which a stream's first report comes.
@@ -169,7 +171,9 @@ impl Talk<'_> {
     async fn take(&self, report: wire::Report) -> Result<Instant, Status> {
         let (boot, bytes) = (report.boot.clone(), keepwatch_proto::wire_length(&report));
         let report = read(report).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let (events, heard) = (report.events.len(), report.events.len() + report.progress.len());
+        let events = report.events.len();
+        let items = report.quarantine.as_ref().map_or(0, |contents| contents.items.len() + PAGE);
+        let heard = events + report.progress.len() + items;
         let seq = self.app.ingest(self.host, report).await.map_err(|e| status(&e))?;
         if events > 0 {
             // Generation 0: this message only acknowledges.

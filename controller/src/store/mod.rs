@@ -41,6 +41,10 @@ pub type Conn = AnyConnection;
 
 /// Connections to a SQLite database that only read.
 const READERS: u32 = 4;
+/// The same to a database server, which has one more that writes.
+const SERVER_READERS: u32 = 15;
+/// What the writers of several controllers over one PostgreSQL wait for: any number that is nobody else's.
+const WRITERS: i64 = 0x6b77_0001;
 
 /// The database.
 #[derive(Clone)]
@@ -79,10 +83,10 @@ impl Store {
             Ok(connection) => connection.close().await?,
             Err(error) => return Err(StoreError::Unreachable(without_password(url), error)),
         }
-        // SQLite has one writer; one connection makes waiting for it a queue, not an error.
-        let pool = Self::connections(url, if sqlite { 1 } else { 16 }, false).await?;
+        // There is one writer; one connection makes waiting for it a queue, not an error.
+        let pool = Self::connections(url, 1, false).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        let readers = if sqlite { Self::connections(url, READERS, true).await? } else { pool.clone() };
+        let readers = Self::connections(url, if sqlite { READERS } else { SERVER_READERS }, true).await?;
         Ok(Self { pool, readers, shared: !sqlite })
     }
 
@@ -100,10 +104,15 @@ impl Store {
                                  PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000;",
                             )
                             .await?;
-                        if read_only {
-                            // Writing has its queue, and this is not it.
-                            connection.execute("PRAGMA query_only = ON").await?;
-                        }
+                    } else {
+                        // Whoever stops in the middle of writing does not stop the others for ever.
+                        connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
+                    }
+                    if read_only {
+                        // Writing has its queue, and this is not it.
+                        let only =
+                            if sqlite { "PRAGMA query_only = ON" } else { "SET default_transaction_read_only = on" };
+                        connection.execute(only).await?;
                     }
                     Ok(())
                 })
@@ -166,9 +175,16 @@ impl Store {
         Ok(self.pool.acquire().await?)
     }
 
-    /// A transaction; dropped without a commit it never was.
+    /// A transaction that writes; dropped without a commit it never was. There is one at a time, on
+    /// SQLite as on PostgreSQL, and over all controllers there: none waits for what another has locked
+    /// that waits for it, and what one has read nobody changes before it is done.
     pub async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.pool.begin().await?)
+        let mut transaction = self.pool.begin().await?;
+        if self.shared {
+            let wait = "SELECT CAST(pg_advisory_xact_lock($1) AS TEXT)";
+            sqlx::query(wait).bind(WRITERS).execute(&mut *transaction).await?;
+        }
+        Ok(transaction)
     }
 }
 

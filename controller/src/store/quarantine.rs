@@ -50,6 +50,20 @@ impl TryFrom<String> for State {
 /// A host has this one. One that was thought gone is there again; one that was brought back or
 /// destroyed since, by the host's own word, is not.
 pub async fn hold(conn: &mut Conn, host: HostId, item: &Item, at: i64, now: i64) -> Result<(), StoreError> {
+    let told = sqlx::query("SELECT id FROM quarantine WHERE host = $1 AND id = $2")
+        .bind(host.to_string())
+        .bind(item.id.to_string())
+        .fetch_optional(&mut *conn)
+        .await?;
+    if told.is_none() {
+        sqlx::query(
+            "INSERT INTO quarantine_told (host, told) VALUES ($1, 1) \
+             ON CONFLICT (host) DO UPDATE SET told = quarantine_told.told + 1",
+        )
+        .bind(host.to_string())
+        .execute(&mut *conn)
+        .await?;
+    }
     sqlx::query(
         "INSERT INTO quarantine (host, id, path, sha256, size, rules, job, at, state, changed, target) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'held', $9, '') \
@@ -124,10 +138,11 @@ pub async fn by_id(conn: &mut Conn, id: ItemId) -> Result<Vec<QuarantineRow>, St
         .await?)
 }
 
-/// Whether a host has told of so many.
-pub async fn count(conn: &mut Conn, host: HostId) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM quarantine WHERE host = $1")
+/// Whether a host has told of fewer than so many: without a look at each of them.
+pub async fn has_room(conn: &mut Conn, host: HostId, most: i64) -> Result<bool, StoreError> {
+    let told: Option<i64> = sqlx::query_scalar("SELECT told FROM quarantine_told WHERE host = $1")
         .bind(host.to_string())
-        .fetch_one(conn)
-        .await?)
+        .fetch_optional(conn)
+        .await?;
+    Ok(told.unwrap_or(0) < most)
 }

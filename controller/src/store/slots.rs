@@ -27,12 +27,6 @@ pub struct SlotRow {
     pub revoked: i64,
 }
 
-/// Of several controllers over one database, the others wait here until this transaction ends.
-pub async fn hold_desk(conn: &mut Conn) -> Result<(), StoreError> {
-    sqlx::query("UPDATE slot_desk SET looked = looked + 1").execute(conn).await?;
-    Ok(())
-}
-
 /// Whether there are any.
 pub async fn any(conn: &mut Conn) -> Result<bool, StoreError> {
     Ok(sqlx::query("SELECT host FROM slots LIMIT 1").fetch_optional(conn).await?.is_some())

@@ -9,6 +9,7 @@ use std::process::Command;
 fn database(what: &str) -> Option<(String, String)> {
     // ./tests/run.sh starts a server of its own.
     let Ok(server) = std::env::var("KEEPWATCH_TEST_POSTGRES") else {
+        assert!(std::env::var_os("CI").is_none(), "KEEPWATCH_TEST_POSTGRES names no server");
         println!("skipped: KEEPWATCH_TEST_POSTGRES names no server");
         return None;
     };
@@ -37,6 +38,51 @@ fn what_is_asked_at_one_controller_reaches_a_pc_at_the_other() {
     assert!(first.staff().only_host()["connected"].as_bool().unwrap());
     staff.run(["hosts", "revoke", &host, "--yes"]).ok();
     until("its stream is ended", || !first.staff().only_host()["connected"].as_bool().unwrap());
+}
+
+#[test]
+fn what_is_changed_at_two_controllers_at_once_waits_its_turn() {
+    let Some((server, name)) = database("turns") else { return };
+    let first = Controller::start_on(Some(format!("{server}/{name}")));
+    let agent = Agent::started(&first, &first.staff());
+    let second = first.another();
+    let (here, there, host) = (first.staff(), second.staff(), agent.host());
+    for group in ["East", "West"] {
+        here.run(["groups", "create", group]).ok();
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..12 {
+                here.run(["hosts", "move", &host, "--group", if n % 2 == 0 { "East" } else { "West" }]).ok();
+            }
+        });
+        scope.spawn(|| {
+            for days in 30..42 {
+                there.set_policy(&format!("work: {{history_days: {days}}}"));
+            }
+        });
+        // The PC reports all the while: it has no signatures, and says so.
+        for _ in 0..6 {
+            assert_eq!(first.staff().run(["scan", &host, agent.disk().to_str().unwrap(), "--watch"]).code, 4);
+        }
+    });
+    assert_eq!(here.json(&["hosts", "show", &host])["group"], "West");
+    // Each below the other: one of the two comes second, and is told.
+    for n in 0..5 {
+        let (one, two) = (format!("one-{n}"), format!("two-{n}"));
+        for group in [&one, &two] {
+            here.run(["groups", "create", group]).ok();
+        }
+        let done = std::thread::scope(|scope| {
+            let below = scope.spawn(|| here.run(["groups", "move", &one, "--to", &two, "--yes"]).code);
+            let above = scope.spawn(|| there.run(["groups", "move", &two, "--to", &one, "--yes"]).code);
+            [below.join().unwrap(), above.join().unwrap()]
+        });
+        assert_eq!(done.iter().filter(|code| **code == 0).count(), 1, "{done:?}");
+    }
+    for log in [first.log(), second.log()] {
+        assert!(!log.contains("deadlock") && !log.contains("could not be committed"), "{log}");
+    }
 }
 
 #[test]
