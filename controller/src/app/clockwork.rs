@@ -6,6 +6,7 @@ use super::found::itself;
 use super::{App, AppError};
 use crate::plan::clockwork::{Doubt, doubt, may_be_a_copy};
 use crate::store;
+use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// What this process has seen of it.
@@ -60,6 +61,15 @@ impl App {
     /// What is odd about the clock, if anything is.
     pub(super) fn clock_doubt(&self) -> Option<Doubt> {
         doubt(self.clockwork.trusted.load(Ordering::Relaxed), self.now())
+    }
+
+    /// The time by which others have their turn: while the clock is doubted, the last one that was not.
+    pub(super) fn believed_now(&self) -> DateTime<Utc> {
+        let trusted = || DateTime::from_timestamp(self.clockwork.trusted.load(Ordering::Relaxed), 0);
+        match self.clock_doubt() {
+            None => self.clock.now(),
+            Some(_) => trusted().unwrap_or_default(),
+        }
     }
 
     /// Lets pass whoever would remove something by the clock, where it is believed.

@@ -10,6 +10,7 @@ use crate::plan::tree::Tree;
 use crate::store;
 use crate::store::figures::{JobCount, JobWait};
 use crate::store::groups::Group;
+use crate::store::slots::SlotRow;
 use std::collections::{BTreeMap, HashMap};
 
 /// All that is counted, as of one moment.
@@ -25,6 +26,36 @@ pub struct Survey {
     pub jobs: Vec<JobCount>,
     /// How long those that staff asked for wait, by kind.
     pub waiting: Vec<Waiting>,
+    /// Backups that run or would.
+    pub slots: Slots,
+}
+
+/// Backups that run or would.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// Wait for leave.
+    pub waiting: u32,
+    /// Have it and have not begun.
+    pub granted: u32,
+    /// Run.
+    pub running: u32,
+    /// Seconds that the one has waited which has waited longest; 0: none waits.
+    pub longest: i64,
+}
+
+fn slots(rows: &[SlotRow], now: i64) -> Slots {
+    let mut slots = Slots::default();
+    for row in rows {
+        match (row.begun, row.granted) {
+            (0, 0) => {
+                slots.waiting += 1;
+                slots.longest = slots.longest.max(now - row.asked);
+            }
+            (0, _) => slots.granted += 1,
+            _ => slots.running += 1,
+        }
+    }
+    slots
 }
 
 /// How long jobs of one kind wait until their host begins with them.
@@ -95,7 +126,8 @@ impl App {
         let mut conn = self.store.read().await?;
         let jobs = store::figures::job_counts(&mut conn).await?;
         let waits = store::figures::job_waits(&mut conn, self.now() - WAITS_OF).await?;
-        Ok(Survey { fleet, groups, hosts, jobs, waiting: waiting(waits, self.now()) })
+        let slots = slots(&store::slots::list(&mut conn).await?, self.now());
+        Ok(Survey { fleet, groups, hosts, jobs, waiting: waiting(waits, self.now()), slots })
     }
 
     /// Whether the controller can do its work: its database answers, and keeps what hosts say.
@@ -139,6 +171,26 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use keepwatch_proto::clock::Clock;
+    use keepwatch_proto::ids::{HostId, JobId};
+
+    #[test]
+    fn slots_are_counted_by_how_far_they_are() {
+        let host = HostId::new(&Clock::system());
+        let row = |asked, granted, begun| SlotRow {
+            host,
+            job: JobId::new(&Clock::system()),
+            asked,
+            granted,
+            begun,
+            group_name: String::new(),
+            last_seen: 0,
+            revoked: 0,
+        };
+        // The last went ahead without leave.
+        let rows = [row(900, 0, 0), row(700, 0, 0), row(100, 950, 0), row(50, 60, 70), row(50, 0, 70)];
+        assert_eq!(slots(&rows, 1_000), Slots { waiting: 2, granted: 1, running: 2, longest: 300 });
+    }
 
     #[test]
     fn waits_are_shared_out_by_kind() {

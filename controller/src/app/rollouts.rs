@@ -110,7 +110,7 @@ pub(super) fn published(row: &BundleRow) -> Published {
         version: row.version,
         at: DateTime::from_timestamp(row.published, 0).unwrap_or_default(),
         halted: row.halted != 0,
-        everywhere: row.everywhere != 0,
+        everywhere: DateTime::from_timestamp(row.everywhere, 0).filter(|_| row.everywhere != 0),
     }
 }
 
@@ -135,23 +135,24 @@ impl App {
         host: &HostRow,
         wait: TimeDelta,
     ) -> Result<Option<BundleRow>, AppError> {
-        let bundles = store::bundles::from_newest_out(conn, wait.num_seconds(), self.now()).await?;
+        // What has been given cannot be taken back: a clock that jumped ahead gives it to nobody.
+        let now = self.believed_now();
+        let bundles = store::bundles::from_newest_out(conn, wait.num_seconds(), now.timestamp()).await?;
         let bundles = self.served(bundles);
         let reached = Reached { has: host.bundle, seen: store::offers::newest_to(conn, host.id).await? };
         let all: Vec<Published> = bundles.iter().map(published).collect();
-        let version = rollout::offered(&all, wait, reached, self.clock.now());
+        let version = rollout::offered(&all, wait, reached, now);
         if let Some(version) = version.filter(|version| *version > host.bundle) {
             store::offers::offer(conn, version, host.id, self.now()).await?;
         }
         Ok(bundles.into_iter().find(|row| Some(row.version) == version))
     }
 
-    /// Those that hosts can still fetch, of bundles the newest first. The newest itself always counts:
-    /// what is wrong with it, the hosts find and say.
+    /// Those that hosts can fetch here, of bundles the newest first. Another controller over the same
+    /// database may have published one whose files have not come here yet.
     fn served(&self, bundles: Vec<BundleRow>) -> Vec<BundleRow> {
-        let newest = bundles.first().map(|row| row.version);
-        let kept = |row: &BundleRow| self.signing.timestamp(u64::try_from(row.version).unwrap_or(0)).is_some();
-        bundles.into_iter().filter(|row| Some(row.version) == newest || kept(row)).collect()
+        let here = |row: &BundleRow| self.signing.timestamp(u64::try_from(row.version).unwrap_or(0)).is_some();
+        bundles.into_iter().filter(here).collect()
     }
 
     /// The signed metadata by which the bundle that a host is offered is the current one; `None`: the
@@ -168,7 +169,7 @@ impl App {
         let bundles: Vec<Published> = store::bundles::list(conn).await?.iter().map(published).collect();
         let groups = store::groups::list(conn).await?;
         let waits = groups.iter().map(|group| policies.of(&group.name).signatures.wait());
-        let out = waits.map(|wait| rollout::newest_out(&bundles, wait, self.clock.now()));
+        let out = waits.map(|wait| rollout::newest_out(&bundles, wait, self.believed_now()));
         Ok(u64::try_from(out.min().unwrap_or(0)).unwrap_or(0))
     }
 
@@ -187,11 +188,14 @@ impl App {
         version: u64,
         reason: &str,
     ) -> Result<bool, AppError> {
+        let version = i64::try_from(version).unwrap_or(i64::MAX);
+        let Some(bundle) = store::bundles::get(conn, version).await? else { return Ok(false) };
+        // What it says again, or of what it was never offered, is no news and costs nobody a count.
+        if !store::offers::refused(conn, version, host, (self.now(), bundle.resumed), reason).await? {
+            return Ok(false);
+        }
         tracing::warn!(%host, version, reason, "a bundle was refused");
         store::hosts::set_bundle_refused(conn, host, reason).await?;
-        let version = i64::try_from(version).unwrap_or(i64::MAX);
-        store::offers::refused(conn, version, host, self.now(), reason).await?;
-        let Some(bundle) = store::bundles::get(conn, version).await? else { return Ok(false) };
         let answers = store::offers::answers(conn, version, bundle.resumed).await?;
         let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
         if !rollout::is_bad(count(answers.answered), count(answers.refused)) {
@@ -272,7 +276,7 @@ impl App {
 
     /// Has hosts look whose turn has come since `after`. Returns up to when that is done.
     pub async fn release_due(&self, after: DateTime<Utc>) -> Result<DateTime<Utc>, AppError> {
-        let now = self.clock.now();
+        let now = self.believed_now();
         let mut tx = self.store.begin().await?;
         let policies = Policies::read(&mut tx).await?;
         let bundles: Vec<Published> = store::bundles::list(&mut tx).await?.iter().map(published).collect();
@@ -344,7 +348,7 @@ impl App {
             published: self.served(bundles.clone()).iter().map(published).collect(),
             offers: store::offers::list_from(&mut conn, oldest).await?,
             bundles,
-            now: self.clock.now(),
+            now: self.believed_now(),
             policies: policies.clone(),
         })
     }

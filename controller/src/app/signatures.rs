@@ -52,6 +52,8 @@ pub struct Imported {
     pub problems: Vec<Problem>,
 }
 
+/// A host that says it runs a version this far ahead lies.
+const FAR: i64 = 1_000;
 const MOST_FILES: usize = 50_000;
 const LONGEST_PATH: usize = 400;
 
@@ -179,16 +181,17 @@ impl App {
         mut problems: Vec<Problem>,
     ) -> Result<Imported, AppError> {
         let _one_at_a_time = self.publishing.lock().await;
-        let (all, version, needed) = {
+        let (all, newest, run, needed) = {
             let mut conn = self.store.read().await?;
             let all = change.apply_to(store::sources::files(&mut conn).await?);
             let newest = store::bundles::newest(&mut conn).await?.map_or(0, |b| b.version);
-            (all, newest, self.oldest_needed(&mut conn).await?)
+            let run = store::hosts::newest_bundle(&mut conn, newest + FAR).await?;
+            (all, newest, run, self.oldest_needed(&mut conn).await?)
         };
-        // What was signed may be ahead of a database that lost a commit, or was restored: no
-        // version ever stands for two contents.
+        // What was signed, or is run already, may be ahead of a database that lost a commit, or was
+        // restored: no version ever stands for two contents.
         let signed = i64::try_from(self.signing.newest()).unwrap_or(0);
-        let version = version.max(signed) + 1;
+        let version = newest.max(signed).max(run) + 1;
         let all =
             all.into_iter().map(|f| RuleFile { path: format!("{}/{}", f.source, f.path), source: f.text }).collect();
         let (files, together) = check_all(all).await?;
@@ -222,9 +225,13 @@ impl App {
             published_by: actor.user.clone(),
             ..BundleRow::default()
         };
+        let mut tx = self.store.begin().await?;
+        // Another controller's staff may have been quicker: what was compiled is not what is there.
+        if store::bundles::newest(&mut tx).await?.map_or(0, |b| b.version) != newest {
+            return Err(AppError::Conflict("somebody else has published meanwhile; do it once more".into()));
+        }
         // Signed before it is wished for: an agent that is told of it finds it.
         self.signing.publish(&packed, imported.version, needed).await?;
-        let mut tx = self.store.begin().await?;
         let (action, source) = change.keep(&mut tx).await?;
         store::bundles::insert(&mut tx, &row).await?;
         forget_old(&mut tx, version).await?;

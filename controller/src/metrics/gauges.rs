@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use crate::app::hosts::HostView;
-use crate::app::reports::{Survey, Waiting};
+use crate::app::reports::{Slots, Survey, Waiting};
 use crate::plan::health::{Figures, State};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -26,6 +26,7 @@ pub(super) fn registry(app: &App, survey: &Survey) -> Registry {
     fleet(&mut registry, &survey.fleet);
     groups(&mut registry, survey);
     jobs(&mut registry, survey);
+    slots(&mut registry, &survey.slots);
     hosts(&mut registry, &survey.hosts);
     app.meters.register(&mut registry);
     app.taken_in.register(&mut registry);
@@ -104,6 +105,17 @@ fn jobs(registry: &mut Registry, survey: &Survey) {
     registry.register_with_unit("job_wait", help, Unit::Seconds, waits);
     let help = "How long the oldest job has been waiting to start; 0: none is";
     registry.register_with_unit("job_waiting_oldest", help, Unit::Seconds, oldest);
+}
+
+fn slots(registry: &mut Registry, slots: &Slots) {
+    let (counts, longest) = (Gauges::default(), Gauge::<i64>::default());
+    for (state, n) in [("waiting", slots.waiting), ("granted", slots.granted), ("running", slots.running)] {
+        counts.get_or_create(&vec![("state", state.into())]).set(n.into());
+    }
+    longest.set(slots.longest);
+    registry.register("slots", "Backups that wait for a slot, were given one, or run", counts);
+    let help = "How long the backup has waited that has waited longest for a slot; 0: none waits";
+    registry.register_with_unit("slot_waiting_oldest", help, Unit::Seconds, longest);
 }
 
 fn hosts(registry: &mut Registry, hosts: &[(HostView, u64)]) {

@@ -237,6 +237,9 @@ async fn jobs_waits_and_lag_are_counted() {
     assert_eq!(value(&metrics, "keepwatch_jobs{kind=\"backup\",state=\"queued\"}"), 1);
     assert_eq!(value(&metrics, "keepwatch_job_wait_seconds{kind=\"scan\",quantile=\"0.9\"}"), 0);
     assert_eq!(value(&metrics, "keepwatch_job_waiting_oldest_seconds{kind=\"backup\"}"), 0);
+    assert_eq!(value(&metrics, "keepwatch_slots{state=\"waiting\"}"), 0);
+    assert_eq!(value(&metrics, "keepwatch_slot_waiting_oldest_seconds"), 0);
+    assert_eq!(value(&metrics, "keepwatch_slot_wait_seconds_count"), 0);
     assert_eq!(value(&metrics, "keepwatch_ingest_lag_seconds_count"), 2);
     assert_eq!((value(&metrics, "keepwatch_events_total"), seeded.app.taken_in.events()), (2, 2));
 }

@@ -13,7 +13,7 @@ pub struct Published {
     /// Whether it goes no further.
     pub halted: bool,
     /// Whether staff gave it to every ring at once.
-    pub everywhere: bool,
+    pub everywhere: Option<DateTime<Utc>>,
 }
 
 /// How far a host has come.
@@ -65,7 +65,7 @@ impl State {
     }
 }
 
-/// Fewer answers say nothing about a bundle.
+/// Fewer answers say nothing about a bundle, unless all of them are refusals.
 const ANSWERS: u32 = 3;
 /// More than one refusal in so many answers halts it.
 const SHARE: u32 = 10;
@@ -75,13 +75,13 @@ const REFUSALS: u32 = 2;
 impl Published {
     /// From when on a ring gets it; `None`: not while it is halted.
     pub fn due(&self, wait: TimeDelta) -> Option<DateTime<Utc>> {
-        let wait = if self.everywhere { TimeDelta::zero() } else { wait };
-        (!self.halted).then(|| self.at + wait)
+        (!self.halted).then(|| self.everywhere.unwrap_or(self.at + wait))
     }
 
     /// Whether a ring gets it now.
     pub fn is_out(&self, wait: TimeDelta, now: DateTime<Utc>) -> bool {
-        self.due(wait).is_some_and(|due| due <= now)
+        // "At once" is at once, whatever the clock said then.
+        !self.halted && (self.everywhere.is_some() || self.at + wait <= now)
     }
 }
 
@@ -131,7 +131,7 @@ pub fn age(bundles: &[Published], has: i64, wait: TimeDelta, now: DateTime<Utc>)
 
 /// Whether a bundle halts by itself: too many of those that answered refused it.
 pub fn is_bad(answered: u32, refused: u32) -> bool {
-    let many = refused >= REFUSALS && answered >= ANSWERS;
+    let many = refused >= REFUSALS && (answered >= ANSWERS || refused == answered);
     many && u64::from(refused) * u64::from(SHARE) > u64::from(answered)
 }
 
@@ -176,7 +176,7 @@ mod tests {
 
     /// Published at these hours, version 1 first.
     fn published(hours: &[i64]) -> Vec<Published> {
-        let one = |(version, at): (i64, &i64)| Published { version, at: hour(*at), halted: false, everywhere: false };
+        let one = |(version, at): (i64, &i64)| Published { version, at: hour(*at), halted: false, everywhere: None };
         let mut bundles: Vec<Published> = (1..).zip(hours).map(one).collect();
         bundles.reverse();
         bundles
@@ -231,10 +231,16 @@ mod tests {
         assert_eq!(offered(&bundles, DAY, has_only(0), hour(500)), None);
 
         let mut bundles = published(&[100, 110, 130]);
-        bundles[0].everywhere = true;
+        bundles[0].everywhere = Some(hour(130));
         assert_eq!(offered(&bundles, DAY, has_only(1), hour(130)), Some(3));
         halt(&mut bundles, 3);
         assert_eq!(offered(&bundles, DAY, has_only(1), hour(131)), Some(1), "a halt stops that, too");
+
+        // Published, and given to all, by a clock that was ahead.
+        let mut bundles = published(&[100, 9_000]);
+        assert_eq!(offered(&bundles, DAY, has_only(1), hour(140)), Some(1));
+        bundles[0].everywhere = Some(hour(9_001));
+        assert_eq!(offered(&bundles, DAY, has_only(1), hour(140)), Some(2), "at once is at once");
     }
 
     #[test]
@@ -242,7 +248,8 @@ mod tests {
         for (answered, refused, bad) in [
             (0, 0, false),
             (1, 1, false),
-            (2, 2, false),
+            (2, 1, false),
+            (2, 2, true),
             (3, 0, false),
             (3, 1, false),
             (9, 1, false),

@@ -22,6 +22,9 @@ pub async fn set_trusted(conn: &mut Conn, at: i64) -> Result<(), StoreError> {
 pub async fn bring_back(conn: &mut Conn, now: i64) -> Result<(), StoreError> {
     for (statement, ahead) in [
         ("UPDATE hosts SET last_seen = $1 WHERE last_seen > $2", AHEAD),
+        ("UPDATE bundles SET published = $1 WHERE published > $2", AHEAD),
+        ("UPDATE bundles SET resumed = $1 WHERE resumed > $2", AHEAD),
+        ("UPDATE bundles SET everywhere = $1 WHERE everywhere > $2", AHEAD),
         ("UPDATE slots SET granted = $1 WHERE granted > $2", AHEAD),
         ("UPDATE slots SET asked = $1 WHERE asked > $2", AHEAD),
         (

@@ -173,6 +173,14 @@ pub async fn bump_all(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The newest bundle that a host says it runs, of those up to this version; 0: none does.
+pub async fn newest_bundle(conn: &mut Conn, most: i64) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT COALESCE(MAX(bundle), 0) FROM hosts WHERE bundle <= $1")
+        .bind(most)
+        .fetch_one(conn)
+        .await?)
+}
+
 /// Heard of, with what it says it is.
 pub async fn seen(conn: &mut Conn, id: HostId, at: i64, bundle: u64) -> Result<(), StoreError> {
     sqlx::query("UPDATE hosts SET last_seen = $2, bundle = $3 WHERE id = $1")

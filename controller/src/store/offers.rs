@@ -49,16 +49,26 @@ pub async fn taken(conn: &mut Conn, version: i64, host: HostId, at: i64) -> Resu
     Ok(())
 }
 
-/// A host refused one.
-pub async fn refused(conn: &mut Conn, version: i64, host: HostId, at: i64, why: &str) -> Result<(), StoreError> {
-    sqlx::query("UPDATE bundle_offers SET taken = 0, refused = $3, reason = $4 WHERE version = $1 AND host = $2")
-        .bind(version)
-        .bind(host.to_string())
-        .bind(at)
-        .bind(why)
-        .execute(conn)
-        .await?;
-    Ok(())
+/// A host refused one. Says whether that is news: it was offered it, and had not refused it since then.
+pub async fn refused(
+    conn: &mut Conn,
+    version: i64,
+    host: HostId,
+    (at, since): (i64, i64),
+    why: &str,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE bundle_offers SET taken = 0, refused = $3, reason = $4 WHERE version = $1 AND host = $2 \
+         AND (refused = 0 OR refused < $5)",
+    )
+    .bind(version)
+    .bind(host.to_string())
+    .bind(at)
+    .bind(why)
+    .bind(since)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// What was answered to one since then, by hosts that are still hosts.

@@ -19,10 +19,11 @@ use crate::app::App;
 use crate::app::audit::Role;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -79,8 +80,15 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(from_fn(problem::dress))
         .layer(from_fn(secure))
         // Lines are thin. No secret is on a page beside what others choose, so that lengths tell nothing.
-        .layer(CompressionLayer::new().gzip(true))
+        .layer(CompressionLayer::new().gzip(true).compress_when(is_ours))
         .with_state(app.clone())
+}
+
+/// Pages, styles and scripts; not what is downloaded, whose size is to be seen, nor the live stream.
+fn is_ours(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let ours = ["text/html", "text/css", "text/javascript", "image/svg+xml"].iter().any(|k| kind.starts_with(k));
+    ours && !headers.contains_key(CONTENT_DISPOSITION)
 }
 
 /// What browsers must know of every answer.

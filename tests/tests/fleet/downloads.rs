@@ -95,13 +95,20 @@ fn a_folder_comes_as_a_zip_or_a_tar_and_unpacks_as_it_was() {
     assert!(audited.contains("file download") && audited.contains("办公"), "{audited}");
 }
 
-fn the_page_gives_the_same(
-    controller: &Controller,
-    snapshot: &serde_json::Value,
-    host: &str,
-    folder: &Path,
-    here: &Path,
-) {
+/// Somebody who is logged in at the page.
+struct Visitor {
+    client: Client,
+    door: String,
+    cookie: String,
+}
+
+impl Visitor {
+    fn get(&self, address: &str) -> Response {
+        self.client.get(format!("{}{address}", self.door)).header("cookie", &self.cookie).send().unwrap()
+    }
+}
+
+fn visitor(controller: &Controller) -> Visitor {
     // A second install changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ca = reqwest::Certificate::from_pem(controller.ca_pem().as_bytes()).unwrap();
@@ -112,9 +119,18 @@ fn the_page_gives_the_same(
     let login = client.post(format!("{door}/login")).header("sec-fetch-site", "same-origin");
     let answer = login.header("content-type", kind).body(form).send().unwrap();
     let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let get = |address: &str| -> Response {
-        client.get(format!("{door}{address}")).header("cookie", &cookie).send().unwrap()
-    };
+    Visitor { client, door, cookie }
+}
+
+fn the_page_gives_the_same(
+    controller: &Controller,
+    snapshot: &serde_json::Value,
+    host: &str,
+    folder: &Path,
+    here: &Path,
+) {
+    let visitor = visitor(controller);
+    let get = |address: &str| visitor.get(address);
     let id = snapshot["id"].as_str().unwrap();
     let page = get(&format!("/hosts/{host}/snapshots/{id}?path={}", text(folder.parent().unwrap()))).text().unwrap();
     let link = page.split("href=\"").map(|rest| rest.split('"').next().unwrap());
@@ -253,4 +269,47 @@ fn what_newer_rules_find_in_a_snapshot_is_not_handed_out() {
     fs::remove_dir_all(controller.data().join("compiled")).unwrap();
     let got = get(&[text(&plain)], &here.join("doubtful")).ok();
     assert!(got.err.contains("not all of this was scanned") && got.err.contains("import the signatures"), "{got:?}");
+}
+
+/// Children of the controller that hand something out.
+fn handing_out(controller: &Controller) -> Vec<i32> {
+    let listed = Command::new("pgrep").args(["-f", "-P", &controller.pid().to_string(), "handout"]).output().unwrap();
+    String::from_utf8(listed.stdout).unwrap().lines().map(|pid| pid.parse().unwrap()).collect()
+}
+
+#[test]
+fn readers_that_stop_take_sixteen_places_at_most_and_a_child_that_dies_harms_nobody_else() {
+    let (controller, staff, agent) = fleet();
+    let (host, disk) = (agent.host(), agent.disk());
+    // More than sockets and pipes hold.
+    plant_office(&disk);
+    let noise = fs::read(disk.join("mail.pst")).unwrap();
+    fs::write(disk.join("mail.pst"), noise.repeat(4)).unwrap();
+    staff.set_paths(&[&disk]);
+    staff.run(["backup", &host, "--watch"]).ok();
+    let snapshot = staff.json(&["snapshots", &host])[0]["id"].as_str().unwrap().to_owned();
+    let path = disk.join("mail.pst").to_str().unwrap().to_owned();
+    let address = format!("/hosts/{host}/snapshots/{snapshot}/file?path={path}");
+
+    let mut readers = Vec::new();
+    for _ in 0..16 {
+        // A connection of its own: what one does not read keeps no other one waiting.
+        let answer = visitor(&controller).get(&address);
+        assert_eq!(answer.status(), StatusCode::OK);
+        readers.push(answer);
+    }
+    let refused = visitor(&controller).get(&address);
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    assert!(refused.text().unwrap().contains("16 downloads"));
+    assert_eq!(handing_out(&controller).len(), 16);
+
+    for pid in handing_out(&controller) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    for reader in readers {
+        assert!(reader.bytes().is_err(), "what was cut off looked whole");
+    }
+    until("their places are free", || handing_out(&controller).is_empty());
+    let again = visitor(&controller).get(&address);
+    assert_eq!(again.bytes().unwrap().len(), fs::metadata(&path).unwrap().len() as usize);
 }

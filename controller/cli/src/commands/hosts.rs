@@ -275,6 +275,10 @@ impl Hosts {
             }
             Action::Move { hosts, unpin: true, .. } => return placement::unpin(context, hosts).await,
             Action::Move { hosts, group, .. } => {
+                if hosts.len() > 1 {
+                    let (count, into) = (hosts.len(), group.as_str());
+                    ask::confirm(context, &format!("This would move {count} PCs to '{into}'. Go on?")).await?;
+                }
                 let request = wire::MoveHostsRequest { hosts, group };
                 let wire::MovedHosts { hosts, group } = context.plans().await?.move_hosts(request).await?.into_inner();
                 let text = match hosts.len() {

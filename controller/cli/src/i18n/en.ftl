@@ -315,6 +315,7 @@ none-such-job = There is no such job.
 none-such-job-done = There is no such job; nothing was done.
 note-more-after = There are older ones: --after { $id }, or more at once with --limit
 note-uninspected = { $count } files were not inspected to their end: look at them before you open them
+ask-move = This would move { $count } PCs to '{ $into }'. Go on?
 ask-change = This would change { $count } PCs: { $names }. Go on?
 ask-broad = This would { $what } { $count } PCs: { $names }{ $more }. Go on?
 none-pending = No PC asks to be a host again.

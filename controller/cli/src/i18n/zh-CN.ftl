@@ -314,6 +314,7 @@ none-such-job = 没有这样的任务。
 none-such-job-done = 没有这样的任务；未执行任何操作。
 note-more-after = 还有更早的：用 --after { $id } 继续，或用 --limit 一次显示更多
 note-uninspected = { $count } 个文件未能完整检查：打开前请先查看
+ask-move = 这将把 { $count } 台电脑移到 '{ $into }'。继续吗？
 ask-change = 此操作将更改 { $count } 台电脑的策略：{ $names }。继续吗？
 ask-broad = 此操作将对 { $count } 台电脑执行 { $what }：{ $names }{ $more }。继续吗？
 none-pending = 没有电脑申请重新接入。

@@ -165,3 +165,42 @@ async fn nothing_is_written_where_only_is_read() {
     let mut conn = app.store.read().await.unwrap();
     assert!(store::clockwork::set_trusted(&mut conn, 1).await.is_err());
 }
+
+#[tokio::test]
+async fn a_clock_that_jumps_gives_no_ring_its_signatures_and_keeps_none_from_it() {
+    let (_folder, mut app) = app().await;
+    Arc::get_mut(&mut app).unwrap().clock = Clock::fixed(began());
+    app.signing.create().await.unwrap();
+    app.wind_up().await.unwrap();
+    let host = enrol(&app, "pc").await;
+    app.set_policy(&administrator(), "all", "signatures: {after_hours: 48}", 0).await.unwrap();
+    let publish = async |app: &Arc<App>| {
+        let mut import = crate::app::signatures::Import::default();
+        import.source = "own".into();
+        import.add("one.yar", b"rule one { condition: false }").unwrap();
+        app.import_signatures(&administrator(), import).await.unwrap().version
+    };
+    let offered = async |app: &Arc<App>| app.desired(host).await.unwrap().bundle.map_or(0, |bundle| bundle.version);
+    let runs = async |app: &Arc<App>, bundle| {
+        app.ingest(host, Report { bundle, ..Report::of(BootId::new(&app.clock), vec![]) }).await.unwrap();
+    };
+    assert_eq!((publish(&app).await, offered(&app).await), (1, 1));
+    runs(&app, 1).await;
+    assert_eq!((publish(&app).await, offered(&app).await), (2, 0));
+    set(&mut app, YEAR, 0);
+    app.look_at_clock().await.unwrap();
+    assert_eq!(offered(&app).await, 0, "its wait is not over because the clock says so");
+    // Published meanwhile, by a date of next year.
+    assert_eq!(publish(&app).await, 3);
+    set(&mut app, 0, 60);
+    app.look_at_clock().await.unwrap();
+    set(&mut app, 2, 30);
+    assert_eq!(offered(&app).await, 2, "its turn has come");
+    set(&mut app, 2, 70);
+    assert_eq!(offered(&app).await, 3, "two days after the clock was right again");
+    // What its PCs run already is no version for another content, whatever the database remembers.
+    runs(&app, 7).await;
+    assert_eq!(publish(&app).await, 8);
+    runs(&app, 5_000_000).await;
+    assert_eq!(publish(&app).await, 9);
+}

@@ -176,6 +176,18 @@ async fn assets_are_kept_and_asked_for_again() {
 }
 
 #[tokio::test]
+async fn pages_are_compressed_and_the_live_stream_is_not() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("li", "viewer").await;
+    for (uri, coded) in [("/assets/keepwatch.css", "gzip"), ("/events", "")] {
+        let request = Request::builder().uri(uri).header("cookie", &cookie).header("accept-encoding", "gzip, br");
+        let response = pages.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let got = response.headers().get("content-encoding").map_or("", |coded| coded.to_str().unwrap());
+        assert_eq!(got, coded, "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn who_is_not_logged_in_is_asked_to_and_comes_back() {
     let pages = Pages::new().await;
     let got = pages.get("/hosts/a?path=%2Fb", "").await;
