@@ -65,6 +65,15 @@ impl Tree {
         self.0.keys().filter(|one| self.is_below(one, key)).cloned().collect()
     }
 
+    /// The path and the key of each: the root before all, a path before what it begins.
+    pub fn listed(&self) -> Vec<(String, &str)> {
+        let mut all: Vec<(String, &str)> = self.0.keys().map(|key| (self.path(key), key.as_str())).collect();
+        all.sort_by_cached_key(|(path, key)| {
+            (!self.parent(key).is_empty(), path.split(SLASH).map(str::to_owned).collect::<Vec<_>>())
+        });
+        all
+    }
+
     /// The keys of the groups directly below, by their names.
     pub fn children(&self, key: &str) -> Vec<&str> {
         let mut below: Vec<_> = self.0.iter().filter(|(_, node)| node.parent == key).collect();
