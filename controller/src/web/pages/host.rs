@@ -145,15 +145,15 @@ pub async fn page(
     let place = Place { limit: DETECTIONS, after: String::new() };
     let (detections, more) = app.detections(actor, &id, false, &place).await?;
     let revoked = host.row.revoked != 0;
+    let frame = Frame::of(&visitor);
     show(&Host {
-        frame: Frame::of(&visitor),
         name: plain(host.name()),
         former: former(teller, &host),
         badge: teller.badge("state", host.state.word()),
         connected: host.connected,
         revoked,
         heir: host.row.replaced_by.clone(),
-        reasons: host.reasons.iter().map(|why| reason(teller, &id, *why)).collect(),
+        reasons: host.reasons.iter().map(|why| reason(teller, &id, *why, frame.administers())).collect(),
         facts: facts(teller, &host, details.stored),
         running: running.into_iter().map(|job| Job::new(teller, job)).collect(),
         days: by_day(teller, &details.time_zone, done),
@@ -174,12 +174,13 @@ pub async fn page(
         policy: details.policy.into_iter().map(field).collect(),
         policy_page: policy_page(&host.group),
         id,
+        frame,
     })
 }
 
 /// The page of a group's policy.
 pub(super) fn policy_page(group: &str) -> String {
-    address("/policies", &[("group", group)])
+    address("/policies/group", &[("group", group)])
 }
 
 fn former(teller: Teller, host: &HostView) -> String {
@@ -227,8 +228,9 @@ fn snapshot(teller: Teller, of: String, row: SnapshotRow) -> Snapshot {
 }
 
 /// What is so, what to do about it, and the shortest way to that.
-fn reason(teller: Teller, id: &str, why: Why) -> Reason {
+fn reason(teller: Teller, id: &str, why: Why, administers: bool) -> Reason {
     let language = teller.language;
+    let manage = |href: String, said: &str| administers.then(|| (href, language.say(said)));
     let detections = || Some((address("/detections", &[("host", id)]), language.say("host-see-detections")));
     let (deed, way) = match why {
         Why::NoBackup | Why::FirstBackup | Why::BackupOverdue | Why::BackupMissed => ("backup", None),
@@ -239,6 +241,8 @@ fn reason(teller: Teller, id: &str, why: Why) -> Reason {
         Why::NoSignatures | Why::SignaturesStale => {
             ("", Some(("/signatures".into(), language.say("host-see-signatures"))))
         }
+        Why::Lost => ("", manage(format!("/hosts/{id}/revoke"), "host-revoke")),
+        Why::Revoked | Why::CertificateExpired => ("", manage("/enrol".into(), "nav-enrol")),
         Why::SignaturesHalted => ("", Some(("/rollouts".into(), language.say("host-see-rollouts")))),
         _ => ("", None),
     };

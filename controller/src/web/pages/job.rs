@@ -58,7 +58,8 @@ pub(super) struct Job {
     pub open: bool,
     /// What can be asked of a scan or backup, `pause` or `resume`, and the word for it.
     pub hold: Option<(&'static str, String)>,
-    at: i64,
+    /// When it was asked for: by that a list has them in order.
+    created: i64,
 }
 
 /// How far a job has come.
@@ -114,7 +115,7 @@ impl Job {
                 0 => Some(("pause", language.say("job-pause"))),
                 _ => Some(("resume", language.say("job-resume"))),
             },
-            at,
+            created: row.created,
             id,
         }
     }
@@ -135,7 +136,7 @@ pub(super) fn by_day(teller: Teller, zone: &str, jobs: Vec<JobView>) -> Vec<Day>
     let mut last = None;
     for view in jobs {
         let job = Job::new(teller, view);
-        let day = date(DateTime::from_timestamp(job.at, 0).unwrap_or_default());
+        let day = date(DateTime::from_timestamp(job.created, 0).unwrap_or_default());
         if last != Some(day) {
             let title = match today - day {
                 gone if gone == TimeDelta::zero() => teller.language.say("day-today"),
@@ -197,6 +198,8 @@ fn summary(teller: Teller, kind: &str, tally: &Tally) -> String {
 struct JobPage {
     frame: Frame,
     job: Job,
+    /// Whether it has a page of its own where restores are.
+    restores: bool,
     times: Vec<(String, Moment)>,
     attempt: String,
     before: String,
@@ -240,6 +243,7 @@ pub async fn page(
     job.more = if unnamed == 0 { String::new() } else { language.count("job-failures-unnamed", unnamed) };
     show(&JobPage {
         frame: Frame::of(&visitor),
+        restores: row.kind == "restore",
         times: times.into_iter().filter(|(_, at)| *at != 0).map(|(what, at)| (what, teller.moment(at))).collect(),
         attempt: if row.attempt > 1 { row.attempt.to_string() } else { String::new() },
         before: row.retry_of,

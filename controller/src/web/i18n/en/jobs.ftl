@@ -30,6 +30,7 @@ job-failures-unnamed = { $n ->
   }
 job-message = What it said
 job-facts = This job
+job-restore = Follow the restore
 job-created = Asked for
 job-started = Begun
 job-ended = Ended

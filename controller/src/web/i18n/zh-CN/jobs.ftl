@@ -24,6 +24,7 @@ job-failures-more = 另有 { $n } 个
 job-failures-unnamed = 另有 { $n } 个，电脑未上报名称
 job-message = 说明
 job-facts = 任务信息
+job-restore = 查看恢复进度
 job-created = 提出时间
 job-started = 开始时间
 job-ended = 结束时间
