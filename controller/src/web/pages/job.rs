@@ -200,7 +200,8 @@ struct JobPage {
     job: Job,
     /// Whether it has a page of its own where restores are.
     restores: bool,
-    times: Vec<(String, Moment)>,
+    times: Vec<(String, Moment, String)>,
+    zone: String,
     attempt: String,
     before: String,
     paths: Vec<String>,
@@ -233,10 +234,14 @@ pub async fn page(
         (language.say("job-ended"), row.ended),
     ];
     let skipped = log.len().saturating_sub(LINES);
+    let zone = app.time_zone(&visitor.actor, row.host).await?;
+    let clock: Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    let exact = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default().with_timezone(&clock);
     let line = |line: crate::store::logs::LogLine| Line {
-        at: DateTime::from_timestamp(line.at, 0).unwrap_or_default().format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        at: exact(line.at).format("%m-%d %H:%M:%S").to_string(),
         text: plain(&line.text),
     };
+    let time = |(what, at): (String, i64)| (what, teller.moment(at), exact(at).format("%Y-%m-%d %H:%M").to_string());
     let mut job = Job::new(teller, view);
     job.failures = row.failures.0.iter().map(|f| (plain(&f.path), plain(&f.reason))).collect();
     let unnamed = row.tally.0.failed.saturating_sub(job.failures.len() as u64);
@@ -244,7 +249,8 @@ pub async fn page(
     show(&JobPage {
         frame: Frame::of(&visitor),
         restores: row.kind == "restore",
-        times: times.into_iter().filter(|(_, at)| *at != 0).map(|(what, at)| (what, teller.moment(at))).collect(),
+        times: times.into_iter().filter(|(_, at)| *at != 0).map(time).collect(),
+        zone: teller.text("job-zone", "zone", clock.name()),
         attempt: if row.attempt > 1 { row.attempt.to_string() } else { String::new() },
         before: row.retry_of,
         more_paths: match paths.len().saturating_sub(PATHS) {

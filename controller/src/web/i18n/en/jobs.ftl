@@ -39,6 +39,7 @@ job-snapshot = Snapshot
 job-paths = Of what
 job-paths-more = and { $n } more
 job-log = Log
+job-zone = Times are those of { $zone }.
 job-log-empty = Nothing was written down about it.
 job-log-cut = Only the last lines are shown.
 jobs-title = Jobs

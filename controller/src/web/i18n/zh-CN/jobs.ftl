@@ -33,6 +33,7 @@ job-snapshot = 快照
 job-paths = 范围
 job-paths-more = 另有 { $n } 项
 job-log = 日志
+job-zone = 时间均为 { $zone } 时间。
 job-log-empty = 没有相关记录。
 job-log-cut = 仅显示最后部分。
 jobs-title = 任务
