@@ -63,9 +63,8 @@ first=$(ask --output /dev/null --write-out '%{time_starttransfer}' "$door/")
 printf '\n%s PCs, %s jobs on record, %s build, %s cores; the first look of all: %s s\n' "$hosts" "$rows" "$build" "$(nproc)" "$first"
 printf '%-34s %9s %9s %10s %9s\n' page "median ms" "worst ms" bytes gzip
 for page in / /hosts '/hosts?state=at-risk' '/hosts?q=KW-17' "/hosts?q=no-backup:10d" '/hosts?sort=-backup&page=100' \
-    "/hosts/$one" /jobs '/jobs?kind=restore' '/jobs?group=group-none' '/jobs?state=failed' /detections /groups; do
-    [ "$page" != '/jobs?group=group-none' ] || page='/jobs?group=科室17'
-    address=$door$(sed 's/科室17/%E7%A7%91%E5%AE%A417/' <<<"$page")
+    "/hosts/$one" /jobs '/jobs?kind=restore' '/jobs?group=%E7%A7%91%E5%AE%A417' '/jobs?state=failed' /detections /groups; do
+    address=$door$page
     # One connection for all: only the server's time counts.
     urls=() && for ((n = 0; n < rounds; n++)); do urls+=(--output /dev/null "$address"); done
     times=$(ask --header 'accept-encoding: gzip' --write-out '%{http_code} %{time_pretransfer} %{time_starttransfer}\n' "${urls[@]}" |
