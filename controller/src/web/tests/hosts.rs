@@ -207,3 +207,47 @@ async fn groups_are_made_renamed_moved_and_removed_by_administrators() {
     assert_eq!(got.header("location"), "/groups?notice=group-removed");
     assert_eq!(pages.get("/groups/edit", &cookie).await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn who_asks_to_be_let_in_again_is_decided_on_after_a_look() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("boss", "administrator").await;
+    let host = pages.enrol("pc-1").await;
+    let claim = store::claims::ClaimRow {
+        id: JobId::new(&pages.app.clock).to_string(),
+        host,
+        kind: "copy".into(),
+        key: "ab".into(),
+        csr: String::new(),
+        escrow: String::new(),
+        fresh_escrow: String::new(),
+        facts: store::Json(keepwatch_proto::facts::Facts { name: "<img src=x>".into(), ..Default::default() }),
+        address: "192.0.2.7".into(),
+        asked: pages.app.now(),
+        heard: pages.app.now(),
+        state: "waiting".into(),
+        decided_by: String::new(),
+        new_host: String::new(),
+        certificate: String::new(),
+    };
+    let mut conn = pages.app.store.write().await.unwrap();
+    store::claims::insert(&mut conn, &claim).await.unwrap();
+    drop(conn);
+    let text = pages.get("/enrol", &cookie).await.text;
+    assert!(
+        text.contains("PCs that ask to be let in") && text.contains("192.0.2.7") && text.contains("pc-1"),
+        "{text}"
+    );
+    assert!(text.contains("a disk was copied") && !text.contains("<img src=x"), "{text}");
+    let uri = format!("/enrol/claims/{}", claim.id);
+    assert_eq!(pages.get(&format!("{uri}?as=king"), &cookie).await.status, StatusCode::NOT_FOUND);
+    for (verdict, words) in [("same", "as the PC that it was?"), ("new", "as a PC of its own?"), ("refuse", "Refuse ")]
+    {
+        let look = pages.get(&format!("{uri}?as={verdict}"), &cookie).await.text;
+        assert!(look.contains(words) && !look.contains("<img src=x"), "{look}");
+    }
+    let got = pages.post(&uri, &cookie, "as=refuse").await;
+    assert_eq!(got.header("location"), "/enrol?notice=claim-refused");
+    let text = pages.get(got.header("location"), &cookie).await.text;
+    assert!(text.contains("refused by boss") && text.contains("The PC was refused."), "{text}");
+}
