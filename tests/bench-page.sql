@@ -88,4 +88,3 @@ INSERT INTO detections (id, host, job, at, rule, namespace, severity, path, size
     FROM runs CROSS JOIN fleet WHERE (n * 37 + d * 101) % 1000 = 0;
 COMMIT;
 DROP TABLE bench;
-ANALYZE;
