@@ -105,6 +105,8 @@ struct Snapshot {
 struct Finding {
     severity: Badge,
     what: String,
+    /// The rule that found it, where that is not said already.
+    rule: String,
     path: String,
     found: Moment,
     put_away: bool,
@@ -312,6 +314,7 @@ fn finding(teller: Teller, view: DetectionView) -> Finding {
     let said = plain(teller.description(&row.metadata.0));
     Finding {
         severity: teller.badge("severity", severity.word()),
+        rule: if said.is_empty() { String::new() } else { plain(&row.rule) },
         what: if said.is_empty() { plain(&row.rule) } else { said },
         path: plain(&row.path),
         found: teller.moment(row.at),
