@@ -134,7 +134,7 @@ fn every_page_of_hosts_and_jobs_can_be_looked_at() {
         browser.goto("/enrol");
         browser.write("#uses", "25");
         browser.click("#make");
-        browser.wait_for(".made");
+        browser.wait_for(".fresh");
         browser.look("enrol-made");
         browser.goto("/groups/edit?group=%E8%B4%A2%E5%8A%A1%E5%A4%84");
         browser.run("document.getElementById('parent').value = 'all'");

@@ -229,7 +229,7 @@ pub async fn page(
     let row = view.row.clone();
     let paths = paths(&row.spec.0);
     let times = [
-        (language.say("job-created"), row.created),
+        (language.say("job-wanted"), row.created),
         (language.say("job-started"), row.started),
         (language.say("job-ended"), row.ended),
     ];
