@@ -1,7 +1,7 @@
 //! Detections as staff see them.
 
 use super::audit::{Actor, Deed, Role};
-use super::hosts::names;
+use super::hosts::names_of;
 use super::pages::{Page, cut};
 use super::{App, AppError};
 use crate::hub::Change;
@@ -33,8 +33,8 @@ impl App {
         let host = self.host_filter(actor, host).await?;
         let (size, (before, last)) = (page.size(SHOWN), page.place()?);
         let mut conn = self.store.read().await?;
-        let names = names(&mut conn).await?;
         let rows = store::detections::list(&mut conn, host, all, (before, &last), size + 1).await?;
+        let names = names_of(&mut conn, rows.iter().map(|row| row.host)).await?;
         let (rows, next) = cut(rows, size, |row| (row.at, row.id.to_string()));
         let view =
             |row: DetectionRow| DetectionView { host_name: names.get(&row.host).cloned().unwrap_or_default(), row };

@@ -114,6 +114,12 @@ impl App {
         Ok(views)
     }
 
+    /// The paths of all of them, each before what is below it.
+    pub async fn group_paths(&self, _actor: &Actor) -> Result<Vec<String>, AppError> {
+        let mut conn = self.store.read().await?;
+        Ok(tree(&mut conn).await?.listed().into_iter().map(|(path, _)| path).collect())
+    }
+
     /// Adds one below another; below the root where none is named.
     pub async fn create_group(&self, actor: &Actor, name: &str, parent: &str) -> Result<GroupView, AppError> {
         self.demand(actor, Role::Administrator, "group create").await?;

@@ -1,5 +1,10 @@
 //! Hosts as staff see them: what each is, how it is, and why.
 
+mod details;
+pub mod search;
+
+pub(super) use details::names_of;
+
 use super::audit::{Actor, Deed, Role};
 use super::policies::Policies;
 use super::rollouts::published;

@@ -2,7 +2,7 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::desired::{MOST_ASKED, length};
-use super::hosts::{name_of, names};
+use super::hosts::{name_of, names_of};
 use super::overdue::deadline;
 use super::policies::Policies;
 use super::{App, AppError};
@@ -34,8 +34,8 @@ impl App {
     pub async fn jobs(&self, actor: &Actor, host: &str, limit: u32) -> Result<Vec<JobView>, AppError> {
         let host = self.host_filter(actor, host).await?;
         let mut conn = self.store.read().await?;
-        let names = names(&mut conn).await?;
         let rows = store::jobs::list(&mut conn, host, if limit == 0 { 50 } else { limit.min(1000) }).await?;
+        let names = names_of(&mut conn, rows.iter().map(|row| row.host)).await?;
         Ok(rows.into_iter().map(|row| self.view_job(&names, row)).collect())
     }
 

@@ -16,6 +16,11 @@ pub struct Page {
 const LONGEST: u32 = 10_000;
 
 impl Page {
+    /// What came up to this moment, in its second too; Unix seconds.
+    pub fn up_to(moment: i64) -> Self {
+        Self { limit: 0, after: format!("{}/", moment.saturating_add(1)) }
+    }
+
     /// What is on it comes after this moment's entry of this id, going back in time.
     pub(super) fn place(&self) -> Result<(i64, String), AppError> {
         let bad = || AppError::Invalid(format!("'{}' is no place in a listing", self.after.escape_debug()));

@@ -12,6 +12,7 @@ use crate::store::figures::{JobCount, JobWait};
 use crate::store::groups::Group;
 use crate::store::slots::SlotRow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// All that is counted, as of one moment.
 #[derive(Debug, Clone)]
@@ -58,6 +59,9 @@ fn slots(rows: &[SlotRow], now: i64) -> Slots {
     slots
 }
 
+/// By path of the group; see [`App::counted`].
+type Counted = (HashMap<String, Figures>, Arc<Vec<HostView>>, Vec<u64>);
+
 /// How long jobs of one kind wait until their host begins with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
@@ -95,7 +99,7 @@ fn waiting(rows: Vec<JobWait>, now: i64) -> Vec<Waiting> {
 impl App {
     /// The fleet in figures, as of now.
     pub async fn fleet(&self, _actor: &Actor) -> Result<Figures, AppError> {
-        let (own, _) = self.counted().await?;
+        let (own, ..) = self.counted().await?;
         let mut fleet = Figures::default();
         own.into_values().for_each(|figures| fleet += figures);
         Ok(fleet)
@@ -103,7 +107,7 @@ impl App {
 
     /// The figures of a group and of each below it; of all groups where none is named.
     pub async fn group_health(&self, _actor: &Actor, group: &str) -> Result<Vec<GroupFigures>, AppError> {
-        let (own, _) = self.counted().await?;
+        let (own, ..) = self.counted().await?;
         let (tree, parents) = self.group_parents().await?;
         let rolled = roll_up(&parents, &own);
         if group.is_empty() {
@@ -119,7 +123,8 @@ impl App {
 
     /// All of it, for those who watch the controller.
     pub async fn survey(&self) -> Result<Survey, AppError> {
-        let (own, hosts) = self.counted().await?;
+        let (own, hosts, used) = self.counted().await?;
+        let hosts = hosts.iter().cloned().zip(used).collect();
         let mut fleet = Figures::default();
         own.values().for_each(|figures| fleet += *figures);
         let groups = roll_up(&self.group_parents().await?.1, &own);
@@ -150,8 +155,9 @@ impl App {
         Ok((tree, parents))
     }
 
-    /// The figures of the hosts that are in each group itself, and the hosts.
-    async fn counted(&self) -> Result<(HashMap<String, Figures>, Vec<(HostView, u64)>), AppError> {
+    /// The figures of the hosts that are in each group itself; the hosts, and the bytes of each one's
+    /// repository.
+    async fn counted(&self) -> Result<Counted, AppError> {
         let hosts = self.all_hosts().await?;
         let (ids, repositories) = (hosts.iter().map(|h| h.row.id).collect::<Vec<_>>(), self.repositories.clone());
         let used =
@@ -164,7 +170,7 @@ impl App {
             figures.repository_bytes += bytes;
             figures.count(host.state, &host.reasons);
         }
-        Ok((own, hosts.iter().cloned().zip(used).collect()))
+        Ok((own, hosts, used))
     }
 }
 

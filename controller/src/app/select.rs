@@ -2,17 +2,18 @@
 
 use super::audit::{Actor, Role};
 use super::groups::{meant, tree};
-use super::hosts::{HostView, pick};
+use super::hosts::{HostView, names_of, pick};
 use super::jobs::{JobView, Wish};
 use super::pages::{Page, cut};
 use super::{App, AppError};
 use crate::plan::health::Reason;
+use crate::plan::tree::Tree;
 use crate::store::{self, jobs::JobRow};
 use chrono::DateTime;
-use keepwatch_proto::ids::JobId;
+use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::JobSpec;
 use keepwatch_proto::selection::{Query, Selection, Subject};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Names and ids in one selection.
 const MOST_NAMES: usize = 10_000;
@@ -38,6 +39,15 @@ pub enum Change {
 }
 
 impl Change {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
     /// By its word.
     pub fn parse(word: &str) -> Result<Self, AppError> {
         match word {
@@ -69,6 +79,8 @@ pub struct Filter {
     pub page: Page,
 }
 
+/// Hosts of a group that are asked for their jobs one by one.
+const FEW: usize = 64;
 /// Jobs on a page where nobody says how many.
 const LISTED: u32 = 50;
 
@@ -86,8 +98,12 @@ impl App {
         let mut hosts: Vec<HostView> = self.hosts(actor).await?.to_vec();
         if !selection.names.is_empty() {
             let mut seen = HashSet::new();
-            let named: Result<Vec<&HostView>, _> =
-                selection.names.iter().map(|name| pick(&hosts, |host| &host.row, name)).collect();
+            let places: HashMap<HostId, usize> =
+                hosts.iter().enumerate().map(|(place, host)| (host.row.id, place)).collect();
+            // Thousands may be named by their ids.
+            let by_id = |name: &str| name.parse().ok().and_then(|id: HostId| places.get(&id)).map(|at| &hosts[*at]);
+            let one = |name: &String| by_id(name).map_or_else(|| pick(&hosts, |host| &host.row, name), Ok);
+            let named: Result<Vec<&HostView>, _> = selection.names.iter().map(one).collect();
             hosts = named?.into_iter().filter(|host| seen.insert(host.row.id)).cloned().collect();
         }
         if !selection.group.is_empty() {
@@ -194,9 +210,10 @@ impl App {
             filter.state.parse::<keepwatch_proto::job::JobState>().map_err(|e| AppError::Invalid(e.to_string()))?;
         }
         let mut conn = self.store.read().await?;
-        let names = super::hosts::names(&mut conn).await?;
         let tree = tree(&mut conn).await?;
         let group = if filter.group.is_empty() { String::new() } else { meant(&tree, &filter.group)? };
+        // Of a few hosts it is quicker to ask each than to walk over what all others did.
+        let few = if group.is_empty() || host.is_some() { None } else { self.few_in(actor, &tree, &group).await? };
         let wanted = store::jobs::Wanted {
             host: host.map(|host| host.to_string()).unwrap_or_default(),
             group,
@@ -206,10 +223,49 @@ impl App {
             before,
             last,
         };
-        let rows = store::jobs::find(&mut conn, &wanted, size + 1).await?;
+        let rows = match few {
+            None => store::jobs::find(&mut conn, &wanted, size + 1).await?,
+            Some(hosts) => {
+                let mut rows = Vec::new();
+                for host in hosts {
+                    let of_one = store::jobs::Wanted { host: host.to_string(), group: String::new(), ..wanted.clone() };
+                    rows.extend(store::jobs::find(&mut conn, &of_one, size + 1).await?);
+                }
+                rows.sort_by_key(|row| std::cmp::Reverse((row.created, row.id.to_string())));
+                rows.truncate(size as usize + 1);
+                rows
+            }
+        };
+        let names = names_of(&mut conn, rows.iter().map(|row| row.host)).await?;
         drop(conn);
         let (rows, next) = cut(rows, size, |row| (row.created, row.id.to_string()));
         Ok((rows.into_iter().map(|row| self.view_job(&names, row)).collect(), next))
+    }
+}
+
+impl App {
+    /// The hosts of a group and below it, where they are few.
+    async fn few_in(&self, actor: &Actor, tree: &Tree, group: &str) -> Result<Option<Vec<HostId>>, AppError> {
+        let below = tree.and_below(group);
+        let hosts = self.hosts(actor).await?;
+        let within = hosts.iter().filter(|host| below.contains(&host.row.group_name)).map(|host| host.row.id);
+        let some: Vec<HostId> = within.take(FEW + 1).collect();
+        Ok(Some(some).filter(|some| some.len() <= FEW))
+    }
+
+    /// Those of the jobs that are listed so, at most so many, that a change makes sense for.
+    pub async fn changeable(
+        &self,
+        actor: &Actor,
+        filter: &Filter,
+        change: Change,
+        limit: u32,
+    ) -> Result<Vec<JobView>, AppError> {
+        let open = ["queued", "waiting", "offered", "running"].contains(&filter.state.as_str());
+        let state = if open { filter.state.clone() } else { "open".into() };
+        let page = Page { limit, after: filter.page.after.clone() };
+        let (jobs, _) = self.find_jobs(actor, &Filter { state, page, ..filter.clone() }).await?;
+        Ok(jobs.into_iter().filter(|job| suits(&job.row, change)).collect())
     }
 }
 
@@ -223,11 +279,11 @@ fn suits(row: &JobRow, change: Change) -> bool {
     }
 }
 
-fn words(host: &HostView) -> Vec<&'static str> {
+pub(super) fn words(host: &HostView) -> Vec<&'static str> {
     host.reasons.iter().copied().map(Reason::word).collect()
 }
 
-fn subject<'a>(host: &'a HostView, reasons: &'a [&'a str]) -> Subject<'a> {
+pub(super) fn subject<'a>(host: &'a HostView, reasons: &'a [&'a str]) -> Subject<'a> {
     let moment = |seconds: i64| DateTime::from_timestamp(seconds, 0).filter(|_| seconds != 0);
     Subject {
         name: host.name(),

@@ -24,7 +24,7 @@ pub const ROUND: TimeDelta = TimeDelta::days(7 * PARTS as i64);
 /// How often a PC tries whether backups come back.
 const TRY_EVERY: TimeDelta = TimeDelta::days(30);
 /// With what: enough to tell, and little on a thin line.
-const TRIAL: JobSpec = JobSpec::Verify { files: 50, bytes: 32 << 20 };
+pub const TRIAL: JobSpec = JobSpec::Verify { files: 50, bytes: 32 << 20 };
 /// Who asks for what nobody asked for.
 const ITSELF: &str = "keepwatch";
 /// A repository is held for so long, and longer while its child works: whoever has ended lets go.

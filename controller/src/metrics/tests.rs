@@ -210,8 +210,13 @@ async fn page_command_line_and_metrics_show_the_same_figures() {
 /// The first five numbers of each row of the page's table.
 fn rows(page: &str) -> Vec<Vec<i64>> {
     let cells = |row: &str| -> Vec<i64> {
-        let numbers = row.split("class=\"number").skip(1).map(|cell| cell.split('>').nth(1).unwrap());
-        numbers.filter_map(|cell| cell.split('<').next().unwrap().parse().ok()).take(5).collect()
+        // A number may be a link.
+        let text = |cell: &str| {
+            let texts = cell.split('>').skip(1).map(|piece| piece.split('<').next().unwrap_or_default().to_owned());
+            texts.into_iter().find(|text| !text.trim().is_empty())
+        };
+        let numbers = row.split("class=\"number").skip(1).filter_map(text);
+        numbers.filter_map(|text| text.parse().ok()).take(5).collect()
     };
     page.split("<th scope=\"row\"").skip(1).map(cells).collect()
 }

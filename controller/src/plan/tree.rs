@@ -65,6 +65,15 @@ impl Tree {
         self.0.keys().filter(|one| self.is_below(one, key)).cloned().collect()
     }
 
+    /// The path and the key of each: the root before all, a path before what it begins.
+    pub fn listed(&self) -> Vec<(String, &str)> {
+        let mut all: Vec<(String, &str)> = self.0.keys().map(|key| (self.path(key), key.as_str())).collect();
+        all.sort_by_cached_key(|(path, key)| {
+            (!self.parent(key).is_empty(), path.split(SLASH).map(str::to_owned).collect::<Vec<_>>())
+        });
+        all
+    }
+
     /// The keys of the groups directly below, by their names.
     pub fn children(&self, key: &str) -> Vec<&str> {
         let mut below: Vec<_> = self.0.iter().filter(|(_, node)| node.parent == key).collect();
@@ -130,6 +139,13 @@ mod tests {
 
     fn tree(groups: &[(&str, &str, &str)]) -> Tree {
         Tree::new(groups.iter().map(|(key, parent, name)| ((*key).into(), (*parent).into(), (*name).into())))
+    }
+
+    #[test]
+    fn a_list_begins_at_the_root_and_has_each_before_what_is_below() {
+        let paths: Vec<String> = city().listed().into_iter().map(|(path, _)| path).collect();
+        let health = ["Health", "West", "West/Finance", "West/Health", "West/Health/Archive", "a/b"];
+        assert_eq!(paths, [&["all", "East", "East/Finance", "East/Finance/Office"][..], &health].concat());
     }
 
     fn city() -> Tree {

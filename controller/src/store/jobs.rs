@@ -205,7 +205,12 @@ impl Wanted {
         let any = |text: &str| text.is_empty();
         // Those that are not asked for are bound all the same, and hold.
         conditions.push(if any(&self.host) { "$1 = ''" } else { "host = $1" });
-        conditions.push(if any(&self.kind) { "$2 = ''" } else { "kind = $2" });
+        conditions.push(match self.kind.as_str() {
+            "" => "$2 = ''",
+            "scan" | "backup" => "kind = $2",
+            // In these words an index has them.
+            _ => "kind = $2 AND kind NOT IN ('scan', 'backup')",
+        });
         conditions.push(match self.state.as_str() {
             "" => "$3 = ''",
             "open" => "$3 = 'open' AND state IN ('queued', 'waiting', 'offered', 'running')",
@@ -215,7 +220,9 @@ impl Wanted {
         conditions.push(if any(&self.group) {
             "$7 = ''"
         } else {
-            "host IN (SELECT id FROM hosts WHERE group_name IN (\
+            // Said so, the newest are looked at one by one until there are enough, and not all that the group's
+            // hosts ever did. Where the hosts are few, `app` asks each.
+            "EXISTS (SELECT 1 FROM hosts WHERE hosts.id = jobs.host AND hosts.group_name IN (\
              WITH RECURSIVE below (name) AS (SELECT name FROM groups WHERE name = $7 \
              UNION SELECT groups.name FROM groups JOIN below ON groups.parent = below.name) SELECT name FROM below))"
         });

@@ -25,16 +25,21 @@ const STYLE: &str = concat!(
     include_str!("assets/css/tables.css"),
     include_str!("assets/css/overview.css"),
     include_str!("assets/css/groups.css"),
+    include_str!("assets/css/hosts.css"),
     include_str!("assets/css/host.css"),
+    include_str!("assets/css/jobs.css"),
+    include_str!("assets/css/enrol.css"),
     include_str!("assets/css/detections.css"),
     include_str!("assets/css/snapshot.css"),
     include_str!("assets/css/narrow.css"),
 );
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
     [
         asset("keepwatch.css", "text/css; charset=utf-8", STYLE.as_bytes()),
         asset("keepwatch.js", "text/javascript; charset=utf-8", include_bytes!("assets/keepwatch.js")),
+        asset("hosts.js", "text/javascript; charset=utf-8", include_bytes!("assets/hosts.js")),
+        asset("enrol.js", "text/javascript; charset=utf-8", include_bytes!("assets/enrol.js")),
         asset("htmx.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx.min.js")),
         asset(
             "echarts.common.min.js",

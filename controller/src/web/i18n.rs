@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 12] = texts![
+static TEXTS: [Text; 13] = texts![
     "frame",
     "login",
     "words",
@@ -39,6 +39,7 @@ static TEXTS: [Text; 12] = texts![
     "hosts",
     "host",
     "jobs",
+    "enrol",
     "snapshots",
     "detections",
 ];
@@ -231,7 +232,7 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 15] = [
+        let families: Vec<(&str, Vec<&str>)> = vec![
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -239,12 +240,26 @@ mod tests {
             ("advice", Reason::ALL.map(Reason::word).into()),
             ("job", JobState::ALL.map(JobState::word).into()),
             ("silent", vec!["never-connected", "pending", "away", "lost"]),
-            ("kind", vec!["scan", "backup", "restore", "verify", "quarantine"]),
+            ("kind", pages::jobs::KINDS.into()),
             ("severity", Severity::ALL.map(Severity::word).into()),
             ("role", vec!["viewer", "operator", "administrator"]),
             ("system", pages::host::SYSTEMS.into()),
-            ("phase", pages::host::PHASES.iter().map(|(_, word)| *word).chain(["working"]).collect()),
+            ("phase", pages::job::PHASES.iter().map(|(_, word)| *word).chain(["working"]).collect()),
             ("entry", vec!["file", "folder", "link", "special"]),
+            ("link", vec!["on", "off"]),
+            ("ask", pages::hosts_work::WORK.into()),
+            ("about", pages::hosts_work::WORK.into()),
+            ("do", pages::hosts_work::WORK.into()),
+            ("jobs-state", pages::jobs::STATES.into()),
+            ("jobs-ask", pages::jobs_change::CHANGES.into()),
+            ("jobs-about", pages::jobs_change::CHANGES.into()),
+            ("jobs-do", pages::jobs_change::CHANGES.into()),
+            ("jobs-done", pages::jobs_change::CHANGES.into()),
+            ("term", pages::enrol::TERMS.map(|(_, word)| word).into()),
+            ("claim", pages::claims::KINDS.into()),
+            ("claim-ask", pages::claims::VERDICTS.into()),
+            ("claim-about", pages::claims::VERDICTS.into()),
+            ("claim-do", pages::claims::VERDICTS.into()),
             ("notice", pages::NOTICES.into()),
             ("error", problem::WORDS.into()),
         ];

@@ -27,7 +27,10 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, groups, host, hosts, login, overview, snapshot};
+use pages::{
+    claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs, jobs_change, login,
+    overview, snapshot,
+};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
@@ -45,6 +48,7 @@ fn routes() -> Routes {
     const ANYONE: Need = Need::Nothing;
     const VIEWER: Need = Need::Role(Role::Viewer);
     const OPERATOR: Need = Need::Role(Role::Operator);
+    const ADMINISTRATOR: Need = Need::Role(Role::Administrator);
     vec![
         ("/assets/{name}", ANYONE, get(assets::serve)),
         ("/login", ANYONE, get(login::page).post(login::enter)),
@@ -52,16 +56,33 @@ fn routes() -> Routes {
         ("/logout", VIEWER, post(login::leave)),
         ("/events", VIEWER, get(live::events)),
         ("/", VIEWER, get(overview::page)),
-        ("/groups", VIEWER, get(groups::page)),
+        // Hosts, jobs, enrolment, groups
         ("/hosts", VIEWER, get(hosts::page)),
+        ("/hosts/work", OPERATOR, get(hosts_work::preview).post(hosts_work::ask)),
+        ("/hosts/move", ADMINISTRATOR, get(hosts_work::preview_move).post(hosts_work::move_them)),
         ("/hosts/{host}", VIEWER, get(host::page)),
-        ("/hosts/{host}/scan", OPERATOR, post(host::scan)),
-        ("/hosts/{host}/backup", OPERATOR, post(host::back_up)),
+        ("/hosts/{host}/scan", OPERATOR, post(host_deeds::scan)),
+        ("/hosts/{host}/backup", OPERATOR, post(host_deeds::back_up)),
+        ("/hosts/{host}/unpin", ADMINISTRATOR, post(host_deeds::unpin)),
+        ("/hosts/{host}/revoke", ADMINISTRATOR, get(host_deeds::sure).post(host_deeds::revoke)),
+        ("/jobs", VIEWER, get(jobs::page)),
+        ("/jobs/change", OPERATOR, get(jobs_change::preview).post(jobs_change::ask)),
+        ("/jobs/{job}", VIEWER, get(job::page)),
+        ("/jobs/{job}/cancel", OPERATOR, post(job::cancel)),
+        ("/jobs/{job}/pause", OPERATOR, post(job::pause)),
+        ("/jobs/{job}/resume", OPERATOR, post(job::resume)),
+        ("/enrol", ADMINISTRATOR, get(enrol::page).post(enrol::make)),
+        ("/enrol/tokens/{token}/revoke", ADMINISTRATOR, post(enrol::revoke)),
+        ("/enrol/claims/{claim}", ADMINISTRATOR, get(claims::sure).post(claims::decide)),
+        ("/groups", VIEWER, get(groups::page)),
+        ("/groups/new", ADMINISTRATOR, post(groups::create)),
+        ("/groups/edit", ADMINISTRATOR, get(groups_edit::page)),
+        ("/groups/rename", ADMINISTRATOR, post(groups_edit::rename)),
+        ("/groups/move", ADMINISTRATOR, post(groups_edit::shift)),
+        ("/groups/remove", ADMINISTRATOR, post(groups_edit::remove)),
+        // Snapshots
         ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
         ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
-        ("/jobs/{job}/cancel", OPERATOR, post(host::cancel)),
-        ("/jobs/{job}/pause", OPERATOR, post(host::pause)),
-        ("/jobs/{job}/resume", OPERATOR, post(host::resume)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
     ]

@@ -159,6 +159,16 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// An address with what it asks for; what is empty is left out.
+pub fn address(path: &str, query: &[(&str, &str)]) -> String {
+    let mut out = path.to_owned();
+    for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+        out.push(if out.len() == path.len() { '?' } else { '&' });
+        out.push_str(&format!("{name}={}", encoded(value)));
+    }
+    out
+}
+
 /// A text as one word of a shell's line; as it is where nothing in it is special.
 pub fn quoted(text: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "/._-+:@,".contains(c);

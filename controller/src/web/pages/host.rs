@@ -1,47 +1,38 @@
-//! One PC: how it is, why, and what to do; what was done on it; its snapshots and detections.
+//! One PC: how it is, why, and what to do; what is done and was done on it; its snapshots, detections
+//! and facts, and what holds for it.
 
-use super::detections::Detection;
 use super::hosts::signatures;
+use super::job::{Day, Job, by_day};
 use super::snapshot::Said;
-use super::{Frame, Page, Teller, back_with, show};
+use super::{Frame, Page, Teller, show};
 use crate::app::App;
+use crate::app::detections::DetectionView;
 use crate::app::hosts::HostView;
-use crate::app::jobs::JobView;
-use crate::store::jobs::{MEDIUM, SCHEDULE};
+use crate::app::pages::Page as Place;
+use crate::app::policies::FieldView;
+use crate::app::select::Filter;
+use crate::plan::health::Reason as Why;
 use crate::store::snapshots::SnapshotRow;
 use crate::web::i18n::Value;
-use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{Badge, Moment, plain, size, unsigned};
+use crate::web::words::{Badge, Moment, address, plain, size, unsigned};
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
-use axum::response::Redirect;
-use keepwatch_proto::job::{Progress, Tally};
+use axum::extract::{Path, Query, State};
+use keepwatch_proto::detection::Severity;
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-/// Jobs on the page; the command line shows all.
-const JOBS: u32 = 20;
-/// Failures of a job on the page.
-const FAILURES: usize = 20;
+/// Jobs on the page; earlier ones are on the next.
+const JOBS: u32 = 15;
+/// Snapshots on the page; all of them are where files are restored.
+const SNAPSHOTS: usize = 8;
+/// Detections on the page.
+const DETECTIONS: u32 = 10;
 /// Systems that have a name here; another is shown as it calls itself.
 pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
-/// What agents say they are at, and the word for it here.
-pub const PHASES: [(&str, &str); 11] = [
-    ("opening", "opening"),
-    ("compiling", "compiling"),
-    ("scanning", "scanning"),
-    ("paused: by staff", "waiting-for-staff"),
-    ("paused: on battery", "waiting-for-power"),
-    ("paused: the PC is busy", "waiting-for-people"),
-    ("backing up", "backing-up"),
-    ("looking", "looking"),
-    ("restoring", "restoring"),
-    ("comparing", "comparing"),
-    ("quarantine", "quarantine"),
-];
 
 #[derive(Template)]
 #[template(path = "host.html")]
@@ -49,27 +40,45 @@ struct Host {
     frame: Frame,
     id: String,
     name: String,
+    former: String,
     badge: Badge,
     connected: bool,
     revoked: bool,
+    heir: String,
     reasons: Vec<Reason>,
     facts: Facts,
-    jobs: Vec<Job>,
+    running: Vec<Job>,
+    days: Vec<Day>,
+    earlier: String,
+    later: bool,
     snapshots: Vec<Snapshot>,
-    detections: Vec<Detection>,
+    more_snapshots: String,
+    detections: Vec<Finding>,
+    more_detections: bool,
+    held: String,
+    policy: Vec<Field>,
+    policy_page: String,
 }
 
 struct Reason {
     kind: &'static str,
     why: String,
     advice: String,
+    /// What can be asked for at once, `scan` or `backup`.
+    deed: &'static str,
+    /// Where else to go, and the word for it.
+    way: Option<(String, String)>,
 }
 
 struct Facts {
     group: String,
+    group_list: String,
+    pinned: bool,
     system: String,
     agent: String,
     disk: String,
+    addresses: String,
+    stored: String,
     signatures: String,
     refused: String,
     enrolled: Moment,
@@ -79,31 +88,6 @@ struct Facts {
     certificate: Option<Moment>,
     next_scan: Option<Moment>,
     next_backup: Option<Moment>,
-}
-
-struct Job {
-    id: String,
-    kind: String,
-    badge: Badge,
-    asked: String,
-    when: Moment,
-    took: String,
-    summary: String,
-    target: String,
-    message: String,
-    failures: Vec<(String, String)>,
-    more: String,
-    running: Option<Running>,
-    open: bool,
-    /// What can be asked of a scan or backup, `pause` or `resume`, and the word for it.
-    hold: Option<(&'static str, String)>,
-}
-
-struct Running {
-    phase: String,
-    done: String,
-    bytes: u64,
-    total: u64,
 }
 
 struct Snapshot {
@@ -117,52 +101,163 @@ struct Snapshot {
     of: String,
 }
 
+/// A detection, in short.
+struct Finding {
+    severity: Badge,
+    what: String,
+    /// The rule that found it, where that is not said already.
+    rule: String,
+    path: String,
+    found: Moment,
+    put_away: bool,
+}
+
+struct Field {
+    field: String,
+    value: String,
+    origin: String,
+    origin_page: String,
+    locked: String,
+}
+
+/// Which jobs are shown.
+#[derive(Deserialize)]
+pub struct Shown {
+    #[serde(default)]
+    after: String,
+}
+
 /// The page.
 pub async fn page(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     Path(wanted): Path<String>,
+    Query(shown): Query<Shown>,
 ) -> Page {
     let teller = Teller::new(&app, &visitor);
-    let host = app.host(&visitor.actor, &wanted).await?;
+    let actor = &visitor.actor;
+    let host = app.host(actor, &wanted).await?;
     let id = host.row.id.to_string();
-    let jobs = app.jobs(&visitor.actor, &id, JOBS).await?;
-    let mut snapshots = Vec::new();
+    let details = app.host_details(actor, &host).await?;
+    let later = !shown.after.is_empty();
+    let place = Place { limit: JOBS, after: shown.after };
+    let (jobs, earlier) = app.find_jobs(actor, &Filter { host: id.clone(), page: place, ..Filter::default() }).await?;
+    let (running, done): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| !later && !job.row.state.0.is_end());
+    let (snapshots, more_snapshots) = snapshots(&app, &visitor, teller, &host).await?;
+    let place = Place { limit: DETECTIONS, after: String::new() };
+    let (detections, more) = app.detections(actor, &id, false, &place).await?;
+    let revoked = host.row.revoked != 0;
+    let frame = Frame::of(&visitor);
+    show(&Host {
+        name: plain(host.name()),
+        former: former(teller, &host),
+        badge: teller.badge("state", host.state.word()),
+        connected: host.connected,
+        revoked,
+        heir: host.row.replaced_by.clone(),
+        reasons: host.reasons.iter().map(|why| reason(teller, &id, *why, frame.administers())).collect(),
+        facts: facts(teller, &host, details.stored),
+        running: running.into_iter().map(|job| Job::new(teller, job)).collect(),
+        days: by_day(teller, &details.time_zone, done),
+        earlier: if earlier.is_empty() {
+            earlier
+        } else {
+            address(&format!("/hosts/{id}"), &[("after", &earlier)]) + "#jobs"
+        },
+        later,
+        snapshots,
+        more_snapshots,
+        detections: detections.into_iter().map(|d| finding(teller, d)).collect(),
+        more_detections: !more.is_empty(),
+        held: match details.held {
+            0 => String::new(),
+            n => teller.language.count("host-held", n as u64),
+        },
+        policy: details.policy.into_iter().map(field).collect(),
+        policy_page: policy_page(&host.group),
+        id,
+        frame,
+    })
+}
+
+/// The page of a group's policy.
+pub(super) fn policy_page(group: &str) -> String {
+    address("/policies/group", &[("group", group)])
+}
+
+fn former(teller: Teller, host: &HostView) -> String {
+    let Some((_, before)) = host.names.split_last().filter(|(_, before)| !before.is_empty()) else {
+        return String::new();
+    };
+    let names: Vec<String> = before.iter().rev().map(|(name, _)| plain(name)).collect();
+    teller.text("hosts-formerly", "name", &names.join(", "))
+}
+
+/// The newest ones, and how many more there are.
+async fn snapshots(
+    app: &App,
+    visitor: &Visitor,
+    teller: Teller,
+    host: &HostView,
+) -> Result<(Vec<Snapshot>, String), crate::web::problem::Problem> {
+    let all = app.snapshots(&visitor.actor, &host.row.id.to_string()).await?;
+    let more = match all.len().saturating_sub(SNAPSHOTS) {
+        0 => String::new(),
+        _ => teller.language.count("host-all-snapshots", all.len() as u64),
+    };
     let mut names = HashMap::from([(host.row.id, String::new())]);
-    for row in app.snapshots(&visitor.actor, &id).await? {
+    let mut shown = Vec::new();
+    for row in all.into_iter().take(SNAPSHOTS) {
         if let Entry::Vacant(unknown) = names.entry(row.host) {
             let other = app.host(&visitor.actor, &row.host.to_string()).await?;
             unknown.insert(teller.text("snapshot-of", "host", &plain(other.name())));
         }
-        snapshots.push(snapshot(teller, names[&row.host].clone(), row));
+        shown.push(snapshot(teller, names[&row.host].clone(), row));
     }
-    let detections = app.detections(&visitor.actor, &id, false, &Default::default()).await?.0;
-    show(&Host {
-        frame: Frame::of(&visitor),
-        name: plain(host.name()),
-        badge: teller.badge("state", host.state.word()),
-        connected: host.connected,
-        revoked: host.row.revoked != 0,
-        reasons: reasons(teller, &host),
-        facts: facts(teller, &host),
-        jobs: jobs.into_iter().map(|j| job(teller, j)).collect(),
-        snapshots,
-        detections: detections.into_iter().map(|d| Detection::new(teller, d)).collect(),
-        id,
-    })
+    Ok((shown, more))
 }
 
-fn reasons(teller: Teller, host: &HostView) -> Vec<Reason> {
+fn snapshot(teller: Teller, of: String, row: SnapshotRow) -> Snapshot {
+    Snapshot {
+        made: teller.moment(row.received),
+        files: teller.language.count("count-files", unsigned(row.files)),
+        size: size(unsigned(row.bytes)),
+        partial: row.partial != 0,
+        verdict: Said::of(teller, row.verdict.0.as_ref()),
+        of,
+        id: row.id,
+    }
+}
+
+/// What is so, what to do about it, and the shortest way to that.
+fn reason(teller: Teller, id: &str, why: Why, administers: bool) -> Reason {
     let language = teller.language;
-    let reason = |r: &crate::plan::health::Reason| Reason {
-        kind: r.state().word(),
-        why: language.word("reason", r.word()),
-        advice: language.word("advice", r.word()),
+    let manage = |href: String, said: &str| administers.then(|| (href, language.say(said)));
+    let detections = || Some((address("/detections", &[("host", id)]), language.say("host-see-detections")));
+    let (deed, way) = match why {
+        Why::NoBackup | Why::FirstBackup | Why::BackupOverdue | Why::BackupMissed => ("backup", None),
+        Why::BackupFailed | Why::BackupPartial => ("backup", Some(("#jobs".into(), language.say("host-see-jobs")))),
+        Why::ScanOverdue => ("scan", None),
+        Why::ScanFailed | Why::ScanPartial => ("scan", Some(("#jobs".into(), language.say("host-see-jobs")))),
+        Why::Malware | Why::Detections => ("", detections()),
+        Why::NoSignatures | Why::SignaturesStale => {
+            ("", Some(("/signatures".into(), language.say("host-see-signatures"))))
+        }
+        Why::Lost => ("", manage(format!("/hosts/{id}/revoke"), "host-revoke")),
+        Why::Revoked | Why::CertificateExpired => ("", manage("/enrol".into(), "nav-enrol")),
+        Why::SignaturesHalted => ("", Some(("/rollouts".into(), language.say("host-see-rollouts")))),
+        _ => ("", None),
     };
-    host.reasons.iter().map(reason).collect()
+    Reason {
+        kind: why.state().word(),
+        why: language.word("reason", why.word()),
+        advice: language.word("advice", why.word()),
+        deed,
+        way,
+    }
 }
 
-fn facts(teller: Teller, host: &HostView) -> Facts {
+fn facts(teller: Teller, host: &HostView, stored: u64) -> Facts {
     let language = teller.language;
     let row = &host.row;
     let facts = &row.facts.0;
@@ -181,12 +276,16 @@ fn facts(teller: Teller, host: &HostView) -> Facts {
     let next = |at: i64| (at != 0).then(|| teller.moment(at));
     Facts {
         group: plain(&host.group),
+        group_list: address("/hosts", &[("group", &host.group)]),
+        pinned: row.pinned != 0,
         system: plain(&system.join(" · ")),
         agent: plain(&facts.agent_version),
         disk: match facts.disk_total {
             0 => String::new(),
             _ => language.with("host-disk-free", &[("free", Value::Text(&free)), ("total", Value::Text(&total))]),
         },
+        addresses: facts.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        stored: size(stored),
         signatures: match host.bundle_published {
             0 => signatures(teller, row.bundle),
             at => language.with(
@@ -208,138 +307,27 @@ fn facts(teller: Teller, host: &HostView) -> Facts {
     }
 }
 
-fn job(teller: Teller, view: JobView) -> Job {
-    let language = teller.language;
+fn finding(teller: Teller, view: DetectionView) -> Finding {
     let row = view.row;
-    let id = row.id.to_string();
-    let named = row.failures.0.len().min(FAILURES);
-    let more = row.tally.0.failed.saturating_sub(named as u64);
-    let took = row.ended - row.started;
-    let open = !row.state.0.is_end();
-    Job {
-        kind: language.word("kind", &row.kind),
-        badge: teller.badge("job", row.state.0.word()),
-        asked: match row.origin.as_str() {
-            SCHEDULE => language.say("job-by-schedule"),
-            MEDIUM => language.say("job-by-medium"),
-            user => teller.text("job-by", "user", user),
-        },
-        when: teller.moment([row.ended, row.started, row.created].into_iter().find(|t| *t != 0).unwrap_or(0)),
-        took: match row.started != 0 && took >= 0 {
-            true => teller.text("job-took", "span", &language.span(took)),
-            false => String::new(),
-        },
-        summary: if open { String::new() } else { summary(teller, &row.kind, &row.tally.0) },
-        target: plain(&row.target),
-        message: plain(&row.message),
-        failures: row.failures.0.iter().take(named).map(|f| (plain(&f.path), plain(&f.reason))).collect(),
-        more: match more {
-            0 => String::new(),
-            n => language.with("job-failures-more", &[("n", Value::Count(n)), ("job", Value::Text(&id))]),
-        },
-        running: view.progress.map(|p| running(teller, &p)),
-        open: open && row.cancel == 0,
-        hold: match row.paused {
-            _ if !["scan", "backup"].contains(&row.kind.as_str()) => None,
-            0 => Some(("pause", language.say("job-pause"))),
-            _ => Some(("resume", language.say("job-resume"))),
-        },
-        id,
+    // A severity of a later version is a grave one until somebody has looked.
+    let severity = row.severity.parse().unwrap_or(Severity::High);
+    let said = plain(teller.description(&row.metadata.0));
+    Finding {
+        severity: teller.badge("severity", severity.word()),
+        rule: if said.is_empty() { String::new() } else { plain(&row.rule) },
+        what: if said.is_empty() { plain(&row.rule) } else { said },
+        path: plain(&row.path),
+        found: teller.moment(row.at),
+        put_away: !row.put_away.is_empty(),
     }
 }
 
-fn running(teller: Teller, progress: &Progress) -> Running {
-    let language = teller.language;
-    let word = PHASES.iter().find(|(said, _)| *said == progress.phase).map_or("working", |(_, word)| word);
-    let files = language.count("count-files", progress.files);
-    let bytes = match progress.total_bytes {
-        0 => size(progress.bytes),
-        total => {
-            let (done, total) = (size(progress.bytes), size(total));
-            language.with("job-progress", &[("done", Value::Text(&done)), ("total", Value::Text(&total))])
-        }
-    };
-    Running {
-        phase: language.word("phase", word),
-        done: format!("{files} · {bytes}"),
-        bytes: progress.bytes.min(progress.total_bytes),
-        total: progress.total_bytes,
+fn field(view: FieldView) -> Field {
+    Field {
+        field: view.field,
+        value: plain(&view.value),
+        origin_page: if view.origin.is_empty() { String::new() } else { policy_page(&view.origin) },
+        origin: plain(&view.origin),
+        locked: plain(&view.locked_by),
     }
-}
-
-fn summary(teller: Teller, kind: &str, tally: &Tally) -> String {
-    let language = teller.language;
-    let mut parts = vec![language.count("count-files", tally.files), size(tally.bytes)];
-    if kind == "backup" {
-        parts.push(teller.text("count-stored", "size", &size(tally.stored)));
-    }
-    if tally.detected > 0 {
-        parts.push(language.count("count-detected", tally.detected));
-    }
-    if tally.skipped > 0 {
-        parts.push(language.count("count-skipped", tally.skipped));
-    }
-    if tally.failed > 0 {
-        parts.push(language.count("count-failed", tally.failed));
-    }
-    parts.join(" · ")
-}
-
-fn snapshot(teller: Teller, of: String, row: SnapshotRow) -> Snapshot {
-    Snapshot {
-        made: teller.moment(row.received),
-        files: teller.language.count("count-files", unsigned(row.files)),
-        size: size(unsigned(row.bytes)),
-        partial: row.partial != 0,
-        verdict: Said::of(teller, row.verdict.0.as_ref()),
-        of,
-        id: row.id,
-    }
-}
-
-/// Asks for a scan.
-pub async fn scan(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(host): Path<String>,
-) -> Result<Redirect, Problem> {
-    let job = app.ask_scan(&visitor.actor, &host, vec![]).await?;
-    Ok(back_with(&format!("/hosts/{}", job.row.host), "scan-asked"))
-}
-
-/// Asks for a backup.
-pub async fn back_up(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(host): Path<String>,
-) -> Result<Redirect, Problem> {
-    let job = app.ask_backup(&visitor.actor, &host).await?;
-    Ok(back_with(&format!("/hosts/{}", job.row.host), "backup-asked"))
-}
-
-/// Calls a job off.
-pub async fn cancel(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(job): Path<String>,
-) -> Result<Redirect, Problem> {
-    let host = app.job(&visitor.actor, &job).await?.row.host;
-    app.cancel_job(&visitor.actor, &job).await?;
-    Ok(back_with(&format!("/hosts/{host}"), "cancelled"))
-}
-
-/// Lets a scan wait.
-pub async fn pause(app: State<Arc<App>>, visitor: Extension<Visitor>, job: Path<String>) -> Result<Redirect, Problem> {
-    hold(&app, &visitor, &job, true).await
-}
-
-/// Lets it go on.
-pub async fn resume(app: State<Arc<App>>, visitor: Extension<Visitor>, job: Path<String>) -> Result<Redirect, Problem> {
-    hold(&app, &visitor, &job, false).await
-}
-
-async fn hold(app: &App, visitor: &Visitor, job: &str, paused: bool) -> Result<Redirect, Problem> {
-    let host = app.job(&visitor.actor, job).await?.row.host;
-    app.pause_job(&visitor.actor, job, paused).await?;
-    Ok(back_with(&format!("/hosts/{host}"), if paused { "paused" } else { "resumed" }))
 }

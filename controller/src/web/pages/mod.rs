@@ -1,10 +1,19 @@
 //! One file per page: it asks the use cases, puts what they say into words, and fills in
 //! its template.
 
+pub mod claims;
 pub mod detections;
+pub mod enrol;
 pub mod groups;
+pub mod groups_edit;
 pub mod host;
+pub mod host_deeds;
 pub mod hosts;
+mod hosts_choice;
+pub mod hosts_work;
+pub mod job;
+pub mod jobs;
+pub mod jobs_change;
 pub mod login;
 pub mod overview;
 pub mod snapshot;
@@ -24,14 +33,34 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
-pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
+pub const NOTICES: [&str; 16] = [
+    "scan-asked",
+    "backup-asked",
+    "cancelled",
+    "paused",
+    "resumed",
+    "acknowledged",
+    // Hosts, enrolment, groups
+    "revoked",
+    "token-revoked",
+    "let-in-same",
+    "let-in-new",
+    "claim-refused",
+    "group-created",
+    "group-renamed",
+    "group-moved",
+    "group-removed",
+    "unpinned",
+];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
-pub const WAYS: [(&str, &str, &str, Role); 4] = [
+pub const WAYS: [(&str, &str, &str, Role); 6] = [
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
+    ("work", "/jobs", "jobs", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
+    ("manage", "/enrol", "enrol", Role::Administrator),
 ];
 
 /// Ways that belong together.
@@ -142,6 +171,11 @@ impl Frame {
     /// Whether the reader may have work done.
     pub fn operates(&self) -> bool {
         self.ranks(Role::Operator)
+    }
+
+    /// Whether the reader may change what all are ruled by.
+    pub fn administers(&self) -> bool {
+        self.ranks(Role::Administrator)
     }
 }
 

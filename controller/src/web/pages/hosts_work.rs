@@ -1,0 +1,220 @@
+//! What is done with many PCs at once: scanned, backed up, tried, moved. A page says first how many and
+//! which; only who has seen that has it done. Asked twice, it is done once.
+
+use super::hosts_choice::{Choice, Pairs, chosen, value};
+use super::{Frame, Page, Teller, show};
+use crate::app::App;
+use crate::app::hosts::HostView;
+use crate::app::hosts::search::{Chosen, mark};
+use crate::app::verification::TRIAL;
+use crate::web::problem::Problem;
+use crate::web::session::Visitor;
+use crate::web::words::{address, plain};
+use askama::Template;
+use axum::extract::{Form, Query, State};
+use axum::{Extension, http::StatusCode};
+use keepwatch_proto::ids::JobId;
+use keepwatch_proto::job::JobSpec;
+use keepwatch_proto::selection::Selection;
+use std::sync::Arc;
+
+/// What can be asked of many, and what the pages say of it.
+pub const WORK: [&str; 4] = ["scan", "backup", "verify", "move"];
+/// PCs that are named.
+const NAMED: usize = 100;
+
+#[derive(Template)]
+#[template(path = "hosts-work.html")]
+struct Preview {
+    frame: Frame,
+    deed: &'static str,
+    title: String,
+    about: String,
+    button: String,
+    n: usize,
+    away: String,
+    named: Vec<Named>,
+    more: String,
+    hidden: Pairs,
+    /// Where they can go; empty: they stay.
+    groups: Vec<(String, String)>,
+    group: String,
+    changed: bool,
+    wrong: String,
+    back: String,
+}
+
+/// One of those that are meant.
+struct Named {
+    id: String,
+    name: String,
+    group: String,
+}
+
+#[derive(Template)]
+#[template(path = "hosts-done.html")]
+struct Done {
+    frame: Frame,
+    title: String,
+    refused_title: String,
+    refused: Vec<(String, String)>,
+    more: String,
+    jobs: String,
+    back: String,
+}
+
+/// What is asked of them.
+struct Wish {
+    deed: &'static str,
+    chosen: Chosen,
+    choice: Choice,
+    group: String,
+    key: String,
+}
+
+impl Wish {
+    fn read(deed: &str, pairs: &Pairs) -> Result<Self, Problem> {
+        let deed = WORK.into_iter().find(|known| *known == deed).ok_or(Problem::NOTHING)?;
+        let (chosen, choice) = chosen(pairs);
+        Ok(Self { deed, chosen, choice, group: value(pairs, "to"), key: value(pairs, "key") })
+    }
+
+    fn spec(&self) -> Option<JobSpec> {
+        match self.deed {
+            "scan" => Some(JobSpec::Scan { paths: vec![], excludes: vec![], max_file_bytes: 0 }),
+            "backup" => Some(JobSpec::Backup { paths: vec![], excludes: vec![] }),
+            "verify" => Some(TRIAL),
+            _ => None,
+        }
+    }
+
+    /// What the form takes along.
+    fn hidden(&self, key: String, mark: String) -> Pairs {
+        let named = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let mut hidden: Pairs =
+            self.choice.pairs().into_iter().filter(|(_, value)| !value.is_empty()).map(named).collect();
+        match &self.chosen {
+            Chosen::Named(ids) => hidden.extend(ids.iter().map(|id| ("host".to_owned(), id.clone()))),
+            Chosen::Found(_) => hidden.push(named(("all", "1"))),
+        }
+        hidden.extend([named(("deed", self.deed)), ("key".to_owned(), key), ("mark".to_owned(), mark)]);
+        hidden
+    }
+}
+
+/// Says whom a scan, a backup or a trial would be asked of.
+pub async fn preview(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(pairs): Query<Pairs>,
+) -> Page {
+    let wish = Wish::read(&value(&pairs, "deed"), &pairs)?;
+    look(&app, &visitor, &wish, false, String::new()).await
+}
+
+/// Says who would move.
+pub async fn preview_move(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(pairs): Query<Pairs>,
+) -> Page {
+    look(&app, &visitor, &Wish::read("move", &pairs)?, false, String::new()).await
+}
+
+async fn look(app: &App, visitor: &Visitor, wish: &Wish, changed: bool, wrong: String) -> Page {
+    let hosts = app.chosen_hosts(&visitor.actor, &wish.chosen).await?;
+    let teller = Teller::new(app, visitor);
+    let language = teller.language;
+    let n = hosts.len();
+    let away = hosts.iter().filter(|host| !host.connected).count();
+    let named =
+        |host: &HostView| Named { id: host.row.id.to_string(), name: plain(host.name()), group: plain(&host.group) };
+    let key = if wish.key.is_empty() { JobId::new(&app.clock).to_string() } else { wish.key.clone() };
+    let groups = if wish.deed == "move" { app.group_paths(&visitor.actor).await? } else { vec![] };
+    show(&Preview {
+        deed: wish.deed,
+        title: language.count(&format!("ask-{}", wish.deed), n as u64),
+        about: language.word("about", wish.deed),
+        button: language.word("do", wish.deed),
+        n,
+        away: if away == 0 || wish.deed == "move" { String::new() } else { language.count("work-away", away as u64) },
+        named: hosts.iter().take(NAMED).map(named).collect(),
+        more: match n.saturating_sub(NAMED) {
+            0 => String::new(),
+            more => language.count("work-more", more as u64),
+        },
+        hidden: wish.hidden(key, mark(&hosts)),
+        groups: groups.into_iter().map(|path| (plain(&path), path)).map(|(label, path)| (path, label)).collect(),
+        group: wish.group.clone(),
+        changed,
+        wrong,
+        back: wish.choice.address(),
+        frame: Frame::of(visitor),
+    })
+}
+
+/// Asks for it.
+pub async fn ask(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Form(pairs): Form<Pairs>,
+) -> Page {
+    let wish = Wish::read(&value(&pairs, "deed"), &pairs)?;
+    let Some(spec) = wish.spec() else { return Err(Problem::NOTHING) };
+    let hosts = app.chosen_hosts(&visitor.actor, &wish.chosen).await?;
+    if hosts.is_empty() || mark(&hosts) != value(&pairs, "mark") {
+        return look(&app, &visitor, &wish, true, String::new()).await;
+    }
+    let selection = Selection { names: hosts.iter().map(|h| h.row.id.to_string()).collect(), ..Selection::default() };
+    let asked = app.ask_many(&visitor.actor, &selection, &spec, &wish.key).await?;
+    let teller = Teller::new(&app, &visitor);
+    let (done, refused) = (asked.jobs.len() as u64, asked.refused.len());
+    show(&Done {
+        title: teller.language.count("work-asked", done),
+        refused_title: teller.language.count("work-refused", refused as u64),
+        refused: asked.refused.iter().take(NAMED).map(|(name, why)| (plain(name), plain(why))).collect(),
+        more: match refused.saturating_sub(NAMED) {
+            0 => String::new(),
+            more => teller.language.count("work-more", more as u64),
+        },
+        jobs: address("/jobs", &[("state", "open"), ("kind", wish.deed)]),
+        back: wish.choice.address(),
+        frame: Frame::of(&visitor),
+    })
+}
+
+/// Moves them.
+pub async fn move_them(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Form(pairs): Form<Pairs>,
+) -> Result<(StatusCode, axum::response::Html<String>), Problem> {
+    let wish = Wish::read("move", &pairs)?;
+    let hosts = app.chosen_hosts(&visitor.actor, &wish.chosen).await?;
+    let teller = Teller::new(&app, &visitor);
+    if hosts.is_empty() || mark(&hosts) != value(&pairs, "mark") {
+        return Ok((StatusCode::OK, look(&app, &visitor, &wish, true, String::new()).await?));
+    }
+    if wish.group.is_empty() {
+        let wrong = teller.language.say("work-no-group");
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, look(&app, &visitor, &wish, false, wrong).await?));
+    }
+    let ids: Vec<String> = hosts.iter().map(|host| host.row.id.to_string()).collect();
+    let moved = app.move_hosts(&visitor.actor, &ids, &wish.group).await?;
+    let page = show(&Done {
+        title: teller.language.with(
+            "work-moved",
+            &[
+                ("n", crate::web::i18n::Value::Count(moved.len() as u64)),
+                ("group", crate::web::i18n::Value::Text(&plain(&wish.group))),
+            ],
+        ),
+        refused_title: String::new(),
+        refused: vec![],
+        more: String::new(),
+        jobs: String::new(),
+        back: wish.choice.but("group", &wish.group),
+        frame: Frame::of(&visitor),
+    })?;
+    Ok((StatusCode::OK, page))
+}
