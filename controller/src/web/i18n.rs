@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 12] = texts![
+static TEXTS: [Text; 16] = texts![
     "frame",
     "login",
     "words",
@@ -41,6 +41,10 @@ static TEXTS: [Text; 12] = texts![
     "jobs",
     "snapshots",
     "detections",
+    "policies",
+    "audit",
+    "users",
+    "account",
 ];
 
 /// A language that the pages speak.
@@ -213,10 +217,13 @@ mod tests {
     /// The keys that code and templates name.
     fn used() -> BTreeSet<String> {
         let mut used = BTreeSet::new();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
-        for folder in [folder.clone(), folder.join("pages"), folder.join("templates")] {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")];
+        while let Some(folder) = folders.pop() {
             for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
+                if path.is_dir() && !path.ends_with("tests") {
+                    folders.push(path.clone());
+                }
                 if !path.extension().is_some_and(|e| e == "rs" || e == "html") {
                     continue;
                 }
@@ -231,7 +238,10 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 15] = [
+        let deeds: Vec<String> = pages::audit::DEEDS.iter().map(|deed| deed.replace(' ', "-")).collect();
+        let fields = keepwatch_proto::policy::fields_of(&Default::default()).unwrap();
+        let fields: BTreeSet<String> = fields.keys().map(|field| pages::policies::word_of(field)).collect();
+        let families: [(&str, Vec<&str>); 23] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -247,6 +257,14 @@ mod tests {
             ("entry", vec!["file", "folder", "link", "special"]),
             ("notice", pages::NOTICES.into()),
             ("error", problem::WORDS.into()),
+            ("login", vec!["wrong", "wait"]),
+            ("part", pages::policies::PARTS.iter().map(|(_, word)| *word).collect()),
+            ("field", fields.iter().map(String::as_str).collect()),
+            ("weekday", pages::policies::simulate::WEEKDAYS.into()),
+            ("deed", deeds.iter().map(String::as_str).collect()),
+            ("outcome", vec!["done", "refused"]),
+            ("role-may", vec!["viewer", "operator", "administrator"]),
+            ("password", vec!["differs", "short", "wrong", "wait"]),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

@@ -1,13 +1,17 @@
 //! One file per page: it asks the use cases, puts what they say into words, and fills in
 //! its template.
 
+pub mod account;
+pub mod audit;
 pub mod detections;
 pub mod groups;
 pub mod host;
 pub mod hosts;
 pub mod login;
 pub mod overview;
+pub mod policies;
 pub mod snapshot;
+pub mod users;
 
 use super::i18n::{Language, Value};
 use super::problem::Problem;
@@ -24,14 +28,30 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
-pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
+pub const NOTICES: [&str; 12] = [
+    "scan-asked",
+    "backup-asked",
+    "cancelled",
+    "paused",
+    "resumed",
+    "acknowledged",
+    "policy-saved",
+    "role-changed",
+    "sessions-ended",
+    "user-removed",
+    "choose-password",
+    "password-changed",
+];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
-pub const WAYS: [(&str, &str, &str, Role); 4] = [
+pub const WAYS: [(&str, &str, &str, Role); 7] = [
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
+    ("manage", "/policies", "policies", Role::Viewer),
+    ("manage", "/users", "users", Role::Administrator),
+    ("manage", "/audit", "audit", Role::Administrator),
 ];
 
 /// Ways that belong together.
@@ -139,6 +159,11 @@ impl Frame {
         areas.collect()
     }
 
+    /// Whether the reader may change what all are ruled by.
+    pub fn administers(&self) -> bool {
+        self.ranks(Role::Administrator)
+    }
+
     /// Whether the reader may have work done.
     pub fn operates(&self) -> bool {
         self.ranks(Role::Operator)
@@ -190,8 +215,12 @@ fn show(page: &impl Template) -> Page {
     Ok(Html(page.render()?))
 }
 
+/// To a page that says what the deed came to; its own query comes after that.
 fn back_with(address: &str, notice: &str) -> Redirect {
-    Redirect::to(&format!("{address}?notice={notice}"))
+    Redirect::to(&match address.split_once('?') {
+        None => format!("{address}?notice={notice}"),
+        Some((path, query)) => format!("{path}?notice={notice}&{query}"),
+    })
 }
 
 /// The name that the reader reached this controller by.
