@@ -241,7 +241,7 @@ mod tests {
         let deeds: Vec<String> = pages::audit::DEEDS.iter().map(|deed| deed.replace(' ', "-")).collect();
         let fields = keepwatch_proto::policy::fields_of(&Default::default()).unwrap();
         let fields: BTreeSet<String> = fields.keys().map(|field| pages::policies::word_of(field)).collect();
-        let families: [(&str, Vec<&str>); 23] = [
+        let families: [(&str, Vec<&str>); 24] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -263,6 +263,7 @@ mod tests {
             ("weekday", pages::policies::simulate::WEEKDAYS.into()),
             ("deed", deeds.iter().map(String::as_str).collect()),
             ("outcome", vec!["done", "refused"]),
+            ("example", pages::policies::EXAMPLES.iter().map(|(word, _)| *word).collect()),
             ("role-may", vec!["viewer", "operator", "administrator"]),
             ("password", vec!["differs", "short", "wrong", "wait"]),
         ];

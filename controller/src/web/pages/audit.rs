@@ -15,6 +15,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use keepwatch_proto::ids::JobId;
 use std::collections::HashMap;
 use std::sync::Arc;
 use wanted::{Asked, Filled};
@@ -176,8 +177,8 @@ fn choice(value: &str, label: String, asked: &str) -> Choice {
 
 /// The names of the PCs that the records are about, by their ids.
 async fn names(app: &App, visitor: &Visitor, rows: &[AuditRow]) -> Result<HashMap<String, String>, Problem> {
-    let mut names: HashMap<String, String> =
-        rows.iter().map(|row| (first_word(&row.object).to_owned(), String::new())).collect();
+    let words = rows.iter().flat_map(|row| row.object.split(' '));
+    let mut names: HashMap<String, String> = words.map(|word| (word.to_owned(), String::new())).collect();
     for host in app.hosts(&visitor.actor).await?.iter() {
         if let Some(name) = names.get_mut(&host.row.id.to_string()) {
             host.name().clone_into(name);
@@ -187,8 +188,16 @@ async fn names(app: &App, visitor: &Visitor, rows: &[AuditRow]) -> Result<HashMa
     Ok(names)
 }
 
-fn first_word(object: &str) -> &str {
-    object.split(' ').next().unwrap_or_default()
+/// An object with PCs by their names, and what else has only an id by its beginning; and the id of the
+/// first PC in it.
+fn object_in_words(names: &HashMap<String, String>, object: &str) -> (String, Option<String>) {
+    let told = object.split(' ').map(|word| match names.get(word) {
+        Some(name) => name.clone(),
+        None if word.parse::<JobId>().is_ok() => format!("{}…", word.get(..ID).unwrap_or(word)),
+        None => word.to_owned(),
+    });
+    let host = object.split(' ').find(|word| names.contains_key(*word)).map(str::to_owned);
+    (told.collect::<Vec<_>>().join(" "), host)
 }
 
 /// An action as people say it; another than those known as it is.
@@ -203,25 +212,24 @@ fn deed_in_words(language: Language, action: &str) -> String {
     }
 }
 
+/// Characters by which an id is known again.
+const ID: usize = 13;
 /// Particulars that take no more room stand in the line itself.
 const SHORT: usize = 90;
 
 fn record(teller: Teller, names: &HashMap<String, String>, row: AuditRow) -> Record {
-    let id = first_word(&row.object);
-    let name = names.get(id);
-    let object = match name {
-        Some(name) => row.object.replacen(id, name, 1),
-        None => row.object.clone(),
-    };
+    let (object, host) = object_in_words(names, &row.object);
+    let detail = row.detail.lines().map(plain).collect::<Vec<_>>().join("\n");
     Record {
-        host: name.map(|_| format!("/hosts/{id}")).unwrap_or_default(),
+        host: host.map(|id| format!("/hosts/{id}")).unwrap_or_default(),
         when: teller.moment(row.at),
         exact: exact(row.at),
         user: plain(&row.user_name),
         deed: deed_in_words(teller.language, &row.action),
         object: plain(&object),
-        long: row.detail.contains('\n') || row.detail.chars().count() > SHORT,
-        detail: row.detail.lines().map(plain).collect::<Vec<_>>().join("\n"),
+        // What is a structure is for who wants to know exactly.
+        long: detail.contains('\n') || detail.starts_with('{') || detail.chars().count() > SHORT,
+        detail,
         origin: plain(&row.origin),
         outcome: match row.outcome.as_str() {
             "done" => Badge { kind: "succeeded", label: teller.language.word("outcome", "done") },

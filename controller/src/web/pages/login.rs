@@ -101,9 +101,17 @@ pub async fn enter(
 
 /// Asks whether what waited is still to be sent: it was meant before the session ended.
 fn resume(language: Language, carried: Carried) -> Page {
-    let shown = |(_, value): &(String, String)| plain_lines(&value.chars().take(SHOWN).collect::<String>());
-    let shown = carried.fields.iter().filter(|(_, value)| !value.trim().is_empty()).map(shown).collect();
+    let shown = typed(&carried).into_iter().map(|text| plain_lines(&text.chars().take(SHOWN).collect::<String>()));
+    let shown = shown.collect();
     show(&Resume { frame: Frame::bare(language, "/"), carried, shown })
+}
+
+/// What looks like somebody's own words: the rest is the form's. Where nothing does, the longest.
+fn typed(carried: &Carried) -> Vec<&str> {
+    let values = || carried.fields.iter().map(|(_, value)| value.trim()).filter(|value| !value.starts_with('/'));
+    let words = |value: &&str| value.contains(char::is_whitespace) || !value.is_ascii();
+    let own: Vec<&str> = values().filter(words).collect();
+    if own.is_empty() { values().max_by_key(|value| value.len()).into_iter().collect() } else { own }
 }
 
 /// Line by line, with what steers the eye shown.
@@ -132,4 +140,25 @@ pub async fn choose_language(Form(choice): Form<Choice>) -> Response {
     let cookie = Cookie::build((i18n::COOKIE, tag)).path("/").secure(true).http_only(true).same_site(SameSite::Lax);
     let cookie = cookie.max_age(time::Duration::days(365)).build();
     (CookieJar::new().add(cookie), Redirect::to(local(&choice.next))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_typed_is_told_from_what_the_form_adds() {
+        let carried = |values: &[&str]| Carried {
+            to: "/x".into(),
+            fields: values.iter().map(|value| ("n".to_owned(), (*value).to_owned())).collect(),
+        };
+        for (values, shown) in [
+            (&["all", "2", "scan:\n  threads: 2\n", "check"][..], &["scan:\n  threads: 2"][..]),
+            (&["测试", "/detections"], &["测试"]),
+            (&["li", "operator"], &["operator"]),
+            (&["/only"], &[]),
+        ] {
+            assert_eq!(typed(&carried(values)), shown);
+        }
+    }
 }

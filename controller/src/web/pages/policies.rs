@@ -1,6 +1,7 @@
 //! Policies: who has one, what holds where, and the way to change it.
 
 pub mod edit;
+mod examples;
 pub mod history;
 mod shown;
 pub mod simulate;
@@ -17,9 +18,6 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use std::sync::Arc;
-
-#[cfg(test)]
-pub use shown::{PARTS, word_of};
 
 /// Which group is meant; none: the topmost.
 #[derive(Deserialize)]
@@ -93,7 +91,12 @@ struct Group {
     edition: String,
     /// The group whose policy holds here, and the way to it.
     origin: Option<(String, String)>,
-    parts: Vec<Part>,
+    /// What some group says.
+    ruled: Vec<Part>,
+    /// What nobody has said anything of.
+    defaults: Vec<Part>,
+    /// How many these are.
+    count: String,
 }
 
 /// The pages about one group's policy.
@@ -117,7 +120,8 @@ impl Links {
 
 /// Fields that belong together.
 struct Part {
-    word: &'static str,
+    /// Its place among the parts.
+    place: usize,
     title: String,
     fields: Vec<Field>,
 }
@@ -139,16 +143,9 @@ pub async fn group(State(app): State<Arc<App>>, Extension(visitor): Extension<Vi
     let teller = Teller::new(&app, &visitor);
     let own = app.policy(&visitor.actor, &of.group).await?;
     let effective = app.effective_policy(&visitor.actor, &own.group, "").await?;
-    let mut parts: Vec<Part> = Vec::new();
-    for view in effective.fields {
-        let word = shown::part_of(&view.field);
-        let field = field(teller, &own.group, view);
-        match parts.iter_mut().find(|part| part.word == word) {
-            Some(part) => part.fields.push(field),
-            None => parts.push(Part { word, title: teller.language.word("part", word), fields: vec![field] }),
-        }
-    }
-    parts.sort_by_key(|part| shown::PARTS.iter().position(|(_, word)| *word == part.word));
+    let (ruled, defaults): (Vec<FieldView>, Vec<FieldView>) =
+        effective.fields.into_iter().partition(|field| !field.origin.is_empty() || !field.locked_by.is_empty());
+    let count = teller.language.count("policy-defaults", defaults.len() as u64);
     let inherited = own.origin != own.group && !own.origin.is_empty();
     show(&Group {
         frame: Frame::of(&visitor),
@@ -158,8 +155,27 @@ pub async fn group(State(app): State<Arc<App>>, Extension(visitor): Extension<Vi
         yaml: shown::lines(&own.yaml),
         edition: edition(teller, own.revision),
         origin: inherited.then(|| (plain(&own.origin), at("/policies/group", &own.origin))),
-        parts,
+        ruled: parts(teller, &own.group, ruled),
+        defaults: parts(teller, &own.group, defaults),
+        count,
     })
+}
+
+/// Fields part by part, in each as people look for them.
+fn parts(teller: Teller, group: &str, mut fields: Vec<FieldView>) -> Vec<Part> {
+    fields.sort_by_key(|field| shown::place_of(&field.field));
+    let mut parts: Vec<Part> = Vec::new();
+    for view in fields {
+        let (place, ..) = shown::place_of(&view.field);
+        let title = || teller.language.word("part", shown::part_of(&view.field));
+        if parts.last().is_none_or(|part| part.place != place) {
+            parts.push(Part { place, title: title(), fields: Vec::new() });
+        }
+        if let Some(part) = parts.last_mut() {
+            part.fields.push(field(teller, group, view));
+        }
+    }
+    parts
 }
 
 fn field(teller: Teller, group: &str, view: FieldView) -> Field {
@@ -173,3 +189,8 @@ fn field(teller: Teller, group: &str, view: FieldView) -> Field {
         path: view.field,
     }
 }
+
+#[cfg(test)]
+pub use examples::EXAMPLES;
+#[cfg(test)]
+pub use shown::{PARTS, word_of};

@@ -117,18 +117,17 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let teller = Teller::new(&app, &visitor);
     let name = form.name.trim().to_owned();
-    let key = match app.create_user(&visitor.actor, &name, &form.role).await {
+    let problem = match app.create_user(&visitor.actor, &name, &form.role).await {
         Ok(password) => {
             let made = Some(Made { name: plain(&name), password });
             let page = Users { made, ..Users::of(&app, &visitor).await? };
             return Ok(show(&page)?.into_response());
         }
-        Err(AppError::Conflict(_)) => "user-taken",
-        Err(AppError::Invalid(_)) if !name_fits(&name) => "user-name-help",
+        Err(AppError::Conflict(_)) => teller.language.say("user-taken"),
+        Err(AppError::Invalid(_)) if !name_fits(&name) => teller.language.say("user-name-help"),
         Err(error) => return Err(error.into()),
     };
     let roles = choices(teller, &form.role);
-    let problem = teller.language.say(key);
     let page = Users { name: form.name, roles, problem, ..Users::of(&app, &visitor).await? };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page.render()?)).into_response())
 }

@@ -11,7 +11,7 @@ policy-of = Policy of { $group }
 policy-edition = edition { $n }
 policy-tab-group = What holds
 policy-tab-edit = Edit
-policy-tab-simulate = Ahead
+policy-tab-simulate = Forecast
 policy-tab-history = History
 policy-own = What this group says itself
 policy-own-empty = Its document is empty: everything comes from the groups above.
@@ -21,6 +21,7 @@ policy-edit = Edit
 policy-write = Write one
 policy-holds = What holds for its PCs
 policy-holds-help = Each setting, with the group that says so.
+policy-holds-default = No group has said anything on the way here: the product's defaults hold.
 policy-column-field = Setting
 policy-column-value = Value
 policy-column-origin = From
@@ -32,7 +33,7 @@ policy-overruled = it is locked; without effect here:
 policy-field = { $part } · { $field }
 policy-text = The text
 policy-yaml = Policy, as YAML
-policy-yaml-help = Only what differs from the groups above. For example: “backup: { "{" }schedule: '30 12 * * 3'{ "}" }” backs up on Wednesdays at 12:30. The settings' names stand under “What holds”.
+policy-yaml-help = Only what differs from the groups above. All settings and their names stand under “What holds”.
 policy-why = Why (kept in the history; may be empty)
 policy-check = Check what changes
 policy-check-again = Check again
@@ -42,7 +43,7 @@ policy-cancel = Cancel
 policy-checked = Checked
 policy-says-the-same = The text says the same as what is in place. There is nothing to save.
 policy-unseen = The text has changed since it was checked. This is what it does now; save it if that is meant.
-policy-no-effect = It can be saved, and for no PC anything changes by it.
+policy-no-effect = There is no PC here for which it makes a difference. It can be saved all the same.
 policy-which-hosts = Which PCs
 policy-changed-lines = Changed lines
 policy-whole = The whole text
@@ -153,6 +154,7 @@ policy-hosts-more = { $n ->
    *[other] and { $n } more
   }
 policy-concerned = { $n ->
+    [0] No PC changes
     [one] { $n } PC changes
    *[other] { $n } PCs change
   }
@@ -168,3 +170,14 @@ simulate-left-out = { $n ->
     [one] { $n } schedule has too many runs; some are not counted.
    *[other] { $n } schedules have too many runs; some are not counted.
   }
+policy-defaults = { $n ->
+    [one] { $n } setting at the product's default
+   *[other] { $n } settings at the product's defaults
+  }
+policy-examples = Examples to copy
+example-backup = Back up on Wednesdays at 12:30
+example-scan = Scan every day at 12:15
+example-paths = What is backed up: all users' folders and one more
+example-excludes = What is left out
+example-hours = Backups begin only at midday on working days
+example-locked = Groups below cannot change the backups' schedule

@@ -17,6 +17,7 @@ user-made-help = It is shown only now. Give it to its owner by a way that nobody
 user-yourself = This is you. Another administrator can change your role or remove you.
 user-role-go = Change role
 user-end-sessions = End all sessions
+user-logins = Log-ins
 user-more = More
 user-password = One-time password…
 user-remove = Remove…

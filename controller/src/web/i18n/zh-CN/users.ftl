@@ -17,6 +17,7 @@ user-made-help = 仅显示这一次。请通过他人看不到的方式交给本
 user-yourself = 这是您自己的账户。您的角色只能由其他管理员更改，账户也只能由其他管理员移除。
 user-role-go = 更改角色
 user-end-sessions = 结束全部会话
+user-logins = 登录情况
 user-more = 其他操作
 user-password = 重置密码…
 user-remove = 移除…

@@ -3,7 +3,7 @@
 
 use super::shown::{self, DiffLine, Shown};
 use super::simulate::Forecast;
-use super::{Links, edition};
+use super::{Links, edition, examples};
 use crate::app::policies::{Given, PolicyView};
 use crate::app::{App, AppError};
 use crate::store::policies::EditionRow;
@@ -36,6 +36,8 @@ struct Edit {
     why: String,
     base: u64,
     height: usize,
+    /// What is written most often.
+    examples: Vec<(String, &'static str)>,
     /// What is known of the text.
     verdict: Verdict,
 }
@@ -146,14 +148,14 @@ pub async fn page(
         deed: String::new(),
     };
     if wanted.edition == 0 {
-        return show(&draft.page(&visitor, &own, Verdict::None));
+        return show(&draft.page(teller, &visitor, &own, Verdict::None));
     }
     let history = app.policy_history(&visitor.actor, &own.group).await?;
     let earlier = history.into_iter().find(|e| u64::try_from(e.revision) == Ok(wanted.edition));
     draft.yaml = earlier.ok_or(Problem::NOTHING)?.yaml;
     draft.why = teller.text("policy-undo-why", "edition", &edition(teller, wanted.edition));
     let (_, verdict) = draft.judge(&app, teller, &visitor, &own).await?;
-    show(&draft.page(&visitor, &own, verdict))
+    show(&draft.page(teller, &visitor, &own, verdict))
 }
 
 /// Checks the text, tries it out, or puts it in place.
@@ -179,7 +181,7 @@ pub async fn submit(
         // From here on it is an edit of theirs: that is on the page now.
         draft.base = own.revision;
     }
-    let page = draft.page(&visitor, &own, verdict).render()?;
+    let page = draft.page(teller, &visitor, &own, verdict).render()?;
     Ok((status, Html(page)).into_response())
 }
 
@@ -200,17 +202,17 @@ impl Draft {
         }
     }
 
-    fn page(self, visitor: &Visitor, own: &PolicyView, verdict: Verdict) -> Edit {
-        let frame = Frame::of(visitor);
+    fn page(self, teller: Teller, visitor: &Visitor, own: &PolicyView, verdict: Verdict) -> Edit {
         Edit {
-            title: frame.language.with("policy-of", &[("group", crate::web::i18n::Value::Text(&plain(&own.group)))]),
+            frame: Frame::of(visitor),
+            title: teller.text("policy-of", "group", &plain(&own.group)),
             links: Links::of(&own.group),
             group: own.group.clone(),
             height: (self.yaml.lines().count() + 2).clamp(*HEIGHT.start(), *HEIGHT.end()),
             yaml: self.yaml,
             why: self.why,
             base: self.base,
-            frame,
+            examples: examples::told(teller),
             verdict,
         }
     }
@@ -272,7 +274,9 @@ impl Draft {
 const AROUND: usize = 2;
 
 fn wrong(text: &str, message: &str) -> Wrong {
-    let line = shown::line_named(message).filter(|line| *line <= text.lines().count());
+    // What is not finished is missed after the last line.
+    let last = text.lines().count();
+    let line = shown::line_named(message).filter(|_| last > 0).map(|line| line.min(last));
     let excerpt = line.map(|line| {
         let near = |n: &usize| n.abs_diff(line) <= AROUND;
         let numbered = text.lines().enumerate().map(|(at, text)| (at + 1, text));

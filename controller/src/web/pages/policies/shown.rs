@@ -23,6 +23,20 @@ pub fn part_of(field: &str) -> &'static str {
     PARTS.iter().find(|(begin, _)| field.starts_with(begin)).map_or("general", |(_, word)| word)
 }
 
+/// The parts, in the order in which people look at them.
+const ORDER: [&str; 8] =
+    ["general", "backup", "backup-timing", "backup-keep", "scan", "scan-timing", "signatures", "work"];
+/// The fields that people look for first.
+const FIRST: [&str; 3] = ["schedule", "paths", "excludes"];
+
+/// Where a field stands among others: its part, whether people look for it first, its path.
+pub(super) fn place_of(field: &str) -> (usize, usize, String) {
+    let part = part_of(field);
+    let part = ORDER.iter().position(|word| *word == part).unwrap_or(ORDER.len());
+    let name = field.rsplit('.').next().unwrap_or_default();
+    (part, FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len()), field.to_owned())
+}
+
 /// The word for a field within its part.
 pub fn word_of(field: &str) -> String {
     let name = field.rsplit('.').next().unwrap_or_default().replace('_', "-");
@@ -205,6 +219,9 @@ mod tests {
             assert_eq!(value(teller(), field, json), shown, "{field} {json}");
         }
         assert_eq!((part_of("backup.keep.daily"), part_of("time_zone")), ("backup-keep", "general"));
+        let mut fields = ["work.retries", "backup.canaries", "backup.schedule", "time_zone", "backup.keep.last"];
+        fields.sort_by_key(|field| place_of(field));
+        assert_eq!(fields, ["time_zone", "backup.schedule", "backup.canaries", "backup.keep.last", "work.retries"]);
         assert_eq!(label(teller(), "backup.of_a_later_version"), "backup.of_a_later_version");
     }
 
