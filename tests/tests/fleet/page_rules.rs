@@ -107,7 +107,7 @@ fn somebody_new_logs_in_chooses_a_password_and_is_on_record() {
 
     let fang = Browser::start(&controller, "zh-CN");
     fang.log_in("王芳", &once);
-    fang.until_shown(&["请现在改成自己的密码"]);
+    fang.until_shown(&["请改成自己的密码"]);
     fang.look("account-first");
     fang.write("#old-password", &once);
     fang.write("#new-password", "一个很长的新密码-2026");
