@@ -206,9 +206,25 @@ impl Browser {
         let foreign: Vec<&Value> =
             loaded.as_array().unwrap().iter().filter(|url| !url.as_str().unwrap().starts_with(&self.origin)).collect();
         assert!(foreign.is_empty(), "{foreign:?}");
-        let log = self.runtime.block_on(self.client.issue_cmd(Log)).unwrap();
-        let worst: Vec<&Value> = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE").collect();
+        let worst = self.complaints();
         assert!(worst.is_empty(), "{worst:?}");
+    }
+
+    /// Lets go what the browser complained of so far: where it should.
+    pub fn forget_complaints(&self) {
+        self.complaints();
+    }
+
+    /// What went wrong since it was last asked. That a page is itself an answer like "422" is none.
+    fn complaints(&self) -> Vec<Value> {
+        let refused = format!(
+            "{}{} - Failed to load resource: the server responded with a status of 4",
+            self.origin,
+            self.path()
+        );
+        let log = self.runtime.block_on(self.client.issue_cmd(Log)).unwrap();
+        let severe = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE");
+        severe.filter(|entry| !entry["message"].as_str().is_some_and(|m| m.starts_with(&refused))).cloned().collect()
     }
 
     /// Where downloads go.

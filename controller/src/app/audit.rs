@@ -2,6 +2,7 @@
 
 use super::pages::{Page, cut};
 use super::{App, AppError};
+pub use crate::store::audit::Wanted;
 use crate::store::{self, Conn, audit::AuditRow};
 use keepwatch_proto::WireError;
 use keepwatch_proto::ids::JobId;
@@ -114,10 +115,26 @@ impl App {
 
     /// One page of the records, the newest first, and where the next begins; empty: there is none.
     pub async fn audit(&self, actor: &Actor, page: &Page) -> Result<(Vec<AuditRow>, String), AppError> {
+        self.audit_of(actor, &Wanted::default(), page).await
+    }
+
+    /// The same of those that are looked for.
+    pub async fn audit_of(
+        &self,
+        actor: &Actor,
+        wanted: &Wanted,
+        page: &Page,
+    ) -> Result<(Vec<AuditRow>, String), AppError> {
         self.demand(actor, Role::Administrator, "audit list").await?;
         let (size, (before, last)) = (page.size(LISTED), page.place()?);
         let mut conn = self.store.read().await?;
-        let rows = store::audit::list(&mut conn, before, &last, size + 1).await?;
+        let rows = store::audit::list(&mut conn, wanted, (before, &last), size + 1).await?;
         Ok(cut(rows, size, |row| (row.at, row.id.clone())))
+    }
+
+    /// Records that somebody takes records away in a file, before they get it.
+    pub async fn begin_audit_export(&self, actor: &Actor) -> Result<(), AppError> {
+        self.demand(actor, Role::Administrator, "audit export").await?;
+        self.record_now(actor, &Deed { action: "audit export", object: "", detail: "" }).await
     }
 }

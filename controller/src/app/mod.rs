@@ -2,6 +2,7 @@
 //! them and nothing else; each decides with `plan`, keeps with `store`, and pokes with
 //! `hub`. Every action of the staff's leaves an audit record in the same transaction.
 
+pub mod accounts;
 pub mod adoption;
 pub mod audit;
 pub mod catalogs;

@@ -2,10 +2,12 @@
 //! together from the root down to its group.
 
 mod apply;
+mod places;
 mod tuning;
 
 pub use apply::{Applied, Effect, Given};
-pub(super) use apply::{check, effects};
+pub(super) use apply::{check, drafted, effects};
+pub use places::PlaceView;
 
 pub(super) use tuning::tuning;
 

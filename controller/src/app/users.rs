@@ -3,7 +3,10 @@
 use super::audit::{Actor, Deed, Role};
 use super::tokens::{hash_secret, new_secret};
 use super::{App, AppError};
-use crate::store::{self, users::UserRow};
+use crate::store::{
+    self,
+    users::{SessionRow, UserRow},
+};
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -34,6 +37,8 @@ pub struct Session {
     pub expires: i64,
     /// What its owner may do.
     pub role: Role,
+    /// Whether it was opened with a password that its owner has not chosen.
+    pub one_time: bool,
 }
 
 /// Failed log-ins of late, by name. Kept in memory: it only slows guessing down.
@@ -100,12 +105,28 @@ pub fn hash_password(password: &str) -> Result<String, AppError> {
     hash.map(|h| h.to_string()).map_err(|e| AppError::Invalid(format!("this password cannot be used: {e}")))
 }
 
+/// Whether this may be a password.
+pub fn password_fits(new: &str) -> bool {
+    new.chars().count() >= SHORTEST_PASSWORD && new.len() <= LONGEST_PASSWORD
+}
+
+/// Whether one of the staff may be called so.
+pub fn name_fits(name: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || "._-@".contains(c);
+    (1..=64).contains(&name.chars().count()) && name.chars().all(fits) && !RESERVED.contains(&name)
+}
+
 fn wrong_password() -> AppError {
     AppError::Invalid("the name or the password is wrong".into())
 }
 
 fn verify_password(hash: &str, password: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|h| Argon2::default().verify_password(password.as_bytes(), &h).is_ok())
+}
+
+/// 80 random bits: too many to guess, few enough to read to somebody.
+pub(super) fn new_password() -> String {
+    hex::encode(rand::random::<[u8; 10]>())
 }
 
 /// Stands in where there is no such user, so that the answer takes as long.
@@ -142,14 +163,26 @@ impl App {
         };
         self.attempts.succeeded(&keys);
         let actor = Actor { role, ..stranger };
-        let session = Session { token: new_secret(), expires: now + SESSION, role };
+        let one_time = user.is_some_and(|user| user.one_time != 0);
+        let session = Session { token: new_secret(), expires: now + SESSION, role, one_time };
+        let row = SessionRow {
+            token_hash: hash_secret(&session.token),
+            began: now,
+            origin: origin.into(),
+            expires: session.expires,
+        };
         let mut tx = self.store.begin().await?;
         store::users::delete_expired_sessions(&mut tx, now).await?;
-        store::users::insert_session(&mut tx, &hash_secret(&session.token), name, session.expires).await?;
+        store::users::insert_session(&mut tx, name, &row).await?;
         store::users::set_last_login(&mut tx, name, now).await?;
         self.record(&mut tx, &actor, &Deed { action: "log in", object: "", detail: "" }).await?;
         store::commit(tx).await?;
         Ok(session)
+    }
+
+    /// Seconds that whoever has tried too often waits.
+    pub fn login_wait(&self) -> i64 {
+        WAIT
     }
 
     /// A slow hash is the point; so few at a time, and nobody else waits for it.
@@ -213,23 +246,22 @@ impl App {
     }
 
     async fn add_user(&self, actor: &Actor, name: &str, role: Role) -> Result<String, AppError> {
-        let fits = |c: char| c.is_alphanumeric() || "._-@".contains(c);
-        if name.is_empty() || name.chars().count() > 64 || !name.chars().all(fits) {
-            return Err(AppError::Invalid("a user's name has 1 to 64 letters, digits and . _ - @".into()));
-        }
         if RESERVED.contains(&name) {
             return Err(AppError::Invalid(format!(
                 "'{name}' stands for something else in records; choose another name"
             )));
         }
-        // 80 random bits: too many to guess, few enough to read to somebody.
-        let password = hex::encode(rand::random::<[u8; 10]>());
+        if !name_fits(name) {
+            return Err(AppError::Invalid("a user's name has 1 to 64 letters, digits and . _ - @".into()));
+        }
+        let password = new_password();
         let row = UserRow {
             name: name.into(),
             role: role.word().into(),
             password_hash: hash_password(&password)?,
             created: self.now(),
             last_login: 0,
+            one_time: 1,
         };
         let mut tx = self.store.begin().await?;
         if !store::users::insert(&mut tx, &row).await? {
@@ -247,16 +279,18 @@ impl App {
             return Err(AppError::Invalid("you cannot remove yourself; another administrator can".into()));
         }
         let mut tx = self.store.begin().await?;
+        store::users::hold_administrators(&mut tx).await?;
         if !store::users::delete(&mut tx, name).await? {
             return Err(AppError::NotFound(format!("there is no user '{}'", name.escape_debug())));
         }
+        self.keep_an_administrator(&mut tx).await?;
         self.record(&mut tx, actor, &Deed { action: "user remove", object: name, detail: "" }).await?;
         Ok(store::commit(tx).await?)
     }
 
     /// Changes one's own password, and ends one's other sessions.
     pub async fn change_password(&self, actor: &Actor, old: &str, new: &str) -> Result<(), AppError> {
-        if new.chars().count() < SHORTEST_PASSWORD || new.len() > LONGEST_PASSWORD {
+        if !password_fits(new) {
             return Err(AppError::Invalid(format!(
                 "a password has at least {SHORTEST_PASSWORD} characters and at most {LONGEST_PASSWORD} bytes"
             )));
@@ -276,7 +310,7 @@ impl App {
         let hash = tokio::task::spawn_blocking(move || hash_password(&new)).await;
         let hash = hash.map_err(|e| AppError::Invalid(e.to_string()))??;
         let mut tx = self.store.begin().await?;
-        store::users::set_password(&mut tx, &user.name, &hash).await?;
+        store::users::set_password(&mut tx, &user.name, &hash, false).await?;
         store::users::delete_sessions_of(&mut tx, &user.name).await?;
         self.record(&mut tx, actor, &Deed { action: "password change", object: &user.name, detail: "" }).await?;
         Ok(store::commit(tx).await?)

@@ -1,6 +1,7 @@
 //! Pure decisions: what is known goes in, what follows comes out. No I/O, no clock.
 
 pub mod clockwork;
+pub mod difference;
 pub mod health;
 pub mod identities;
 pub mod load;

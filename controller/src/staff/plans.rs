@@ -32,6 +32,7 @@ impl Plans for Service {
             text,
             group,
             base: (base != 0).then_some(base),
+            why: String::new(),
         });
         let applied = self.0.apply_policies(&actor, given.collect(), dry_run).await.map_err(|e| status(&e))?;
         Ok(Response::new(reply(applied)))

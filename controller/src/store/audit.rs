@@ -42,11 +42,76 @@ pub async fn insert(conn: &mut Conn, r: &AuditRow) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Which records are looked for; what is empty is anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of this one of the staff.
+    pub user: String,
+    /// Of this action.
+    pub action: String,
+    /// Whose object has this in it.
+    pub object: String,
+    /// `done` or `refused`.
+    pub outcome: String,
+    /// From then on; Unix seconds.
+    pub since: i64,
+    /// Before that; 0: until now.
+    pub until: i64,
+}
+
+impl Wanted {
+    /// Only what is asked for: what holds for everything would keep the database from its indexes.
+    fn conditions(&self) -> String {
+        let mut conditions = vec!["at >= $1 AND at < $2 AND (at < $3 OR (at = $3 AND id < $4))"];
+        let any = |text: &str| text.is_empty();
+        // Those that are not asked for are bound all the same, and hold.
+        conditions.push(if any(&self.user) { "$5 = ''" } else { "user_name = $5" });
+        conditions.push(if any(&self.action) { "$6 = ''" } else { "action = $6" });
+        conditions.push(match self.outcome.as_str() {
+            "" => "$7 = ''",
+            // Word by word as its index has it.
+            "refused" => "$7 = 'refused' AND outcome = 'refused'",
+            _ => "outcome = $7",
+        });
+        conditions.push(if any(&self.object) { "$8 = ''" } else { "LOWER(object) LIKE $8 ESCAPE '!'" });
+        conditions.join(" AND ")
+    }
+
+    /// The object as a pattern of which every sign means itself.
+    fn pattern(&self) -> String {
+        if self.object.is_empty() {
+            return String::new();
+        }
+        let mut pattern = String::from("%");
+        // As both databases make letters small: ASCII for certain.
+        for c in self.object.chars().map(|c| c.to_ascii_lowercase()) {
+            if matches!(c, '%' | '_' | '!') {
+                pattern.push('!');
+            }
+            pattern.push(c);
+        }
+        pattern.push('%');
+        pattern
+    }
+}
+
 /// The newest ones of those from before this moment, or of it and listed after this id.
-pub async fn list(conn: &mut Conn, before: i64, last: &str, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
-    Ok(sqlx::query_as("SELECT * FROM audit WHERE at < $1 OR (at = $1 AND id < $2) ORDER BY at DESC, id DESC LIMIT $3")
+pub async fn list(
+    conn: &mut Conn,
+    wanted: &Wanted,
+    (before, last): (i64, &str),
+    limit: u32,
+) -> Result<Vec<AuditRow>, StoreError> {
+    let query = format!("SELECT * FROM audit WHERE {} ORDER BY at DESC, id DESC LIMIT $9", wanted.conditions());
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(wanted.since)
+        .bind(if wanted.until == 0 { i64::MAX } else { wanted.until })
         .bind(before)
         .bind(last)
+        .bind(&wanted.user)
+        .bind(&wanted.action)
+        .bind(&wanted.outcome)
+        .bind(wanted.pattern())
         .bind(i64::from(limit))
         .fetch_all(conn)
         .await?)

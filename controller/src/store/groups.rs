@@ -22,6 +22,12 @@ pub async fn list(conn: &mut Conn) -> Result<Vec<Group>, StoreError> {
     Ok(sqlx::query_as("SELECT name, parent, label FROM groups ORDER BY name").fetch_all(conn).await?)
 }
 
+/// How many hosts that are let in are directly in each; one without any is not named.
+pub async fn sizes(conn: &mut Conn) -> Result<Vec<(String, i64)>, StoreError> {
+    let query = sqlx::query_as("SELECT group_name, COUNT(*) FROM hosts WHERE revoked = 0 GROUP BY group_name");
+    Ok(query.fetch_all(conn).await?)
+}
+
 /// It is below another from now on.
 pub async fn set_parent(conn: &mut Conn, name: &str, parent: &str) -> Result<(), StoreError> {
     sqlx::query("UPDATE groups SET parent = $2 WHERE name = $1").bind(name).bind(parent).execute(conn).await?;

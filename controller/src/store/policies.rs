@@ -43,18 +43,45 @@ pub struct EditionRow {
     pub edited_by: String,
     /// When, Unix seconds; 0: not known.
     pub edited_at: i64,
+    /// Why, in their words; may be empty.
+    pub why: String,
+}
+
+/// Who changed a group's policy last.
+#[derive(Debug, Clone, FromRow)]
+pub struct NewestRow {
+    /// Whose.
+    pub group_name: String,
+    /// Counts the changes.
+    pub revision: i64,
+    /// Who put it in place; empty: not known.
+    pub edited_by: String,
+    /// When, Unix seconds; 0: not known.
+    pub edited_at: i64,
+}
+
+/// The last change of each policy that there is.
+pub async fn newest(conn: &mut Conn) -> Result<Vec<NewestRow>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT p.group_name, p.revision, COALESCE(h.edited_by, '') AS edited_by, \
+         COALESCE(h.edited_at, 0) AS edited_at FROM policies p LEFT JOIN policy_history h \
+         ON h.group_name = p.group_name AND h.revision = p.revision",
+    )
+    .fetch_all(conn)
+    .await?)
 }
 
 /// Keeps a text that was just put in place.
 pub async fn remember(conn: &mut Conn, group: &str, edition: &EditionRow) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO policy_history (group_name, revision, yaml, edited_by, edited_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO policy_history (group_name, revision, yaml, edited_by, edited_at, why) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(group)
     .bind(edition.revision)
     .bind(&edition.yaml)
     .bind(&edition.edited_by)
     .bind(edition.edited_at)
+    .bind(&edition.why)
     .execute(conn)
     .await?;
     Ok(())
@@ -63,7 +90,7 @@ pub async fn remember(conn: &mut Conn, group: &str, edition: &EditionRow) -> Res
 /// All texts that a group's policy has had, the newest first.
 pub async fn history(conn: &mut Conn, group: &str) -> Result<Vec<EditionRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT revision, yaml, edited_by, edited_at FROM policy_history WHERE group_name = $1 ORDER BY revision DESC",
+        "SELECT revision, yaml, edited_by, edited_at, why FROM policy_history WHERE group_name = $1 ORDER BY revision DESC",
     )
     .bind(group)
     .fetch_all(conn)

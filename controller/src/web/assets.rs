@@ -31,15 +31,20 @@ const STYLE: &str = concat!(
     include_str!("assets/css/enrol.css"),
     include_str!("assets/css/detections.css"),
     include_str!("assets/css/snapshot.css"),
+    include_str!("assets/css/login.css"),
+    include_str!("assets/css/policies.css"),
+    include_str!("assets/css/audit.css"),
+    include_str!("assets/css/users.css"),
     include_str!("assets/css/narrow.css"),
 );
 
-static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
-    [
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    vec![
         asset("keepwatch.css", "text/css; charset=utf-8", STYLE.as_bytes()),
         asset("keepwatch.js", "text/javascript; charset=utf-8", include_bytes!("assets/keepwatch.js")),
         asset("hosts.js", "text/javascript; charset=utf-8", include_bytes!("assets/hosts.js")),
         asset("enrol.js", "text/javascript; charset=utf-8", include_bytes!("assets/enrol.js")),
+        asset("policies.js", "text/javascript; charset=utf-8", include_bytes!("assets/policies.js")),
         asset("htmx.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx.min.js")),
         asset(
             "echarts.common.min.js",

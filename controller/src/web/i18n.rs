@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 13] = texts![
+static TEXTS: &[Text] = &texts![
     "frame",
     "login",
     "words",
@@ -42,6 +42,10 @@ static TEXTS: [Text; 13] = texts![
     "enrol",
     "snapshots",
     "detections",
+    "policies",
+    "audit",
+    "users",
+    "account",
 ];
 
 /// A language that the pages speak.
@@ -75,7 +79,7 @@ fn bundle(language: Language) -> Bundle {
         FluentValue::Number(number) => Some(grouped(number.value)),
         _ => None,
     }));
-    for text in &TEXTS {
+    for text in TEXTS {
         // What is wrong with a file, a test has found.
         let resource = FluentResource::try_new(text.of(language).to_owned()).unwrap_or_else(|(resource, _)| resource);
         bundle.add_resource_overriding(resource);
@@ -214,10 +218,13 @@ mod tests {
     /// The keys that code and templates name.
     fn used() -> BTreeSet<String> {
         let mut used = BTreeSet::new();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
-        for folder in [folder.clone(), folder.join("pages"), folder.join("templates")] {
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")];
+        while let Some(folder) = folders.pop() {
             for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
+                if path.is_dir() && !path.ends_with("tests") {
+                    folders.push(path.clone());
+                }
                 if !path.extension().is_some_and(|e| e == "rs" || e == "html") {
                     continue;
                 }
@@ -232,9 +239,12 @@ mod tests {
                 }
             }
         }
+        let deeds: Vec<String> = pages::audit::DEEDS.iter().map(|deed| deed.replace(' ', "-")).collect();
+        let fields = keepwatch_proto::policy::fields_of(&Default::default()).unwrap();
+        let fields: BTreeSet<String> = fields.keys().map(|field| pages::policies::word_of(field)).collect();
         let families: Vec<(&str, Vec<&str>)> = vec![
-            ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
-            ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
+            ("nav", pages::WAYS.iter().map(|(_, _, word, _)| *word).collect()),
+            ("nav-area", pages::WAYS.iter().map(|(area, ..)| *area).collect()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
             ("reason", Reason::ALL.map(Reason::word).into()),
             ("advice", Reason::ALL.map(Reason::word).into()),
@@ -260,8 +270,17 @@ mod tests {
             ("claim-ask", pages::claims::VERDICTS.into()),
             ("claim-about", pages::claims::VERDICTS.into()),
             ("claim-do", pages::claims::VERDICTS.into()),
-            ("notice", pages::NOTICES.into()),
+            ("notice", pages::NOTICES.to_vec()),
             ("error", problem::WORDS.into()),
+            ("login", vec!["wrong", "wait"]),
+            ("part", pages::policies::PARTS.iter().map(|(_, word)| *word).collect()),
+            ("field", fields.iter().map(String::as_str).collect()),
+            ("weekday", pages::policies::simulate::WEEKDAYS.into()),
+            ("deed", deeds.iter().map(String::as_str).collect()),
+            ("outcome", vec!["done", "refused"]),
+            ("example", pages::policies::EXAMPLES.iter().map(|(word, _)| *word).collect()),
+            ("role-may", vec!["viewer", "operator", "administrator"]),
+            ("password", vec!["differs", "short", "wrong", "wait"]),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));
@@ -272,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_string_is_there_in_both_languages_and_in_use() {
-        for text in &TEXTS {
+        for text in TEXTS {
             assert_eq!(keys(text.english), keys(text.chinese), "a key or a place in it is missing on one side");
         }
         let english = keys(&TEXTS.iter().map(|text| text.english).collect::<String>());

@@ -28,8 +28,8 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use pages::{
-    claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs, jobs_change, login,
-    overview, snapshot,
+    account, audit, claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs,
+    jobs_change, login, overview, policies, snapshot, users,
 };
 use problem::Problem;
 use session::Need;
@@ -38,6 +38,8 @@ use tower_http::compression::CompressionLayer;
 
 /// Bytes of the largest form.
 const LARGEST_FORM: usize = 16 << 10;
+/// Bytes of the largest form that has a policy in it, or waits for a log-in with one.
+const LARGEST_DOCUMENT: usize = 1 << 20;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -49,9 +51,10 @@ fn routes() -> Routes {
     const VIEWER: Need = Need::Role(Role::Viewer);
     const OPERATOR: Need = Need::Role(Role::Operator);
     const ADMINISTRATOR: Need = Need::Role(Role::Administrator);
+    let document = || DefaultBodyLimit::max(LARGEST_DOCUMENT);
     vec![
         ("/assets/{name}", ANYONE, get(assets::serve)),
-        ("/login", ANYONE, get(login::page).post(login::enter)),
+        ("/login", ANYONE, get(login::page).post(login::enter).layer(document())),
         ("/language", ANYONE, post(login::choose_language)),
         ("/logout", VIEWER, post(login::leave)),
         ("/events", VIEWER, get(live::events)),
@@ -85,6 +88,23 @@ fn routes() -> Routes {
         ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
+        // Policies, records, staff, one's own account.
+        ("/policies", VIEWER, get(policies::page)),
+        ("/policies/group", VIEWER, get(policies::group)),
+        ("/policies/history", VIEWER, get(policies::history::page)),
+        ("/policies/simulate", VIEWER, get(policies::simulate::page)),
+        ("/policies/edit", ADMINISTRATOR, get(policies::edit::page).post(policies::edit::submit).layer(document())),
+        ("/audit", ADMINISTRATOR, get(audit::page)),
+        ("/audit/file", ADMINISTRATOR, get(audit::file)),
+        ("/users", ADMINISTRATOR, get(users::page).post(users::create)),
+        ("/users/{user}", ADMINISTRATOR, get(users::one)),
+        ("/users/{user}/role", ADMINISTRATOR, post(users::set_role)),
+        ("/users/{user}/sessions", ADMINISTRATOR, post(users::end_sessions)),
+        ("/users/{user}/password", ADMINISTRATOR, get(users::ask_password).post(users::reset_password)),
+        ("/users/{user}/remove", ADMINISTRATOR, get(users::ask_remove).post(users::remove)),
+        ("/account", VIEWER, get(account::page)),
+        ("/account/password", VIEWER, post(account::change_password)),
+        ("/account/sessions", VIEWER, post(account::end_sessions)),
     ]
 }
 

@@ -2,13 +2,14 @@
 //! form was sent from our own pages. The rights themselves are `app`'s.
 
 use super::i18n::Language;
+use super::pages::login;
 use super::problem::Problem;
 use super::words::encoded;
 use crate::app::audit::{Actor, Role};
 use crate::app::{App, AppError};
 use crate::staff::Origin;
-use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, HOST, LOCATION, ORIGIN};
+use axum::extract::{Form, FromRequest, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +19,9 @@ use std::sync::Arc;
 
 /// The prefix makes browsers refuse it unless it is secure and this very host's.
 pub const COOKIE: &str = "__Host-keepwatch";
+
+/// How browsers send forms without files.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +79,7 @@ pub async fn guard(State((app, need)): State<(Arc<App>, Need)>, mut request: Req
     let token = token(request.headers());
     let actor = match app.actor(&token, &origin).await {
         Ok(actor) => actor,
-        Err(AppError::Unauthenticated) => return to_login(&request),
+        Err(AppError::Unauthenticated) => return ask_to_log_in(request).await,
         Err(error) => return Problem::from(error).into_response(),
     };
     let deed = format!("page {} {}", request.method(), request.uri().path());
@@ -95,12 +99,63 @@ pub fn origin(request: &Request) -> String {
 
 /// The page's address, and the notice that was hung onto it.
 fn here(uri: &Uri) -> (String, Option<String>) {
-    match uri.query() {
-        None => (uri.path().to_owned(), None),
-        Some(query) => match query.strip_prefix("notice=") {
-            Some(notice) => (uri.path().to_owned(), Some(notice.to_owned())),
-            None => (format!("{}?{query}", uri.path()), None),
-        },
+    let path = uri.path();
+    let at = |query: &str| if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let query = uri.query().unwrap_or_default();
+    match query.strip_prefix("notice=") {
+        None => (at(query), None),
+        Some(rest) => {
+            let (notice, query) = rest.split_once('&').unwrap_or((rest, ""));
+            (at(query), Some(notice.to_owned()))
+        }
+    }
+}
+
+/// Whoever sends a form after their session has ended logs in, and what they filled in comes along.
+async fn ask_to_log_in(request: Request) -> Response {
+    let headers = request.headers();
+    let form = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()));
+    if request.method() != Method::POST || !form || headers.contains_key("hx-request") {
+        return to_login(&request);
+    }
+    let (language, to) = (Language::of(request.headers()), here(request.uri()).0);
+    let instead = to_login(&request);
+    // Without the marks of the route: a document's form is larger than others.
+    let mut bare = Request::new(request.into_body());
+    *bare.method_mut() = Method::POST;
+    bare.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+    match Form::<Vec<(String, String)>>::from_request(bare, &()).await {
+        Ok(Form(fields)) => login::again(language, Carried::of(&to, fields)).unwrap_or(instead),
+        Err(_) => instead,
+    }
+}
+
+/// A form that was sent when nobody was logged in any more. It waits on the log-in page, in the
+/// browser: here nothing is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// Where it was sent.
+    pub to: String,
+    /// What was filled in, field by field.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Carried {
+    /// Stands before the names of the fields that wait.
+    pub const PREFIX: &str = "carried.";
+
+    /// Of a form; `None`: there is nothing in it to keep, or a password, which is typed anew.
+    fn of(to: &str, fields: Vec<(String, String)>) -> Option<Self> {
+        let typed = fields.iter().any(|(_, value)| !value.trim().is_empty());
+        let secret = fields.iter().any(|(name, _)| name.contains("password"));
+        (typed && !secret && local(to) == to).then(|| Self { to: to.to_owned(), fields })
+    }
+
+    /// As the log-in page sends it along.
+    pub fn back(to: &str, fields: &[(String, String)]) -> Option<Self> {
+        let mine =
+            |(name, value): &(String, String)| Some((name.strip_prefix(Self::PREFIX)?.to_owned(), value.clone()));
+        Self::of(to, fields.iter().filter_map(mine).collect())
     }
 }
 
@@ -197,11 +252,34 @@ mod tests {
     }
 
     #[test]
+    fn a_form_waits_unless_there_is_a_password_in_it() {
+        let fields = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        for (to, pairs, kept) in [
+            ("/policies/edit?group=a", &[("yaml", "scan: {}\n"), ("why", "")][..], true),
+            ("/account/password", &[("old-password", "x"), ("why", "y")], false),
+            ("//evil.example", &[("yaml", "x")], false),
+            ("/hosts/a/scan", &[("paths", " ")], false),
+            ("/hosts/a/scan", &[], false),
+        ] {
+            let carried = Carried::of(to, fields(pairs));
+            assert_eq!(carried.is_some(), kept, "{to} {pairs:?}");
+            let sent: Vec<_> =
+                pairs.iter().map(|(k, v)| (format!("{}{k}", Carried::PREFIX), (*v).to_owned())).collect();
+            assert_eq!(Carried::back(to, &sent), carried);
+        }
+        assert_eq!(Carried::back("/a", &fields(&[("name", "li"), ("password", "x")])), None);
+    }
+
+    #[test]
     fn a_notice_is_not_part_of_the_address() {
         assert_eq!(
             here(&"/hosts/a?notice=scan-asked".parse().unwrap()),
             ("/hosts/a".into(), Some("scan-asked".into()))
         );
         assert_eq!(here(&"/hosts/a?path=%2F".parse().unwrap()), ("/hosts/a?path=%2F".into(), None));
+        assert_eq!(
+            here(&"/policies/group?notice=policy-saved&group=a".parse().unwrap()),
+            ("/policies/group?group=a".into(), Some("policy-saved".into()))
+        );
     }
 }

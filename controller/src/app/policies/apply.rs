@@ -25,6 +25,8 @@ pub struct Given {
     pub group: String,
     /// The revision that it was edited from, where the text does not say; `None`: whichever.
     pub base: Option<u64>,
+    /// Why it is put in place, in its editor's words; may be empty.
+    pub why: String,
 }
 
 /// What has become of one document.
@@ -67,11 +69,14 @@ pub(in crate::app) struct Read {
     /// The group's key.
     group: String,
     base: Option<u64>,
+    why: String,
     document: Document,
 }
 
 /// Documents in one call.
 const MOST: usize = 2000;
+/// Characters of a reason.
+const LONGEST_WHY: usize = 500;
 
 impl App {
     /// Puts documents in place, all of them or none; or only says what that would do.
@@ -103,7 +108,7 @@ impl App {
         if dry || changed.is_empty() {
             return Ok(applied);
         }
-        for Read { group, document, .. } in &changed {
+        for Read { group, document, why, .. } in &changed {
             let before = rows.iter().find(|row| row.group_name == *group).map_or(0, |row| row.revision);
             if !store::policies::set(&mut tx, group, &document.body, before).await? {
                 return Err(changed_meanwhile(&tree.path(group), before + 1));
@@ -113,9 +118,11 @@ impl App {
                 yaml: document.body.clone(),
                 edited_by: actor.user.clone(),
                 edited_at: self.now(),
+                why: why.clone(),
             };
             store::policies::remember(&mut tx, group, &edition).await?;
-            let deed = Deed { action: "policy set", object: &tree.path(group), detail: &document.body };
+            let detail = if why.is_empty() { document.body.clone() } else { format!("# {why}\n{}", document.body) };
+            let deed = Deed { action: "policy set", object: &tree.path(group), detail: &detail };
             self.record(&mut tx, actor, &deed).await?;
         }
         for effect in &applied.effects {
@@ -138,7 +145,7 @@ impl App {
     ) -> Result<PolicyView, AppError> {
         let group = if group.is_empty() { ROOT } else { group };
         let base = (revision != 0).then_some(revision);
-        let given = Given { name: String::new(), text: yaml.into(), group: group.into(), base };
+        let given = Given { name: String::new(), text: yaml.into(), group: group.into(), base, why: String::new() };
         self.apply_policies(actor, vec![given], false).await?;
         self.policy(actor, group).await
     }
@@ -147,7 +154,7 @@ impl App {
 /// Reads them all, or says what is wrong with each that cannot be.
 fn read(given: Vec<Given>, tree: &Tree) -> Result<Vec<Read>, AppError> {
     let (mut read, mut wrong, mut unmet) = (Vec::<Read>::new(), Vec::new(), None);
-    for Given { name, text, group, base } in given {
+    for Given { name, text, group, base, why } in given {
         let document = match Document::parse(&text) {
             Ok(document) => document,
             Err(error) => {
@@ -178,7 +185,9 @@ fn read(given: Vec<Given>, tree: &Tree) -> Result<Vec<Read>, AppError> {
         let twice = read.iter().find(|other| other.group == group).map(|other| other.name.clone());
         match twice.map(|other| format!("the group '{}' has another document, {other}", tree.path(&group))) {
             Some(problem) => wrong.push(placed(&name, problem)),
-            None => read.push(Read { name, text, group, base: document.revision.or(base), document }),
+            None => {
+                read.push(Read { name, text, group, base: document.revision.or(base), why: one_line(&why), document })
+            }
         }
     }
     match (wrong.is_empty(), unmet) {
@@ -186,6 +195,27 @@ fn read(given: Vec<Given>, tree: &Tree) -> Result<Vec<Read>, AppError> {
         (true, Some(error)) => Err(error),
         (false, _) => Err(AppError::Invalid(wrong.join("\n"))),
     }
+}
+
+/// A reason as it is kept: on one line, and no longer than people read.
+fn one_line(why: &str) -> String {
+    let words = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(LONGEST_WHY).collect()
+}
+
+/// The key of one document's group, and all policies as they would be with it in place.
+pub(in crate::app) fn drafted(
+    groups: &[Group],
+    rows: Vec<PolicyRow>,
+    given: Given,
+) -> Result<(String, Policies), AppError> {
+    let tree = tree_of(groups);
+    let read = read(vec![given], &tree)?;
+    let changed = changed(&read, &rows, &tree)?;
+    let after = Policies::new(groups, with(&rows, &changed));
+    check(&Policies::new(groups, rows.clone()), &after, &changed, groups)?;
+    let group = read.into_iter().next().map_or_else(|| ROOT.into(), |read| read.group);
+    Ok((group, after))
 }
 
 fn placed(name: &str, problem: impl std::fmt::Display) -> String {

@@ -14,7 +14,7 @@ fn row(group: &str, yaml: &str) -> PolicyRow {
 }
 
 fn given(group: &str, text: &str) -> Given {
-    Given { name: format!("{group}.yaml"), text: text.into(), group: group.into(), base: None }
+    Given { name: format!("{group}.yaml"), text: text.into(), group: group.into(), base: None, why: String::new() }
 }
 
 #[test]

@@ -42,13 +42,25 @@
     if (missed && region && !typing(region)) htmx.trigger(region, "sse:change");
   }));
 
-  const stale = (is) => {
-    const banner = document.getElementById("stale");
-    if (banner) banner.hidden = !is;
+  const say = (banner, is) => {
+    const there = document.getElementById(banner);
+    if (there) there.hidden = !is;
   };
+  const stale = (is) => say("stale", is);
   document.addEventListener("htmx:sseOpen", () => stale(false));
   document.addEventListener("htmx:sseError", () => stale(true));
   document.addEventListener("htmx:sendError", () => stale(true));
+  // What comes back as an error leaves the page as it was; the next good answer brings it up to date.
+  document.addEventListener("htmx:responseError", () => stale(true));
+  document.addEventListener("htmx:afterSwap", () => stale(false));
+
+  // A session that ends takes nobody's unsent words with it: sending them asks to log in, and they
+  // come along.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status !== 401 || !typing(document.getElementById("content"))) return;
+    event.preventDefault();
+    say("ended", true);
+  });
 
   // Where it is narrow, a button shows and hides the ways to the pages.
   const menu = document.getElementById("menu");

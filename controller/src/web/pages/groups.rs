@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
 /// Levels of the tree that are set off from one another; the style sheet has as many.
-const STEPS: u32 = 6;
+pub const STEPS: u32 = 6;
 
 #[derive(Template)]
 #[template(path = "groups.html")]

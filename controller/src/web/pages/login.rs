@@ -5,16 +5,21 @@ use crate::app::{App, AppError};
 use crate::staff::Origin;
 use crate::web::i18n::{self, Language};
 use crate::web::problem::Problem;
-use crate::web::session::{self, Visitor, local};
+use crate::web::session::{self, Carried, Visitor, local};
+use crate::web::words::plain;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Query, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use serde::Deserialize;
 use std::sync::Arc;
+
+/// Characters of a field that are shown to whoever is asked whether it is to be sent.
+const SHOWN: usize = 2000;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -23,6 +28,15 @@ struct Login {
     name: String,
     next: String,
     problem: Option<String>,
+    carried: Option<Carried>,
+}
+
+#[derive(Template)]
+#[template(path = "login-resume.html")]
+struct Resume {
+    frame: Frame,
+    carried: Carried,
+    shown: Vec<String>,
 }
 
 /// Where to go once logged in.
@@ -36,39 +50,73 @@ pub struct Next {
 pub async fn page(headers: HeaderMap, Query(Next { next }): Query<Next>) -> Page {
     let next = local(&next).to_owned();
     let frame = Frame::bare(Language::of(&headers), &next);
-    show(&Login { frame, name: String::new(), next, problem: None })
+    show(&Login { frame, name: String::new(), next, problem: None, carried: None })
 }
 
-/// Name and password.
-#[derive(Deserialize)]
-pub struct Credentials {
-    name: String,
-    password: String,
-    #[serde(default)]
-    next: String,
+/// The page for whoever sent a form after their session had ended; `None`: nothing is to be kept.
+pub fn again(language: Language, carried: Option<Carried>) -> Option<Response> {
+    let carried = Some(carried?);
+    let frame = Frame::bare(language, "/");
+    let page = Login { frame, name: String::new(), next: "/".into(), problem: None, carried }.render();
+    match page {
+        Ok(page) => Some((StatusCode::UNAUTHORIZED, Html(page)).into_response()),
+        Err(error) => Some(Problem::from(error).into_response()),
+    }
 }
 
-/// Logs in.
+/// Logs in with name and password. What waits comes along.
 pub async fn enter(
     State(app): State<Arc<App>>,
     origin: Option<Extension<Origin>>,
     headers: HeaderMap,
-    Form(form): Form<Credentials>,
+    Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let origin = origin.map(|o| o.0.0.ip().to_string()).unwrap_or_default();
-    let next = local(&form.next).to_owned();
-    let (status, key) = match app.login(&form.name, &form.password, &origin).await {
+    let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
+    let (name, next) = (field("name").to_owned(), local(field("next")).to_owned());
+    let carried = Carried::back(field("to"), &fields);
+    let language = Language::of(&headers);
+    let (status, key) = match app.login(&name, field("password"), &origin).await {
         Ok(session) => {
-            let cookie = session::cookie(session.token, session.expires - app.now());
-            return Ok((CookieJar::new().add(cookie), Redirect::to(&next)).into_response());
+            let cookie = CookieJar::new().add(session::cookie(session.token, session.expires - app.now()));
+            return Ok(match carried {
+                Some(carried) => (cookie, resume(language, carried)?).into_response(),
+                // Whoever made the password knows it, too.
+                None if session.one_time => (cookie, Redirect::to("/account?notice=choose-password")).into_response(),
+                None => (cookie, Redirect::to(&next)).into_response(),
+            });
         }
-        Err(AppError::Invalid(_)) => (StatusCode::FORBIDDEN, Language::of(&headers).say("login-wrong")),
-        Err(AppError::TooMany) => (StatusCode::TOO_MANY_REQUESTS, Language::of(&headers).say("login-wait")),
+        Err(AppError::Invalid(_)) => (StatusCode::FORBIDDEN, "wrong"),
+        Err(AppError::TooMany) => (StatusCode::TOO_MANY_REQUESTS, "wait"),
         Err(error) => return Err(error.into()),
     };
-    let frame = Frame::bare(Language::of(&headers), &next);
-    let page = Login { frame, name: form.name, next, problem: Some(key) }.render()?;
-    Ok((status, Html(page)).into_response())
+    let problem = Some(language.word("login", key));
+    let page = Login { frame: Frame::bare(language, &next), name, next, problem, carried }.render()?;
+    let mut response = (status, Html(page)).into_response();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert(RETRY_AFTER, app.login_wait().into());
+    }
+    Ok(response)
+}
+
+/// Asks whether what waited is still to be sent: it was meant before the session ended.
+fn resume(language: Language, carried: Carried) -> Page {
+    let shown = typed(&carried).into_iter().map(|text| plain_lines(&text.chars().take(SHOWN).collect::<String>()));
+    let shown = shown.collect();
+    show(&Resume { frame: Frame::bare(language, "/"), carried, shown })
+}
+
+/// What looks like somebody's own words: the rest is the form's. Where nothing does, the longest.
+fn typed(carried: &Carried) -> Vec<&str> {
+    let values = || carried.fields.iter().map(|(_, value)| value.trim()).filter(|value| !value.starts_with('/'));
+    let words = |value: &&str| value.contains(char::is_whitespace) || !value.is_ascii();
+    let own: Vec<&str> = values().filter(words).collect();
+    if own.is_empty() { values().max_by_key(|value| value.len()).into_iter().collect() } else { own }
+}
+
+/// Line by line, with what steers the eye shown.
+fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// Logs out.
@@ -92,4 +140,25 @@ pub async fn choose_language(Form(choice): Form<Choice>) -> Response {
     let cookie = Cookie::build((i18n::COOKIE, tag)).path("/").secure(true).http_only(true).same_site(SameSite::Lax);
     let cookie = cookie.max_age(time::Duration::days(365)).build();
     (CookieJar::new().add(cookie), Redirect::to(local(&choice.next))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_typed_is_told_from_what_the_form_adds() {
+        let carried = |values: &[&str]| Carried {
+            to: "/x".into(),
+            fields: values.iter().map(|value| ("n".to_owned(), (*value).to_owned())).collect(),
+        };
+        for (values, shown) in [
+            (&["all", "2", "scan:\n  threads: 2\n", "check"][..], &["scan:\n  threads: 2"][..]),
+            (&["测试", "/detections"], &["测试"]),
+            (&["li", "operator"], &["operator"]),
+            (&["/only"], &[]),
+        ] {
+            assert_eq!(typed(&carried(values)), shown);
+        }
+    }
 }

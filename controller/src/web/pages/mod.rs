@@ -1,6 +1,8 @@
 //! One file per page: it asks the use cases, puts what they say into words, and fills in
 //! its template.
 
+pub mod account;
+pub mod audit;
 pub mod claims;
 pub mod detections;
 pub mod enrol;
@@ -16,7 +18,9 @@ pub mod jobs;
 pub mod jobs_change;
 pub mod login;
 pub mod overview;
+pub mod policies;
 pub mod snapshot;
+pub mod users;
 
 use super::i18n::{Language, Value};
 use super::problem::Problem;
@@ -33,7 +37,7 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
-pub const NOTICES: [&str; 16] = [
+pub const NOTICES: &[&str] = &[
     "scan-asked",
     "backup-asked",
     "cancelled",
@@ -51,16 +55,25 @@ pub const NOTICES: [&str; 16] = [
     "group-moved",
     "group-removed",
     "unpinned",
+    "policy-saved",
+    "role-changed",
+    "sessions-ended",
+    "user-removed",
+    "choose-password",
+    "password-changed",
 ];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
-pub const WAYS: [(&str, &str, &str, Role); 6] = [
+pub const WAYS: &[(&str, &str, &str, Role)] = &[
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
     ("work", "/jobs", "jobs", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
     ("manage", "/enrol", "enrol", Role::Administrator),
+    ("manage", "/policies", "policies", Role::Viewer),
+    ("manage", "/users", "users", Role::Administrator),
+    ("manage", "/audit", "audit", Role::Administrator),
 ];
 
 /// Ways that belong together.
@@ -152,7 +165,7 @@ impl Frame {
     pub fn ways(&self) -> Vec<Area> {
         let path = self.here.split('?').next().unwrap_or_default();
         let below = |href: &str| href != "/" && path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'));
-        let open: Vec<_> = WAYS.into_iter().filter(|(.., role)| self.ranks(*role)).collect();
+        let open: Vec<_> = WAYS.iter().copied().filter(|(.., role)| self.ranks(*role)).collect();
         let areas = open.chunk_by(|one, next| one.0 == next.0).map(|ways| Area {
             word: ways[0].0,
             title: self.language.word("nav-area", ways[0].0),
@@ -168,14 +181,14 @@ impl Frame {
         areas.collect()
     }
 
-    /// Whether the reader may have work done.
-    pub fn operates(&self) -> bool {
-        self.ranks(Role::Operator)
-    }
-
     /// Whether the reader may change what all are ruled by.
     pub fn administers(&self) -> bool {
         self.ranks(Role::Administrator)
+    }
+
+    /// Whether the reader may have work done.
+    pub fn operates(&self) -> bool {
+        self.ranks(Role::Operator)
     }
 }
 
@@ -224,8 +237,12 @@ fn show(page: &impl Template) -> Page {
     Ok(Html(page.render()?))
 }
 
+/// To a page that says what the deed came to; its own query comes after that.
 fn back_with(address: &str, notice: &str) -> Redirect {
-    Redirect::to(&format!("{address}?notice={notice}"))
+    Redirect::to(&match address.split_once('?') {
+        None => format!("{address}?notice={notice}"),
+        Some((path, query)) => format!("{path}?notice={notice}&{query}"),
+    })
 }
 
 /// The name that the reader reached this controller by.

@@ -1,0 +1,23 @@
+## One's own account
+account-title = Your account
+account-password = Password
+account-one-time = Your password was made for you and somebody else has seen it. Choose your own now.
+account-old = Present password
+account-new = New password
+account-new-help = At least 10 characters.
+account-again = New password, again
+account-change = Change password
+account-change-help = Your sessions elsewhere end.
+account-sessions = Where you are logged in
+account-somewhere = not known from where
+account-this = this one
+account-began = Began
+account-ends = Ends
+account-end-others = End all others
+account-language = Language
+password-differs = The two new passwords differ.
+password-short = The new password is too short, or much too long.
+password-wrong = The present password is wrong.
+password-wait = Too many wrong passwords. Wait a minute and try again.
+notice-choose-password = You are logged in with a one-time password. Choose your own.
+notice-password-changed = Your password was changed.

@@ -1,0 +1,23 @@
+## 个人账户
+account-title = 我的账户
+account-password = 密码
+account-one-time = 您当前的密码由系统生成，他人可能见过。请现在改成自己的密码。
+account-old = 当前密码
+account-new = 新密码
+account-new-help = 至少 10 个字符。
+account-again = 再次输入新密码
+account-change = 修改密码
+account-change-help = 您在其他地方的登录会话会结束。
+account-sessions = 登录会话
+account-somewhere = 来源未知
+account-this = 当前会话
+account-began = 登录时间
+account-ends = 到期
+account-end-others = 结束其他会话
+account-language = 语言
+password-differs = 两次输入的新密码不一致。
+password-short = 新密码太短，或者过长。
+password-wrong = 当前密码不正确。
+password-wait = 密码错误次数过多，请一分钟后再试。
+notice-choose-password = 您正使用一次性密码登录，请改成自己的密码。
+notice-password-changed = 密码已修改。

@@ -1,0 +1,72 @@
+//! A session ends while somebody fills in a form.
+
+use super::policies::{form, hidden};
+use super::*;
+
+#[tokio::test]
+async fn a_form_waits_for_the_log_in() {
+    let pages = Pages::new().await;
+    let chief = pages.log_in("chief", "administrator").await;
+    let staff = crate::app::tests::administrator();
+    let once = pages.app.reset_password(&staff, "chief").await.unwrap();
+    let actor = Actor { user: "chief".into(), role: Role::Administrator, origin: String::new() };
+    pages.app.change_password(&actor, &once, "a long password").await.unwrap();
+
+    let yaml = "# \"quoted\" & <b>\nscan: {threads: 2}\n";
+    let sent = form(&[("group", "all"), ("yaml", yaml), ("base", "0"), ("do", "check")]);
+    let to = "/policies/edit?group=all";
+    let ended = pages.post(to, &chief, &sent).await;
+    assert_eq!(ended.status, StatusCode::UNAUTHORIZED);
+    assert!(ended.text.contains("what you had filled in comes along"), "{}", ended.text);
+    assert_eq!(hidden(&ended.text, "to"), to);
+    assert!(!ended.text.contains("<b>\n"), "{}", ended.text);
+    let unescaped =
+        |text: &str| text.replace("&#34;", "\"").replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&");
+    assert_eq!(unescaped(&hidden(&ended.text, "carried.yaml")), yaml);
+
+    let login = |password: &str| {
+        let fields = [("group", "all"), ("yaml", yaml), ("base", "0"), ("do", "check")];
+        let carried: Vec<(String, &str)> = fields.iter().map(|(k, v)| (format!("carried.{k}"), *v)).collect();
+        let carried: Vec<(&str, &str)> = carried.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+        form(&[&[("name", "chief"), ("password", password), ("to", to)][..], &carried].concat())
+    };
+    // Also past a wrong password.
+    let wrong = pages.post("/login", "", &login("wrong")).await;
+    assert_eq!((wrong.status, unescaped(&hidden(&wrong.text, "carried.yaml"))), (StatusCode::FORBIDDEN, yaml.into()));
+    let resumed = pages.post("/login", "", &login("a long password")).await;
+    assert_eq!(resumed.status, StatusCode::OK);
+    assert!(
+        resumed.text.contains(&format!("action=\"{to}\"")) && resumed.text.contains("Send it now"),
+        "{}",
+        resumed.text
+    );
+    assert!(!resumed.text.contains("a long password"), "{}", resumed.text);
+    let cookie = resumed.header("set-cookie").split(';').next().unwrap().to_owned();
+    let done = pages.post(to, &cookie, &sent).await;
+    assert!(done.status == StatusCode::OK && done.text.contains("scan: {threads: 2}"), "{}", done.text);
+}
+
+#[tokio::test]
+async fn passwords_wait_nowhere_and_nothing_leads_elsewhere() {
+    let pages = Pages::new().await;
+    let got = pages.post("/account/password", "", "old-password=secret&new-password=x").await;
+    assert_eq!((got.status, got.header("location")), (StatusCode::SEE_OTHER, "/login?next=/"));
+    for (uri, body) in [("/users/li/role", ""), ("/users/li/role", "role=%20")] {
+        assert_eq!(pages.post(uri, "", body).await.status, StatusCode::SEE_OTHER, "{body}");
+    }
+    let part = ("content-type", "multipart/form-data; boundary=x");
+    let got = pages.send(Method::POST, "/users", &[("sec-fetch-site", "same-origin"), part], "--x--").await;
+    assert_eq!(got.status, StatusCode::SEE_OTHER);
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let headers = [("sec-fetch-site", "same-origin"), kind, ("hx-request", "true")];
+    let got = pages.send(Method::POST, "/users", &headers, "name=li").await;
+    assert_eq!((got.status, got.header("hx-redirect")), (StatusCode::UNAUTHORIZED, "/login?next=/"));
+    let staff = crate::app::tests::administrator();
+    let password = pages.app.create_user(&staff, "li", "viewer").await.unwrap();
+    let sent = form(&[("name", "li"), ("password", &password), ("to", "//evil.example"), ("carried.a", "b")]);
+    let got = pages.post("/login", "", &sent).await;
+    assert!(got.status == StatusCode::SEE_OTHER && !got.text.contains("evil"), "{}", got.text);
+    // Nor from anywhere else.
+    let got = pages.send(Method::POST, "/users", &[("sec-fetch-site", "cross-site"), kind], "name=li").await;
+    assert!(got.status == StatusCode::FORBIDDEN && !got.text.contains("carried"), "{}", got.text);
+}
