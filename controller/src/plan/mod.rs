@@ -1,10 +1,12 @@
 //! Pure decisions: what is known goes in, what follows comes out. No I/O, no clock.
 
 pub mod clockwork;
+pub mod forecast;
 pub mod health;
 pub mod identities;
 pub mod load;
 pub mod overdue;
+pub mod overview;
 pub mod pace;
 pub mod placement;
 pub mod retention;

@@ -24,6 +24,8 @@ const STYLE: &str = concat!(
     include_str!("assets/css/parts.css"),
     include_str!("assets/css/tables.css"),
     include_str!("assets/css/overview.css"),
+    include_str!("assets/css/charts.css"),
+    include_str!("assets/css/wall.css"),
     include_str!("assets/css/groups.css"),
     include_str!("assets/css/host.css"),
     include_str!("assets/css/detections.css"),
@@ -31,7 +33,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/narrow.css"),
 );
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
     [
         asset("keepwatch.css", "text/css; charset=utf-8", STYLE.as_bytes()),
         asset("keepwatch.js", "text/javascript; charset=utf-8", include_bytes!("assets/keepwatch.js")),
@@ -42,6 +44,8 @@ static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
             include_bytes!("assets/echarts.common.min.js"),
         ),
         asset("htmx-sse.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx-sse.min.js")),
+        asset("charts.js", "text/javascript; charset=utf-8", include_bytes!("assets/charts.js")),
+        asset("wall.js", "text/javascript; charset=utf-8", include_bytes!("assets/wall.js")),
         asset("favicon.svg", "image/svg+xml", include_bytes!("assets/favicon.svg")),
         asset("LICENSES.md", "text/plain; charset=utf-8", include_bytes!("assets/LICENSES.md")),
     ]

@@ -28,13 +28,14 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 12] = texts![
+static TEXTS: [Text; 13] = texts![
     "frame",
     "login",
     "words",
     "reasons",
     "problems",
     "overview",
+    "wall",
     "groups",
     "hosts",
     "host",
@@ -231,7 +232,7 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 15] = [
+        let families: [(&str, Vec<&str>); 16] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -247,6 +248,7 @@ mod tests {
             ("entry", vec!["file", "folder", "link", "special"]),
             ("notice", pages::NOTICES.into()),
             ("error", problem::WORDS.into()),
+            ("overview-signatures", vec!["newest", "behind", "older", "none"]),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

@@ -26,7 +26,7 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, groups, host, hosts, login, overview, snapshot};
+use pages::{detections, groups, host, hosts, login, overview, snapshot, wall};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
@@ -63,6 +63,8 @@ fn routes() -> Routes {
         ("/jobs/{job}/resume", OPERATOR, post(host::resume)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
+        // The overview and the wall.
+        ("/wall", VIEWER, get(wall::page)),
     ]
 }
 

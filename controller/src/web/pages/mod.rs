@@ -7,7 +7,10 @@ pub mod host;
 pub mod hosts;
 pub mod login;
 pub mod overview;
+mod overview_charts;
+mod overview_groups;
 pub mod snapshot;
+pub mod wall;
 
 use super::i18n::{Language, Value};
 use super::problem::Problem;
@@ -137,6 +140,11 @@ impl Frame {
                 .collect(),
         });
         areas.collect()
+    }
+
+    /// Whether the reader may change what all are ruled by.
+    pub fn administers(&self) -> bool {
+        self.ranks(Role::Administrator)
     }
 
     /// Whether the reader may have work done.

@@ -1,5 +1,7 @@
 //! The pages as a browser meets them, over a real controller in a temporary folder.
 
+mod overview;
+
 use super::*;
 use crate::app::audit::Actor;
 use crate::hub::Change;
