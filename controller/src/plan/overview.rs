@@ -30,7 +30,7 @@ pub struct Seen<'a> {
 /// A part of the fleet that people know as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Department {
-    /// The path of its group.
+    /// The path of its group; empty: what is in none of them.
     pub path: String,
     /// Whether all below that group is in it; if not, only what is in the group itself.
     pub whole: bool,
@@ -65,6 +65,7 @@ pub fn departments<'a>(hosts: impl Iterator<Item = Seen<'a>> + Clone, root: &str
         .into_iter()
         .map(|(path, department)| {
             let above = path == root || path.split(SLASH).count() <= depth;
+            let path = if path == root && !only { "" } else { path };
             Department { path: path.to_owned(), whole: only || !above, ..department }
         })
         .collect();
@@ -159,7 +160,7 @@ mod tests {
             // Those above the fork are there, and said to be no more than that.
             (
                 &["all", "City", "City/Tax", "City/Tax/East"],
-                &[("City", false, 1), ("City/Tax", true, 2), ("all", false, 1)],
+                &[("", false, 1), ("City", false, 1), ("City/Tax", true, 2)],
             ),
             (
                 &["City", "City/Tax", "City/Court"],

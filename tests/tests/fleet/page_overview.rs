@@ -82,8 +82,8 @@ fn give_a_past(controller: &mut Controller) {
         let state = if n % 13 == 12 { "failed" } else { "succeeded" };
         writeln!(
             sql,
-            "UPDATE r SET id = '{}', host = '{}', created = (SELECT at FROM now) - {back} * 86400 - 3600, started = created, \
-             ended = created + {}, state = '{state}'; INSERT INTO jobs SELECT * FROM r;",
+            "UPDATE r SET id = '{}', host = '{}', created = (SELECT at FROM now) - {back} * 86400 - 3600, \
+             ended = (SELECT at FROM now) - {back} * 86400 - 3600 + {}, state = '{state}'; INSERT INTO jobs SELECT * FROM r;",
             id(4, n),
             id(0, n),
             40 + n * 17
@@ -150,6 +150,7 @@ fn the_overview_is_drawn_and_each_figure_leads_to_its_list() {
     browser.click("#table-trend summary");
     browser.until_shown(&["日期"]);
     fs::write(agent.disk().join("再来 eicar.com"), eicar()).unwrap();
+    browser.run("document.querySelector('.places a').focus()");
     let shown = |browser: &Browser| browser.run("return document.querySelector('#to-detections b').textContent");
     let before = shown(&browser);
     staff.run(["scan", &agent.host(), agent.disk().join("再来 eicar.com").to_str().unwrap(), "--watch"]).ok();
@@ -159,6 +160,7 @@ fn the_overview_is_drawn_and_each_figure_leads_to_its_list() {
     });
     assert_eq!(browser.run("return window.name"), json!("the same"));
     assert_eq!(browser.run("return document.querySelector('#table-trend').open"), json!(true));
+    assert_eq!(browser.run("return !!document.activeElement.closest('.places')"), json!(true), "the focus stays");
     browser.assert_own();
 
     for (way, path) in

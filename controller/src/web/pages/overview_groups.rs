@@ -54,8 +54,8 @@ pub struct Cell {
     pub level: u32,
     /// Whether that is well.
     pub tone: &'static str,
-    /// The PCs.
-    pub href: String,
+    /// The PCs; none where the list would show others, too.
+    pub href: Option<String>,
 }
 
 /// What each column means.
@@ -87,7 +87,11 @@ fn place(teller: Teller, department: &Department) -> Place {
 /// One of which only its own PCs count says so.
 fn name(teller: Teller, department: &Department) -> String {
     let path = plain(&department.path);
-    if department.whole { path } else { teller.text("overview-directly", "group", &path) }
+    match (department.whole, path.as_str()) {
+        (true, _) => path,
+        (false, "") => teller.language.say("overview-no-place"),
+        (false, group) => teller.text("overview-directly", "group", group),
+    }
 }
 
 fn share(part: u32, all: u32) -> u32 {
@@ -100,16 +104,24 @@ pub fn ages(teller: Teller, departments: &[Department]) -> Ages {
     sorted.sort_by_key(|department| Reverse(department.ages[3..].iter().sum::<u32>()));
     let rows = sorted.into_iter().take(ROWS).map(|department| Row {
         name: name(teller, department),
-        cells: cells(&department.ages, &format!("{}&sort=backup", of_group(&department.path))),
+        cells: cells(
+            &department.ages,
+            department.whole.then(|| format!("{}&sort=backup", of_group(&department.path))).as_deref(),
+        ),
     });
     let mut all = [0; AGES];
     departments.iter().for_each(|department| all.iter_mut().zip(department.ages).for_each(|(sum, n)| *sum += n));
-    Ages { columns: columns(teller), rows: rows.collect(), all: cells(&all, "/hosts?sort=backup") }
+    Ages { columns: columns(teller), rows: rows.collect(), all: cells(&all, Some("/hosts?sort=backup")) }
 }
 
-fn cells(ages: &[u32; AGES], href: &str) -> Vec<Cell> {
+fn cells(ages: &[u32; AGES], href: Option<&str>) -> Vec<Cell> {
     let hosts = ages.iter().sum();
-    let cell = |(n, tone): (&u32, &'static str)| Cell { n: *n, level: level(*n, hosts), tone, href: href.to_owned() };
+    let cell = |(n, tone): (&u32, &'static str)| Cell {
+        n: *n,
+        level: level(*n, hosts),
+        tone,
+        href: href.filter(|_| *n > 0).map(str::to_owned),
+    };
     ages.iter().zip(TONES).map(cell).collect()
 }
 

@@ -30,10 +30,11 @@ overview-more-reasons = { $n ->
 overview-places = Where to look first
 overview-place = Department
 overview-protected = Protected
+overview-no-place = In no department
 overview-directly = { $group } (directly)
 overview-more-places = { $n ->
     [one] One more department
-   *[other] All { $n } more departments
+   *[other] { $n } more departments
   }
 overview-ages = Age of the last backup
 overview-ages-all = All

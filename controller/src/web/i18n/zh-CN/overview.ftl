@@ -18,6 +18,7 @@ overview-more-reasons = 另有 { $n } 种原因
 overview-places = 优先关注的部门
 overview-place = 部门
 overview-protected = 受保护
+overview-no-place = 未归入部门
 overview-directly = { $group }（直属）
 overview-more-places = 还有 { $n } 个部门
 overview-ages = 最近一次备份距今
