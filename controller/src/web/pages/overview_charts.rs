@@ -99,8 +99,11 @@ pub fn trend(teller: Teller, overview: &Overview) -> Chart {
     Chart { columns: columns.collect(), rows, ..Chart::new(teller, "trend", &drawing) }
 }
 
-/// How the fleet was four weeks ago, if that is known.
+/// How the fleet was four weeks ago, if that is known; that nothing is known yet where it is not.
 pub fn then(teller: Teller, overview: &Overview) -> Option<String> {
+    if overview.days.iter().flatten().count() < 2 {
+        return Some(teller.language.say("overview-trend-begins"));
+    }
     let row = overview.days.iter().rev().nth(28)?.as_ref()?;
     let hosts = row.protected + row.attention + row.at_risk + row.unknown;
     let values = [("protected", Value::Count(unsigned(row.protected))), ("hosts", Value::Count(unsigned(hosts)))];

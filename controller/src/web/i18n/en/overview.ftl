@@ -20,6 +20,7 @@ overview-day = Day
 overview-week = Week from
 overview-trend = Not protected, over twelve weeks
 overview-then = Four weeks ago, { $protected } of { $hosts } were protected.
+overview-trend-begins = The record begins today; each day adds a bar.
 overview-trend-about = How many PCs were at risk, needed attention or were unknown on each day of the last { $weeks } weeks; counted on { $days } of those days
 overview-why = Why PCs are not protected
 overview-why-none = There is no reason: all of them are.

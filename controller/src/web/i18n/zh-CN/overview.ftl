@@ -11,6 +11,7 @@ overview-day = 日期
 overview-week = 起始日
 overview-trend = 近十二周未受保护的电脑
 overview-then = 四周前，{ $hosts } 台电脑中有 { $protected } 台受保护。
+overview-trend-begins = 从今天开始记录，每天增加一条数据。
 overview-trend-about = 近 { $weeks } 周每天有风险、需要处理和状态未知的电脑数，其中 { $days } 天有记录
 overview-why = 未受保护的原因
 overview-why-none = 没有：所有电脑都受保护。
