@@ -186,6 +186,7 @@ async fn assemble(
         intake: Default::default(),
         slots: Desk::new(config.slots.whole, config.slots.storage),
         standing: Default::default(),
+        measuring: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

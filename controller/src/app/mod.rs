@@ -26,6 +26,7 @@ pub mod jobs;
 pub mod known;
 pub mod meters;
 pub mod overdue;
+pub mod overview;
 pub mod pages;
 pub mod placement;
 pub mod policies;
@@ -43,8 +44,10 @@ pub mod simulate;
 pub mod slots;
 pub mod snapshots;
 pub mod standing;
+pub mod storage;
 pub mod streams;
 pub mod tokens;
+pub mod trend;
 pub mod users;
 pub mod verification;
 
@@ -115,6 +118,8 @@ pub struct App {
     pub slots: slots::Desk,
     /// How all hosts stand, where it takes long to find out.
     pub standing: standing::Standing,
+    /// Repositories are looked at one after the other.
+    pub measuring: Arc<tokio::sync::Mutex<()>>,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

@@ -54,6 +54,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         intake: Default::default(),
         slots: Default::default(),
         standing: Default::default(),
+        measuring: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

@@ -2,10 +2,12 @@
 
 pub mod clockwork;
 pub mod difference;
+pub mod forecast;
 pub mod health;
 pub mod identities;
 pub mod load;
 pub mod overdue;
+pub mod overview;
 pub mod pace;
 pub mod placement;
 pub mod retention;

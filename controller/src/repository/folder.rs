@@ -3,9 +3,9 @@
 //! file's time is the time of its receipt, which a PC cannot choose.
 
 use super::RepositoryError;
-use super::incoming::{Incoming, blocking, place, place_config, receive, sync};
+use super::incoming::{Incoming, blocking, free_space, place, place_config, receive, sync};
 use super::object::{Kind, Object, hash_of};
-use super::store::{Content, Item, RepositoryStore, Usage};
+use super::store::{Content, Item, RepositoryStore, Space, Usage};
 use async_trait::async_trait;
 use axum::body::Body;
 use chrono::{DateTime, Utc};
@@ -85,9 +85,16 @@ impl RepositoryStore for FolderStore {
         Storage::Folder(self.folder(host))
     }
 
+    fn usage_at_hand(&self, host: HostId) -> Option<Usage> {
+        self.used().get(&host).copied()
+    }
+
+    fn space(&self) -> Option<Space> {
+        free_space(&self.root).ok().filter(|space| space.all < u64::MAX)
+    }
+
     fn usage(&self, host: HostId) -> Usage {
-        let known = self.used().get(&host).copied();
-        known.unwrap_or_else(|| {
+        self.usage_at_hand(host).unwrap_or_else(|| {
             let _turn = self.measuring.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(usage) = self.used().get(&host) {
                 return *usage;

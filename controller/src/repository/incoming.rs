@@ -61,7 +61,7 @@ impl Incoming {
 
     /// A file to receive into, while there is room on the disk.
     pub(super) fn file(&self) -> Result<(File, TempPath), RepositoryError> {
-        let free = platform::free_space(&self.folder)?;
+        let free = free_space(&self.folder)?;
         if free.available < KEPT_FREE.min(free.all / 50) {
             return Err(RepositoryError::Full);
         }
@@ -176,18 +176,15 @@ pub(super) fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+pub(super) use platform::free_space;
+
 mod platform {
+    use crate::repository::Space;
     use std::io;
     use std::path::Path;
 
-    /// Of a disk, in bytes.
-    pub(super) struct Space {
-        pub(super) all: u64,
-        pub(super) available: u64,
-    }
-
     #[cfg(unix)]
-    pub(super) fn free_space(path: &Path) -> io::Result<Space> {
+    pub fn free_space(path: &Path) -> io::Result<Space> {
         let stat = nix::sys::statvfs::statvfs(path)?;
         let bytes = |blocks: u64| blocks.saturating_mul(stat.fragment_size());
         Ok(Space { all: bytes(stat.blocks()), available: bytes(stat.blocks_available()) })
@@ -195,7 +192,7 @@ mod platform {
 
     /// Elsewhere a full disk shows when it is full.
     #[cfg(not(unix))]
-    pub(super) fn free_space(_path: &Path) -> io::Result<Space> {
+    pub fn free_space(_path: &Path) -> io::Result<Space> {
         Ok(Space { all: u64::MAX, available: u64::MAX })
     }
 }

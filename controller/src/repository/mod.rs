@@ -17,7 +17,7 @@ pub use error::RepositoryError;
 pub use folder::FolderStore;
 pub use gate::{Room, RoomOf};
 pub use meters::Meters;
-pub use store::RepositoryStore;
+pub use store::{RepositoryStore, Space};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};

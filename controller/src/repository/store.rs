@@ -24,6 +24,12 @@ pub trait RepositoryStore: Debug + Send + Sync {
     /// allowed.
     fn usage(&self, host: HostId) -> Usage;
 
+    /// What a host has stored, where that has been looked at. Never blocks.
+    fn usage_at_hand(&self, host: HostId) -> Option<Usage>;
+
+    /// The room that all of them share; `None` where that is not known. May block.
+    fn space(&self) -> Option<Space>;
+
     /// Somebody else has changed what a host has stored.
     fn changed(&self, host: HostId);
 
@@ -83,6 +89,15 @@ pub struct Item {
     pub name: String,
     /// In bytes.
     pub size: u64,
+}
+
+/// The room of a disk, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Space {
+    /// All of it.
+    pub all: u64,
+    /// What is free.
+    pub available: u64,
 }
 
 /// What a host has stored.

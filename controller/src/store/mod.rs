@@ -18,6 +18,7 @@ pub mod jobs;
 pub mod judged;
 pub mod logs;
 pub mod offers;
+pub mod overview;
 pub mod policies;
 pub mod quarantine;
 pub mod retention;
@@ -26,6 +27,7 @@ pub mod slots;
 pub mod snapshots;
 pub mod sources;
 pub mod tokens;
+pub mod trend;
 pub mod users;
 pub mod verification;
 

@@ -6,6 +6,7 @@ mod overdue;
 mod rollouts;
 mod slots;
 mod standing;
+mod trend;
 
 use crate::app::App;
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub async fn run(app: Arc<App>, shutdown: CancellationToken) {
             slots::run(&app),
             rollouts::run(&app),
             elsewhere::run(&app),
-            standing::run(&app)
+            standing::run(&app),
+            trend::run(&app)
         )
     };
     tokio::select! {

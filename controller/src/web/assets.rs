@@ -24,6 +24,8 @@ const STYLE: &str = concat!(
     include_str!("assets/css/parts.css"),
     include_str!("assets/css/tables.css"),
     include_str!("assets/css/overview.css"),
+    include_str!("assets/css/charts.css"),
+    include_str!("assets/css/wall.css"),
     include_str!("assets/css/groups.css"),
     include_str!("assets/css/hosts.css"),
     include_str!("assets/css/host.css"),
@@ -52,6 +54,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
             include_bytes!("assets/echarts.common.min.js"),
         ),
         asset("htmx-sse.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx-sse.min.js")),
+        asset("charts.js", "text/javascript; charset=utf-8", include_bytes!("assets/charts.js")),
+        asset("wall.js", "text/javascript; charset=utf-8", include_bytes!("assets/wall.js")),
         asset("favicon.svg", "image/svg+xml", include_bytes!("assets/favicon.svg")),
         asset("LICENSES.md", "text/plain; charset=utf-8", include_bytes!("assets/LICENSES.md")),
     ]

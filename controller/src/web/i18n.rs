@@ -35,6 +35,7 @@ static TEXTS: &[Text] = &texts![
     "reasons",
     "problems",
     "overview",
+    "wall",
     "groups",
     "hosts",
     "host",
@@ -281,6 +282,7 @@ mod tests {
             ("example", pages::policies::EXAMPLES.iter().map(|(word, _)| *word).collect()),
             ("role-may", vec!["viewer", "operator", "administrator"]),
             ("password", vec!["differs", "short", "wrong", "wait"]),
+            ("overview-signatures", vec!["newest", "behind", "older", "none"]),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

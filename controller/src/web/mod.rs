@@ -29,7 +29,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use pages::{
     account, audit, claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs,
-    jobs_change, login, overview, policies, snapshot, users,
+    jobs_change, login, overview, policies, snapshot, users, wall,
 };
 use problem::Problem;
 use session::Need;
@@ -105,6 +105,8 @@ fn routes() -> Routes {
         ("/account", VIEWER, get(account::page)),
         ("/account/password", VIEWER, post(account::change_password)),
         ("/account/sessions", VIEWER, post(account::end_sessions)),
+        // The overview and the wall.
+        ("/wall", VIEWER, get(wall::page)),
     ]
 }
 

@@ -20,6 +20,7 @@ mod kills_after;
 mod one_read;
 mod page;
 mod page_hosts;
+mod page_overview;
 mod page_rules;
 mod policies;
 mod postgres;

@@ -15,6 +15,14 @@
     region.contains(document.activeElement) && document.activeElement.matches("input, textarea") ||
     [...region.querySelectorAll("input, textarea")].some((field) => field.value !== field.defaultValue);
 
+  // What has the focus, so that it has it again: by its id, or as the link that it is.
+  const place = (region) => {
+    const at = document.activeElement;
+    if (!region.contains(at)) return "";
+    const href = at.getAttribute("href");
+    return at.id ? `#${CSS.escape(at.id)}` : href ? `a[href="${CSS.escape(href)}"]` : "";
+  };
+
   let opened = [];
   let focused = "";
   let missed = false;
@@ -25,12 +33,12 @@
     missed = typing(region);
     if (missed) event.detail.shouldSwap = false;
     opened = [...region.querySelectorAll("details[open][id]")].map((details) => details.id);
-    focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+    focused = place(region);
   });
 
   document.addEventListener("htmx:afterSettle", () => {
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
     opened = [];
     focused = "";
     localise(document);

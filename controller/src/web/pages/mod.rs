@@ -18,9 +18,12 @@ pub mod jobs;
 pub mod jobs_change;
 pub mod login;
 pub mod overview;
+mod overview_charts;
+mod overview_groups;
 pub mod policies;
 pub mod snapshot;
 pub mod users;
+pub mod wall;
 
 use super::i18n::{Language, Value};
 use super::problem::Problem;

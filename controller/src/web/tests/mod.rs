@@ -3,6 +3,7 @@
 mod audit;
 mod doors;
 mod hosts;
+mod overview;
 mod policies;
 mod sessions;
 mod users;
