@@ -28,13 +28,15 @@ const STYLE: &str = concat!(
     include_str!("assets/css/host.css"),
     include_str!("assets/css/detections.css"),
     include_str!("assets/css/snapshot.css"),
+    include_str!("assets/css/restore.css"),
     include_str!("assets/css/narrow.css"),
 );
 
-static ASSETS: LazyLock<[Asset; 7]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 8]> = LazyLock::new(|| {
     [
         asset("keepwatch.css", "text/css; charset=utf-8", STYLE.as_bytes()),
         asset("keepwatch.js", "text/javascript; charset=utf-8", include_bytes!("assets/keepwatch.js")),
+        asset("restore.js", "text/javascript; charset=utf-8", include_bytes!("assets/restore.js")),
         asset("htmx.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx.min.js")),
         asset(
             "echarts.common.min.js",

@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 12] = texts![
+static TEXTS: [Text; 14] = texts![
     "frame",
     "login",
     "words",
@@ -40,6 +40,8 @@ static TEXTS: [Text; 12] = texts![
     "host",
     "jobs",
     "snapshots",
+    "restore",
+    "replace",
     "detections",
 ];
 
@@ -190,7 +192,7 @@ mod tests {
     use crate::plan::health::{Reason, State};
     use crate::web::{pages, problem};
     use keepwatch_proto::detection::Severity;
-    use keepwatch_proto::job::JobState;
+    use keepwatch_proto::job::{Conflict, JobState};
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
@@ -214,9 +216,17 @@ mod tests {
     fn used() -> BTreeSet<String> {
         let mut used = BTreeSet::new();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web");
-        for folder in [folder.clone(), folder.join("pages"), folder.join("templates")] {
+        let mut folders = vec![folder.join("pages"), folder.join("templates")];
+        let own = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        let mut files: Vec<_> = own.collect();
+        while let Some(folder) = folders.pop() {
             for file in std::fs::read_dir(folder).unwrap() {
                 let path = file.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        for path in files {
+            {
                 if !path.extension().is_some_and(|e| e == "rs" || e == "html") {
                     continue;
                 }
@@ -231,7 +241,7 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 15] = [
+        let families: [(&str, Vec<&str>); 25] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -247,6 +257,16 @@ mod tests {
             ("entry", vec!["file", "folder", "link", "special"]),
             ("notice", pages::NOTICES.into()),
             ("error", problem::WORDS.into()),
+            ("mark", pages::restore::KINDS.into()),
+            ("file", vec!["clean", "infected", "unjudged"]),
+            ("weekday", vec!["1", "2", "3", "4", "5", "6", "7"]),
+            ("weekday-whole", vec!["1", "2", "3", "4", "5", "6", "7"]),
+            ("month", vec!["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]),
+            ("place", pages::restore::destination::PLACES.into()),
+            ("place-help", pages::restore::destination::PLACES.into()),
+            ("conflict", Conflict::ALL.map(Conflict::word).into()),
+            ("conflict-help", pages::restore::destination::CONFLICTS.map(Conflict::word).into()),
+            ("snapshot", pages::snapshot::SORTS.into()),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

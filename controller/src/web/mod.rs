@@ -26,7 +26,7 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, groups, host, hosts, login, overview, snapshot};
+use pages::{detections, groups, host, hosts, login, overview, replace, restore, snapshot};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ use tower_http::compression::CompressionLayer;
 
 /// Bytes of the largest form.
 const LARGEST_FORM: usize = 16 << 10;
+/// The same for a folder in which everything is ticked.
+const LARGEST_CHOICE: usize = 2 << 20;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -44,6 +46,7 @@ fn routes() -> Routes {
     const ANYONE: Need = Need::Nothing;
     const VIEWER: Need = Need::Role(Role::Viewer);
     const OPERATOR: Need = Need::Role(Role::Operator);
+    const ADMINISTRATOR: Need = Need::Role(Role::Administrator);
     vec![
         ("/assets/{name}", ANYONE, get(assets::serve)),
         ("/login", ANYONE, get(login::page).post(login::enter)),
@@ -56,13 +59,35 @@ fn routes() -> Routes {
         ("/hosts/{host}", VIEWER, get(host::page)),
         ("/hosts/{host}/scan", OPERATOR, post(host::scan)),
         ("/hosts/{host}/backup", OPERATOR, post(host::back_up)),
-        ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
-        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
         ("/jobs/{job}/cancel", OPERATOR, post(host::cancel)),
         ("/jobs/{job}/pause", OPERATOR, post(host::pause)),
         ("/jobs/{job}/resume", OPERATOR, post(host::resume)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
+        //
+        // Restores.
+        ("/restore", VIEWER, get(restore::find::page)),
+        ("/restore/{job}", VIEWER, get(restore::job::page)),
+        ("/restore/{job}/go", OPERATOR, post(restore::job::go)),
+        ("/restore/{job}/cancel", OPERATOR, post(restore::job::cancel)),
+        ("/hosts/{host}/restore", VIEWER, get(restore::calendar::page)),
+        ("/hosts/{host}/versions", VIEWER, get(restore::versions::page)),
+        ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
+        (
+            "/hosts/{host}/snapshots/{snapshot}/pick",
+            OPERATOR,
+            post(snapshot::pick).layer(DefaultBodyLimit::max(LARGEST_CHOICE)),
+        ),
+        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
+        ("/hosts/{host}/snapshots/{snapshot}/preview", OPERATOR, get(restore::preview::page)),
+        ("/hosts/{host}/snapshots/{snapshot}/picture", OPERATOR, get(restore::preview::picture)),
+        ("/hosts/{host}/snapshots/{snapshot}/whole", OPERATOR, get(restore::whole::page)),
+        (
+            "/hosts/{host}/snapshots/{snapshot}/restore",
+            OPERATOR,
+            get(restore::destination::page).post(restore::destination::ask),
+        ),
+        ("/replace", ADMINISTRATOR, get(replace::page).post(replace::confirm)),
     ]
 }
 
@@ -87,7 +112,8 @@ pub fn router(app: &Arc<App>) -> Router {
 async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // Some answers allow themselves less.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

@@ -7,6 +7,8 @@ pub mod host;
 pub mod hosts;
 pub mod login;
 pub mod overview;
+pub mod replace;
+pub mod restore;
 pub mod snapshot;
 
 use super::i18n::{Language, Value};
@@ -24,13 +26,16 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
-pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
+pub const NOTICES: [&str; 7] =
+    ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged", "replaced"];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
-pub const WAYS: [(&str, &str, &str, Role); 4] = [
+pub const WAYS: [(&str, &str, &str, Role); 6] = [
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
+    ("work", "/restore", "restore", Role::Viewer),
+    ("work", "/replace", "replace", Role::Administrator),
     ("work", "/groups", "groups", Role::Viewer),
 ];
 
