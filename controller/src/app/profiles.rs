@@ -11,8 +11,7 @@ use std::path::Path;
 /// Where systems keep their users' folders.
 const HOMES: [&str; 5] = ["/home", "/data/home", "/Users", "/C/Users", "/D/Users"];
 /// Folders among them that are nobody's.
-const NOBODYS: [&str; 7] =
-    ["Public", "Default", "Default User", "All Users", "Shared", "lost+found", "defaultuser0"];
+const NOBODYS: [&str; 7] = ["Public", "Default", "Default User", "All Users", "Shared", "lost+found", "defaultuser0"];
 /// So many are told: on a PC there are few.
 const MOST: usize = 50;
 /// Entries that are looked at below one place.
@@ -34,7 +33,11 @@ impl App {
                     if entry.kind == EntryKind::Folder && is_somebodys(&name) {
                         found.push(paths::of_path(&entry.path));
                     }
-                    if seen < MOST_SEEN && found.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                    if seen < MOST_SEEN && found.len() < MOST {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
                 };
                 match repository.entries(&snapshot.id, Path::new(home), false, &mut tell) {
                     Ok(()) | Err(keepwatch_backup::Error::NoSuchPath(_)) => {}

@@ -159,16 +159,6 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
-/// A text as one word of a shell's line; as it is where nothing in it is special.
-pub fn quoted(text: &str) -> String {
-    let harmless = |c: char| c.is_alphanumeric() || "/._-+:@,".contains(c);
-    if !text.is_empty() && text.chars().all(harmless) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -218,13 +208,5 @@ mod tests {
         assert_eq!(plain("invoice\u{202e}fdp.exe"), r"invoice\u{202e}fdp.exe");
         assert_eq!(plain("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\u{a}c");
         assert_eq!(plain("年度 报告.docx"), "年度 报告.docx");
-    }
-
-    #[test]
-    fn a_line_to_paste_means_what_it_shows() {
-        assert_eq!(quoted("/home/wang/报告.docx"), "/home/wang/报告.docx");
-        assert_eq!(quoted("/a b/$(reboot)"), "'/a b/$(reboot)'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 }

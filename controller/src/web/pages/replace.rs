@@ -90,9 +90,7 @@ async fn replace(app: &Arc<App>, visitor: &Visitor, chosen: Chosen) -> Result<Re
     let words = words(&chosen.q);
     let mut pcs: Vec<&HostView> = match (old, new) {
         (None, _) => hosts.iter().filter(|host| host.row.replaced_by.is_empty()).collect(),
-        (Some(old), None) => {
-            hosts.iter().filter(|host| host.row.revoked == 0 && host.row.id != old.row.id).collect()
-        }
+        (Some(old), None) => hosts.iter().filter(|host| host.row.revoked == 0 && host.row.id != old.row.id).collect(),
         (Some(_), Some(_)) => vec![],
     };
     pcs.retain(|host| is_meant(host, &words));

@@ -1,5 +1,7 @@
 //! The pages as a browser meets them, over a real controller in a temporary folder.
 
+mod restore;
+
 use super::*;
 use crate::app::audit::Actor;
 use crate::hub::Change;
@@ -95,6 +97,7 @@ impl Pages {
 async fn every_route_is_kept_to_its_role() {
     let pages = Pages::new().await;
     let (viewer, operator) = (pages.log_in("viewer", "viewer").await, pages.log_in("operator", "operator").await);
+    let administrator = pages.log_in("administrator", "administrator").await;
     let host = pages.enrol("pc-1").await.to_string();
     for (route, need, _) in routes() {
         let uri = route.replace("{host}", &host).replace("{name}", "favicon.svg").replace(['{', '}'], "");
@@ -113,9 +116,11 @@ async fn every_route_is_kept_to_its_role() {
             if ["/events", "/logout"].contains(&route) {
                 continue;
             }
-            let refused = need == Need::Role(Role::Operator);
-            assert_eq!(ask(&viewer).await == StatusCode::FORBIDDEN, refused, "{case}");
-            let worker = ask(&operator).await;
+            let above = |role: Role| matches!(need, Need::Role(least) if least > role);
+            for (who, role) in [(&viewer, Role::Viewer), (&operator, Role::Operator)] {
+                assert_eq!(ask(who).await == StatusCode::FORBIDDEN, above(role), "{case}");
+            }
+            let worker = ask(&administrator).await;
             assert!(worker != StatusCode::FORBIDDEN && worker != StatusCode::UNAUTHORIZED, "{case}: {worker}");
         }
     }

@@ -64,7 +64,6 @@ struct Hit {
 }
 
 struct Shown {
-    word: String,
     title: String,
     weeks: Vec<Vec<Option<Day>>>,
 }
@@ -160,7 +159,6 @@ fn shown(teller: Teller, zone: Tz, month: Month, days: &Days) -> Shown {
         }
     };
     Shown {
-        word: month.word(),
         title: teller.language.with("calendar-month", &[("month", Value::Text(&name)), ("year", Value::Text(&year))]),
         weeks: month.weeks().into_iter().map(|week| week.into_iter().map(|at| at.map(day)).collect()).collect(),
     }

@@ -110,17 +110,17 @@ impl Asked {
         pairs.into_iter().filter(|(_, value)| !value.is_empty()).map(pair).collect::<Vec<_>>().join("&")
     }
 
-    /// What is asked of the PC, or which field is wrong and the key that says why.
+    /// What is asked of the PC, or which field is wrong and the word for why.
     fn spec(&self, snapshot: &str) -> Result<RestoreSpec, (&'static str, &'static str)> {
-        let picked = Picked::parse(&self.picked).map_err(|_| ("picked", "destination-no-paths"))?;
+        let picked = Picked::parse(&self.picked).map_err(|_| ("picked", "no-paths"))?;
         let in_place = self.place == "original";
         let target = self.target.trim();
         let full = target.starts_with('/') || target.as_bytes().get(1) == Some(&b':');
         if self.place == "folder" && !full {
-            return Err(("target", "destination-no-target"));
+            return Err(("target", "no-target"));
         }
         if in_place && picked.paths().iter().all(|path| path == "/") {
-            return Err(("place", "destination-not-everything"));
+            return Err(("place", "not-everything"));
         }
         // Into a folder that is new nothing else can be in the way.
         let conflict = self.conflict.parse().unwrap_or(Conflict::KeepBoth);
@@ -166,7 +166,7 @@ pub async fn ask(
     let row = snapshot(&app, actor, &host.row.id.to_string(), &id).await?;
     let own = host.row.id.to_string();
     let (field, problem) = match asked.spec(&id) {
-        Err((field, key)) => (field, visitor.language.with(key, &[])),
+        Err((field, word)) => (field, visitor.language.word("destination", word)),
         Ok(_) if asked.onto == "other" && asked.to_host.trim().is_empty() => {
             ("to_host", visitor.language.say("destination-no-host"))
         }
@@ -238,6 +238,10 @@ pub(super) fn places(spec: &RestoreSpec, target: &str, host: &HostView) -> Vec<W
     spec.paths.iter().map(|path| Whereto { path: plain(path), at: at(path) }).collect()
 }
 
+/// What may be wrong with it, for the texts' test.
+#[cfg(test)]
+pub const WRONG: [&str; 3] = ["no-paths", "no-target", "not-everything"];
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -265,7 +269,11 @@ mod tests {
             ("folder", "D:\\back", "look", true, Conflict::Overwrite),
         ] {
             let spec = asked(place, target, deed, "/a").spec("ab").unwrap();
-            assert_eq!((spec.dry_run, spec.conflict, spec.in_place), (dry_run, conflict, place == "original"), "{place}");
+            assert_eq!(
+                (spec.dry_run, spec.conflict, spec.in_place),
+                (dry_run, conflict, place == "original"),
+                "{place}"
+            );
             assert_eq!(spec.target, target);
         }
     }
@@ -285,7 +293,11 @@ mod tests {
         let spec = asked("folder", "/srv/x y", "look", "/a b").spec("ab").unwrap();
         let back = Asked::of(&spec, "PC-2").unwrap();
         assert_eq!((back.place.as_str(), back.target.as_str(), back.onto.as_str()), ("folder", "/srv/x y", "other"));
-        assert!(back.query().contains("target=/srv/x%20y") && back.query().contains("to_host=PC-2"), "{}", back.query());
+        assert!(
+            back.query().contains("target=/srv/x%20y") && back.query().contains("to_host=PC-2"),
+            "{}",
+            back.query()
+        );
         assert_eq!(back.spec("ab").unwrap(), spec);
     }
 }

@@ -141,7 +141,8 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
     let good = matches!(state, JobState::Succeeded | JobState::Partial);
     let target = if spec.in_place { "" } else { row.target.as_str() };
     let known = spec.in_place || !target.is_empty();
-    let bare = |spec: &RestoreSpec| spec.paths.iter().map(|path| Whereto { path: plain(path), at: String::new() }).collect();
+    let bare =
+        |spec: &RestoreSpec| spec.paths.iter().map(|path| Whereto { path: plain(path), at: String::new() }).collect();
     let mut all: Vec<Whereto> = if known { places(spec, target, host) } else { bare(spec) };
     let more = all.len().saturating_sub(SHOWN) as u64;
     all.truncate(SHOWN);
@@ -281,8 +282,7 @@ fn note(teller: Teller, zone: Tz, told: &Told, visitor: &Visitor) -> String {
         [one] => plain(last_name(one)),
         [one, more @ ..] => {
             let name = plain(last_name(one));
-            language
-                .with("note-and-more", &[("name", Value::Text(&name)), ("n", Value::Count(more.len() as u64))])
+            language.with("note-and-more", &[("name", Value::Text(&name)), ("n", Value::Count(more.len() as u64))])
         }
     };
     let mut lines = vec![language.say("note-greeting"), String::new()];
@@ -293,7 +293,8 @@ fn note(teller: Teller, zone: Tz, told: &Told, visitor: &Visitor) -> String {
     }
     let name = plain(host.name());
     lines.push(teller.text("note-where", "host", &name));
-    let shown = spec.paths.iter().take(SHOWN).map(|path| format!("  {}", plain(&location(path, target, is_windows(host)))));
+    let shown =
+        spec.paths.iter().take(SHOWN).map(|path| format!("  {}", plain(&location(path, target, is_windows(host)))));
     lines.extend(shown);
     match spec.paths.len() {
         0 => lines.push(format!("  {}", plain(target))),

@@ -65,10 +65,6 @@ fn kind(row: &SnapshotRow) -> &'static str {
     }
 }
 
-/// The words of all kinds, for the texts' test.
-#[cfg(test)]
-pub const KINDS: [&str; 5] = ["infected", "incomplete", "unjudged", "unscanned", "clean"];
-
 fn local(zone: Tz, seconds: i64) -> DateTime<Tz> {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default().with_timezone(&zone)
 }
@@ -96,6 +92,10 @@ fn folder_of(path: &str) -> &str {
         Some((folder, _)) => folder,
     }
 }
+
+/// The words of all kinds, for the texts' test.
+#[cfg(test)]
+pub const KINDS: [&str; 5] = ["infected", "incomplete", "unjudged", "unscanned", "clean"];
 
 #[cfg(test)]
 mod tests {

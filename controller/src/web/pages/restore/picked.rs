@@ -96,7 +96,8 @@ impl Picked {
 
 /// Whether a path is inside this folder.
 fn is_below(path: &str, folder: &str) -> bool {
-    path.len() > folder.len() && path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+    path.len() > folder.len()
+        && path.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn many_paths_fit_and_more_are_left() {
-        let many: Vec<String> = (0..MOST + 50).map(|n| format!("/home/王芳/文档/财务/2026/年度 报告 {n}.docx")).collect();
+        let many: Vec<String> =
+            (0..MOST + 50).map(|n| format!("/home/王芳/文档/财务/2026/年度 报告 {n}.docx")).collect();
         let (picked, whole) = Picked::default().changed(&[], &many);
         assert!(!whole && picked.paths().len() == MOST, "{}", picked.paths().len());
         assert_eq!(Picked::parse(&picked.packed().unwrap()).unwrap(), picked);
@@ -128,7 +130,10 @@ mod tests {
         assert!(whole && few.paths().len() == 20);
         // Names that nothing shortens.
         let noise: Vec<String> = (0..MOST as u64)
-            .map(|n| format!("/{:x}{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15), n.wrapping_mul(0xD1B5_4A32_D192_ED03)).repeat(4))
+            .map(|n| {
+                format!("/{:x}{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15), n.wrapping_mul(0xD1B5_4A32_D192_ED03))
+                    .repeat(4)
+            })
             .collect();
         let (some, _) = Picked::default().changed(&[], &noise);
         assert!(some.packed().is_some());
