@@ -78,7 +78,7 @@ fn routes() -> Routes {
             OPERATOR,
             post(snapshot::pick).layer(DefaultBodyLimit::max(LARGEST_CHOICE)),
         ),
-        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
+        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(restore::download::file)),
         ("/hosts/{host}/snapshots/{snapshot}/preview", OPERATOR, get(restore::preview::page)),
         ("/hosts/{host}/snapshots/{snapshot}/picture", OPERATOR, get(restore::preview::picture)),
         ("/hosts/{host}/snapshots/{snapshot}/whole", OPERATOR, get(restore::whole::page)),

@@ -59,7 +59,7 @@ impl<'a> Hand<'a> {
 
     fn done(&self, what: &str) {
         let seconds = self.began.elapsed().as_secs_f32();
-        println!("{what}: {} clicks, {seconds:.1} s", self.clicks.get());
+        eprintln!("{what}: {} clicks, {seconds:.1} s", self.clicks.get());
         assert!(self.began.elapsed() < Duration::from_secs(60), "{what} took more than a minute");
     }
 }

@@ -64,11 +64,11 @@
       const changed = ticks().some((tick) => tick.checked !== tick.defaultChecked);
       if (!link || !changed || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
       event.preventDefault();
-      const go = document.createElement("input");
-      go.type = "hidden";
-      go.name = "go";
-      go.value = link.dataset.go;
-      form.append(go);
+      for (const [name, value] of Object.entries({ page: "1", ...link.dataset })) {
+        const along = document.createElement("input");
+        Object.assign(along, { type: "hidden", name, value });
+        form.append(along);
+      }
       form.requestSubmit(document.getElementById("keep"));
     });
     if (all) all.closest("[hidden]")?.removeAttribute("hidden");

@@ -103,10 +103,10 @@ async fn replace(app: &Arc<App>, visitor: &Visitor, chosen: Chosen) -> Result<Re
     let inherits = match (old, new) {
         (Some(old), Some(_)) => {
             let all = app.snapshots(actor, &old.row.id.to_string()).await?;
-            let files = teller.language.count("search-snapshots", all.len() as u64);
+            let snapshots = teller.language.count("replace-count", all.len() as u64);
             Some(Inherits {
                 group: plain(&old.group),
-                snapshots: files,
+                snapshots,
                 newest: teller.moment(all.iter().map(|row| row.received).max().unwrap_or(0)),
                 connected: old.connected,
             })

@@ -1,29 +1,23 @@
-//! Inside a snapshot: its folders, what is chosen in them, and a file or folder out of it.
+//! Inside a snapshot: its folders, and what is chosen in them.
 
 use super::restore::picked::{MOST, Picked};
 use super::{Frame, Page, Teller, show};
-use crate::app::downloads::{Asked, Piece};
 use crate::app::snapshots::Found;
 use crate::app::{App, AppError};
 use crate::web::i18n::Value;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{Moment, encoded, plain, size, steers, unsigned};
+use crate::web::words::{Moment, encoded, plain, size, unsigned};
 use askama::Template;
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::response::{IntoResponse, Redirect, Response};
-use futures_util::StreamExt;
-use keepwatch_backup::{ArchiveFormat, EntryKind};
+use axum::response::Redirect;
+use keepwatch_backup::EntryKind;
 use keepwatch_proto::paths;
 use keepwatch_proto::verdict::Verdict;
 use serde::Deserialize;
 use std::cmp::Ordering;
 use std::sync::Arc;
-use tokio_stream::wrappers::ReceiverStream;
 
 /// Entries on one page.
 const ENTRIES: usize = 1_000;
@@ -116,6 +110,7 @@ struct Entry {
 /// Which of several pages of a folder.
 struct Pages {
     said: String,
+    at: usize,
     before: Option<usize>,
     after: Option<usize>,
 }
@@ -193,6 +188,7 @@ pub async fn page(
         cut: if cut { teller.language.count("snapshot-cut", all) } else { String::new() },
         pages: (pages > 1).then(|| Pages {
             said: pages_said(teller, first as u64 + 1, first as u64 + shown.len() as u64, all),
+            at,
             before: (at > 1).then(|| at - 1),
             after: (at < pages).then_some(at + 1),
         }),
@@ -359,74 +355,15 @@ pub async fn pick(
         "" => last("path"),
         go => go,
     };
+    let page = last("page").parse().ok().filter(|page: &usize| *page > 1);
+    let page = page.map(|page| format!("&page={page}")).unwrap_or_default();
     let (full, sort) = (if whole { "" } else { "&full=true" }, encoded(last("sort")));
-    Ok(Redirect::to(&format!("{here}?path={}&picked={packed}&sort={sort}{full}", encoded(path))))
-}
-
-/// A file's content, or a folder as an archive.
-pub async fn download(
-    State(app): State<Arc<App>>,
-    Extension(visitor): Extension<Visitor>,
-    Path((host, snapshot)): Path<(String, String)>,
-    Query(Place { path, .. }): Query<Place>,
-) -> Result<Response, Problem> {
-    let asked = Asked { host: &host, snapshot: &snapshot, path: &path, format: None, infected: false };
-    let mut file = app.download(&visitor.actor, asked).await?;
-    // What fails at once still becomes a page; later, only the length tells, or that it breaks off.
-    let first = file.content.recv().await.transpose()?;
-    let rest = ReceiverStream::new(file.content);
-    // What is left out of an archive a text in it names.
-    let data = |piece: Result<Piece, AppError>| async move {
-        match piece {
-            Ok(Piece::Data { data, .. }) => Some(Ok(data)),
-            Ok(Piece::LeftOut(_) | Piece::Incomplete(_) | Piece::Unscanned(_)) => None,
-            Err(error) => Some(Err(error)),
-        }
-    };
-    let content = futures_util::stream::iter(first.map(Ok)).chain(rest).filter_map(data);
-    let kind = match file.format {
-        None => "application/octet-stream",
-        Some(ArchiveFormat::Zip) => "application/zip",
-        Some(ArchiveFormat::Tar) => "application/x-tar",
-    };
-    let mut response = Body::from_stream(content).into_response();
-    let mut header = |name, value: String| {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers_mut().insert(name, value);
-        }
-    };
-    header(CONTENT_TYPE, kind.to_owned());
-    header(CONTENT_DISPOSITION, disposition(&file.name));
-    if file.format.is_none() {
-        header(CONTENT_LENGTH, file.size.to_string());
-    }
-    Ok(response)
-}
-
-/// Has a browser keep the file under its own name, whatever is in that name (RFC 6266, 5987).
-fn disposition(name: &str) -> String {
-    let name: String = name.chars().map(|c| if steers(c) { '_' } else { c }).collect();
-    let plain = |c: char| if c.is_ascii() && !matches!(c, '"' | '\\' | '%' | '/') { c } else { '_' };
-    let fallback: String = name.chars().map(plain).collect();
-    format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{}", encoded(&name))
+    Ok(Redirect::to(&format!("{here}?path={}&picked={packed}&sort={sort}{page}{full}", encoded(path))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_keeps_its_name_and_cannot_forge_a_header() {
-        for (name, header) in [
-            ("a b.txt", "attachment; filename=\"a b.txt\"; filename*=UTF-8''a%20b.txt"),
-            ("报告.docx", "attachment; filename=\"__.docx\"; filename*=UTF-8''%E6%8A%A5%E5%91%8A.docx"),
-            ("a\"; x=\"\r\n", "attachment; filename=\"a_; x=___\"; filename*=UTF-8''a%22%3B%20x%3D%22__"),
-            ("fdp\u{202e}exe", "attachment; filename=\"fdp_exe\"; filename*=UTF-8''fdp_exe"),
-        ] {
-            assert_eq!(disposition(name), header);
-            assert!(axum::http::HeaderValue::try_from(disposition(name)).is_ok());
-        }
-    }
 
     #[test]
     fn only_a_columns_name_sorts() {

@@ -19,6 +19,10 @@ replace-sure = Is that right?
 replace-inherits = The new PC inherits:
 replace-group = its group, and with that its schedule:
 replace-snapshots = all that was backed up:
+replace-count = { $n ->
+    [one] { $n } snapshot
+   *[other] { $n } snapshots
+  }
 replace-newest = the newest
 replace-cut = The old PC is cut off for good: it can no longer connect. Its snapshots stay as they are. This cannot be undone.
 replace-connected = The old PC is connected at this moment. Is it really the one that is gone?

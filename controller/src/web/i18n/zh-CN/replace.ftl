@@ -19,6 +19,7 @@ replace-sure = 请确认
 replace-inherits = 新电脑将继承：
 replace-group = 分组及相应的计划：
 replace-snapshots = 全部备份：
+replace-count = { $n } 个快照
 replace-newest = 最新一个
 replace-cut = 旧电脑将永久停用，不能再连接；它的快照保持不变。此操作不可撤销。
 replace-connected = 旧电脑此刻仍在线，请确认没有选错。

@@ -34,6 +34,8 @@ struct Find {
 pub struct Pc {
     /// Its id.
     pub id: String,
+    /// The end of its id, by which those of one name are told apart.
+    pub tail: String,
     /// Its name.
     pub name: String,
     /// Names that it had.
@@ -56,8 +58,10 @@ impl Pc {
     pub(in crate::web::pages) fn of(teller: Teller, host: &HostView) -> Self {
         let former: Vec<&str> =
             host.names.iter().map(|(name, _)| name.as_str()).filter(|name| *name != host.name()).collect();
+        let id = host.row.id.to_string();
         Self {
-            id: host.row.id.to_string(),
+            tail: id.get(id.len().saturating_sub(8)..).unwrap_or_default().to_owned(),
+            id,
             name: plain(host.name()),
             former: match former.is_empty() {
                 true => String::new(),
@@ -75,6 +79,9 @@ impl Pc {
 
 /// Whether all words are in what people know a PC by.
 pub(in crate::web::pages) fn is_meant(host: &HostView, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
     let id = host.row.id.to_string();
     let addresses: Vec<String> = host.row.facts.0.addresses.iter().map(ToString::to_string).collect();
     let known: Vec<String> = [host.name(), &host.group, &id]

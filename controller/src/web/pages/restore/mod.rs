@@ -4,6 +4,7 @@
 pub mod calendar;
 pub mod decode;
 pub mod destination;
+pub mod download;
 pub mod find;
 pub mod job;
 pub mod months;

@@ -4,7 +4,6 @@ use super::picked::Picked;
 use super::{folder_of, last_name, stamp};
 use crate::app::App;
 use crate::app::catalogs::{FileVerdict, FileVersion};
-use crate::web::i18n::Value;
 use crate::web::pages::{Frame, Page, Teller, show};
 use crate::web::session::Visitor;
 use crate::web::words::{Moment, plain, size};
@@ -41,7 +40,8 @@ struct Version {
     size: String,
     modified: Moment,
     modified_at: String,
-    kept: String,
+    first: String,
+    last: String,
     snapshot: String,
     is_file: bool,
     /// The newest that is clean: what to take.
@@ -97,10 +97,9 @@ fn one(teller: Teller, zone: Tz, version: &FileVersion, best: bool) -> Version {
         size: size(version.version.size),
         modified: teller.moment(version.version.modified),
         modified_at: stamp(zone, version.version.modified),
-        kept: match version.snapshots {
-            1 => teller.text("versions-once", "at", &last),
-            _ => teller.language.with("versions-span", &[("first", Value::Text(&first)), ("last", Value::Text(&last))]),
-        },
+        // One that only one snapshot has is of that moment.
+        first: if version.snapshots > 1 { first } else { String::new() },
+        last,
         snapshot: version.snapshot.clone(),
         is_file: version.version.kind == EntryKind::File,
         best,
