@@ -130,6 +130,10 @@ pub struct Tally {
     pub stored: u64,
     /// Of the files that a backup read, those that begin with noise, as an encrypted file does.
     pub noise: u64,
+    /// Of what a restore wrote, what took the place of something else.
+    pub replaced: u64,
+    /// Of the failed, the files that a restore left out since they are infected.
+    pub refused: u64,
 }
 
 /// One entry that should have been read or written and was not.
@@ -345,15 +349,15 @@ impl TryFrom<wire::Grant> for Grant {
 
 impl From<Tally> for wire::Tally {
     fn from(t: Tally) -> Self {
-        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise } = t;
-        Self { files, bytes, detected, unchanged, skipped, failed, stored, noise }
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise, replaced, refused } = t;
+        Self { files, bytes, detected, unchanged, skipped, failed, stored, noise, replaced, refused }
     }
 }
 
 impl From<wire::Tally> for Tally {
     fn from(t: wire::Tally) -> Self {
-        let wire::Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise } = t;
-        Self { files, bytes, detected, unchanged, skipped, failed, stored, noise }
+        let wire::Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise, replaced, refused } = t;
+        Self { files, bytes, detected, unchanged, skipped, failed, stored, noise, replaced, refused }
     }
 }
 

@@ -124,6 +124,11 @@ impl Browser {
         });
     }
 
+    /// Types a text where the focus is.
+    pub fn type_in(&self, text: &str) {
+        self.runtime.block_on(async { self.client.active_element().await.unwrap().send_keys(text).await.unwrap() });
+    }
+
     /// What people read of the page's main part.
     pub fn text(&self) -> String {
         // A fragment may be swapped while it is read.

@@ -110,7 +110,7 @@ pub(crate) fn conflict_of(asked: job::Conflict) -> Conflict {
 
 fn ended(report: &RestoreReport, of_scan: String, target: String, dry_run: bool) -> Ended {
     let RestoreReport { files, bytes, failed, skipped, replaced, refused, .. } = *report;
-    let tally = Tally { files, bytes, failed, skipped, ..Tally::default() };
+    let tally = Tally { files, bytes, failed, skipped, replaced, refused, ..Tally::default() };
     let outcome = if failed == 0 { JobState::Succeeded } else { JobState::Partial };
     let (would, were) = if dry_run { ("would be ", "would not be") } else { ("", "were not") };
     let said = [

@@ -5,12 +5,16 @@ use super::audit::{Actor, Role};
 use super::jobs::{JobView, Wish};
 use super::{App, AppError};
 use crate::store;
+use crate::store::jobs::JobRow;
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use keepwatch_proto::ids::HostId;
-use keepwatch_proto::job::{Grant, RestoreSpec};
+use keepwatch_proto::job::{Grant, JobSpec, RestoreSpec};
 
 /// Bytes of the paths of infected files that go along with a restore.
 const MOST_NAMED: usize = 256 << 10;
+/// Restores that are not older are shown as recent.
+const RECENT: TimeDelta = TimeDelta::days(30);
 /// How long a host may read another's repository for one restore.
 pub(super) const GRANT: TimeDelta = TimeDelta::hours(24);
 
@@ -22,7 +26,40 @@ impl App {
         actor: &Actor,
         host: &str,
         source: &str,
+        spec: RestoreSpec,
+    ) -> Result<JobView, AppError> {
+        self.restore_once(actor, host, source, spec, "").await
+    }
+
+    /// Asks for what a look at a restore has shown: the same paths to the same place. Asked once
+    /// more, it is the same job.
+    pub async fn restore_as_looked(&self, actor: &Actor, job: &str) -> Result<JobView, AppError> {
+        let looked = self.job(actor, job).await?.row;
+        let JobSpec::Restore(mut spec) = looked.spec.0 else {
+            return Err(AppError::Conflict("this job is no restore; ask for one from a snapshot's page".into()));
+        };
+        if !spec.dry_run {
+            return Err(AppError::Conflict("this restore has written already; ask for another one".into()));
+        }
+        if !looked.state.0.is_end() {
+            return Err(AppError::Conflict("it is still looking; wait for what it finds, and ask then".into()));
+        }
+        spec.dry_run = false;
+        if !spec.in_place && spec.target.is_empty() {
+            // The very folder that was shown.
+            spec.target = looked.target;
+        }
+        let key = format!("as looked {}", looked.id);
+        self.restore_once(actor, &looked.host.to_string(), &looked.source_host, spec, &key).await
+    }
+
+    async fn restore_once(
+        &self,
+        actor: &Actor,
+        host: &str,
+        source: &str,
         mut spec: RestoreSpec,
+        key: &str,
     ) -> Result<JobView, AppError> {
         self.demand(actor, Role::Operator, "job create").await?;
         let host = self.host(actor, host).await?.row;
@@ -52,7 +89,27 @@ impl App {
         spec.grant = String::new();
         let source = if source.id == host.id { String::new() } else { source.id.to_string() };
         let policy = self.policies().await?.of(&host.group_name);
-        self.queue(actor, &host, Wish::restore(spec, source, &policy)).await
+        let mut tx = self.store.begin().await?;
+        let id = self.queue_in(&mut tx, actor, &host, Wish::restore(spec, source, &policy), key).await?;
+        store::commit(tx).await?;
+        self.hub.poke(host.id);
+        self.job(actor, &id.to_string()).await
+    }
+
+    /// The newest ones of the last month that wrote something, of all hosts.
+    pub async fn recent_restores(&self, _actor: &Actor, most: u32) -> Result<Vec<JobRow>, AppError> {
+        let mut conn = self.store.read().await?;
+        // Looks come with them: so many that there is one of most of the hosts.
+        let rows = store::jobs::newest_restores(&mut conn, self.now() - RECENT.num_seconds(), most * 4).await?;
+        let wrote = rows.into_iter().filter(|row| matches!(&row.spec.0, JobSpec::Restore(spec) if !spec.dry_run));
+        Ok(wrote.take(most as usize).collect())
+    }
+
+    /// The zone in which a host's days begin, as its policy says.
+    pub async fn time_zone(&self, actor: &Actor, host: &str) -> Result<Tz, AppError> {
+        let host = self.host(actor, host).await?.row;
+        let policy = self.policies().await?.of(&host.group_name);
+        Ok(policy.time_zone.parse().unwrap_or(Tz::UTC))
     }
 
     /// What an open restore needs from another host's repository; none once it is called off

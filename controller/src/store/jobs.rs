@@ -166,6 +166,19 @@ pub async fn list(conn: &mut Conn, host: Option<HostId>, limit: u32) -> Result<V
     find(conn, &wanted, limit).await
 }
 
+/// The newest restores that staff asked for since then.
+pub async fn newest_restores(conn: &mut Conn, since: i64, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    // The list of origins is that of the index.
+    Ok(sqlx::query_as(
+        "SELECT * FROM jobs WHERE origin NOT IN ('schedule', 'medium', '?') AND created >= $1 AND kind = 'restore' \
+         ORDER BY created DESC LIMIT $2",
+    )
+    .bind(since)
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?)
+}
+
 /// Which jobs are looked for; what is empty is anything.
 #[derive(Debug, Clone)]
 pub struct Wanted {

@@ -37,6 +37,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/policies.css"),
     include_str!("assets/css/audit.css"),
     include_str!("assets/css/users.css"),
+    include_str!("assets/css/restore.css"),
     include_str!("assets/css/narrow.css"),
 );
 
@@ -47,6 +48,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         asset("hosts.js", "text/javascript; charset=utf-8", include_bytes!("assets/hosts.js")),
         asset("enrol.js", "text/javascript; charset=utf-8", include_bytes!("assets/enrol.js")),
         asset("policies.js", "text/javascript; charset=utf-8", include_bytes!("assets/policies.js")),
+        asset("restore.js", "text/javascript; charset=utf-8", include_bytes!("assets/restore.js")),
         asset("htmx.min.js", "text/javascript; charset=utf-8", include_bytes!("assets/htmx.min.js")),
         asset(
             "echarts.common.min.js",

@@ -42,6 +42,8 @@ static TEXTS: &[Text] = &texts![
     "jobs",
     "enrol",
     "snapshots",
+    "restore",
+    "replace",
     "detections",
     "policies",
     "audit",
@@ -196,7 +198,7 @@ mod tests {
     use crate::plan::health::{Reason, State};
     use crate::web::{pages, problem};
     use keepwatch_proto::detection::Severity;
-    use keepwatch_proto::job::JobState;
+    use keepwatch_proto::job::{Conflict, JobState};
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::Path;
 
@@ -283,6 +285,17 @@ mod tests {
             ("role-may", vec!["viewer", "operator", "administrator"]),
             ("password", vec!["differs", "short", "wrong", "wait"]),
             ("overview-signatures", vec!["newest", "behind", "older", "none"]),
+            ("mark", pages::restore::KINDS.into()),
+            ("file", vec!["clean", "infected", "unjudged"]),
+            ("weekday", vec!["1", "2", "3", "4", "5", "6", "7"]),
+            ("weekday-whole", vec!["1", "2", "3", "4", "5", "6", "7"]),
+            ("month", vec!["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]),
+            ("place", pages::restore::destination::PLACES.into()),
+            ("place-help", pages::restore::destination::PLACES.into()),
+            ("conflict", Conflict::ALL.map(Conflict::word).into()),
+            ("conflict-help", pages::restore::destination::CONFLICTS.map(Conflict::word).into()),
+            ("snapshot", pages::snapshot::SORTS.into()),
+            ("destination", pages::restore::destination::WRONG.into()),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

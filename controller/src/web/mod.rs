@@ -29,7 +29,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use pages::{
     account, audit, claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs,
-    jobs_change, login, overview, policies, snapshot, users, wall,
+    jobs_change, login, overview, policies, replace, restore, snapshot, users, wall,
 };
 use problem::Problem;
 use session::Need;
@@ -40,6 +40,8 @@ use tower_http::compression::CompressionLayer;
 const LARGEST_FORM: usize = 16 << 10;
 /// Bytes of the largest form that has a policy in it, or waits for a log-in with one.
 const LARGEST_DOCUMENT: usize = 1 << 20;
+/// The same for a folder in which everything is ticked.
+const LARGEST_CHOICE: usize = 2 << 20;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -85,7 +87,6 @@ fn routes() -> Routes {
         ("/groups/remove", ADMINISTRATOR, post(groups_edit::remove)),
         // Snapshots
         ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
-        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(snapshot::download)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
         // Policies, records, staff, one's own account.
@@ -107,6 +108,28 @@ fn routes() -> Routes {
         ("/account/sessions", VIEWER, post(account::end_sessions)),
         // The overview and the wall.
         ("/wall", VIEWER, get(wall::page)),
+        // Restores
+        ("/restore", VIEWER, get(restore::find::page)),
+        ("/restore/{job}", VIEWER, get(restore::job::page)),
+        ("/restore/{job}/go", OPERATOR, post(restore::job::go)),
+        ("/restore/{job}/cancel", OPERATOR, post(restore::job::cancel)),
+        ("/hosts/{host}/restore", VIEWER, get(restore::calendar::page)),
+        ("/hosts/{host}/versions", VIEWER, get(restore::versions::page)),
+        (
+            "/hosts/{host}/snapshots/{snapshot}/pick",
+            OPERATOR,
+            post(snapshot::pick).layer(DefaultBodyLimit::max(LARGEST_CHOICE)),
+        ),
+        ("/hosts/{host}/snapshots/{snapshot}/file", OPERATOR, get(restore::download::file)),
+        ("/hosts/{host}/snapshots/{snapshot}/preview", OPERATOR, get(restore::preview::page)),
+        ("/hosts/{host}/snapshots/{snapshot}/picture", OPERATOR, get(restore::preview::picture)),
+        ("/hosts/{host}/snapshots/{snapshot}/whole", OPERATOR, get(restore::whole::page)),
+        (
+            "/hosts/{host}/snapshots/{snapshot}/restore",
+            OPERATOR,
+            get(restore::destination::page).post(restore::destination::ask),
+        ),
+        ("/replace", ADMINISTRATOR, get(replace::page).post(replace::confirm)),
     ]
 }
 
@@ -138,7 +161,8 @@ fn is_ours(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bo
 async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // Some answers allow themselves less.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));

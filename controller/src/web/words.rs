@@ -229,12 +229,4 @@ mod tests {
         assert_eq!(plain("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\u{a}c");
         assert_eq!(plain("年度 报告.docx"), "年度 报告.docx");
     }
-
-    #[test]
-    fn a_line_to_paste_means_what_it_shows() {
-        assert_eq!(quoted("/home/wang/报告.docx"), "/home/wang/报告.docx");
-        assert_eq!(quoted("/a b/$(reboot)"), "'/a b/$(reboot)'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
-    }
 }

@@ -196,7 +196,7 @@ impl Row for JobView {
 
 impl Card for JobView {
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise } = self.tally;
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise, replaced, refused } = self.tally;
         let mut lines = vec![
             ("job", self.id.clone()),
             ("host", format!("{} ({})", self.host_name, self.host)),
@@ -212,6 +212,7 @@ impl Card for JobView {
         match self.kind.as_str() {
             "scan" => lines.push(("detected", detected.to_string())),
             "backup" => lines.push(("stored", show::size(stored))),
+            "restore" => lines.push(("replaced", format!("{replaced}, and {refused} left out as infected"))),
             _ => {}
         }
         if noise > 0 {

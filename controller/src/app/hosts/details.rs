@@ -42,17 +42,6 @@ impl App {
     }
 }
 
-impl App {
-    /// The time zone that a host goes by.
-    pub async fn time_zone(&self, _actor: &Actor, host: HostId) -> Result<String, AppError> {
-        let mut conn = self.store.read().await?;
-        let row = store::hosts::get(&mut conn, host).await?;
-        drop(conn);
-        let group = row.map(|row| row.group_name).unwrap_or_default();
-        Ok(self.policies().await?.of(&group).time_zone)
-    }
-}
-
 /// The names of those that are listed.
 pub(in crate::app) async fn names_of(
     conn: &mut Conn,

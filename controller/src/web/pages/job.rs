@@ -234,8 +234,7 @@ pub async fn page(
         (language.say("job-ended"), row.ended),
     ];
     let skipped = log.len().saturating_sub(LINES);
-    let zone = app.time_zone(&visitor.actor, row.host).await?;
-    let clock: Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    let clock = app.time_zone(&visitor.actor, &row.host.to_string()).await?;
     let exact = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default().with_timezone(&clock);
     let line = |line: crate::store::logs::LogLine| Line {
         at: exact(line.at).format("%m-%d %H:%M:%S").to_string(),

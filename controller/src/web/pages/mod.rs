@@ -21,6 +21,8 @@ pub mod overview;
 mod overview_charts;
 mod overview_groups;
 pub mod policies;
+pub mod replace;
+pub mod restore;
 pub mod snapshot;
 pub mod users;
 pub mod wall;
@@ -64,6 +66,7 @@ pub const NOTICES: &[&str] = &[
     "user-removed",
     "choose-password",
     "password-changed",
+    "replaced",
 ];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
@@ -71,10 +74,12 @@ pub const WAYS: &[(&str, &str, &str, Role)] = &[
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
+    ("work", "/restore", "restore", Role::Viewer),
     ("work", "/jobs", "jobs", Role::Viewer),
+    ("work", "/policies", "policies", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
     ("manage", "/enrol", "enrol", Role::Administrator),
-    ("manage", "/policies", "policies", Role::Viewer),
+    ("manage", "/replace", "replace", Role::Administrator),
     ("manage", "/users", "users", Role::Administrator),
     ("manage", "/audit", "audit", Role::Administrator),
 ];

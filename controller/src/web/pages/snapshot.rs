@@ -1,30 +1,28 @@
-//! Inside a snapshot: its folders, and a file or folder out of it.
+//! Inside a snapshot: its folders, and what is chosen in them.
 
+use super::restore::picked::{MOST, Picked};
 use super::{Frame, Page, Teller, show};
-use crate::app::downloads::{Asked, Piece};
 use crate::app::snapshots::Found;
 use crate::app::{App, AppError};
 use crate::web::i18n::Value;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{Moment, encoded, plain, quoted, size, steers, unsigned};
+use crate::web::words::{Moment, encoded, plain, size, unsigned};
 use askama::Template;
 use axum::Extension;
-use axum::body::Body;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
-use keepwatch_backup::{ArchiveFormat, EntryKind};
+use axum::extract::{Form, Path, Query, State};
+use axum::response::Redirect;
+use keepwatch_backup::EntryKind;
 use keepwatch_proto::paths;
 use keepwatch_proto::verdict::Verdict;
 use serde::Deserialize;
+use std::cmp::Ordering;
 use std::sync::Arc;
-use tokio_stream::wrappers::ReceiverStream;
 
-/// Entries on one page; the command line shows all.
-const ENTRIES: usize = 2_000;
+/// Entries on one page.
+const ENTRIES: usize = 1_000;
+/// The columns that a folder can be sorted by.
+pub const SORTS: [&str; 3] = ["name", "size", "modified"];
 
 #[derive(Template)]
 #[template(path = "snapshot.html")]
@@ -35,6 +33,7 @@ struct Snapshot {
     id: String,
     title: String,
     made: Moment,
+    proved: Option<Moment>,
     files: String,
     size: String,
     partial: bool,
@@ -42,10 +41,14 @@ struct Snapshot {
     infected: Vec<Infected>,
     infected_more: String,
     crumbs: Vec<Crumb>,
+    path: String,
+    columns: Vec<Column>,
     entries: Vec<Entry>,
-    more: String,
-    list_line: String,
-    restore_line: String,
+    cut: String,
+    pages: Option<Pages>,
+    picked: Chosen,
+    /// What goes along to the next folder.
+    along: String,
 }
 
 /// What the scan that went with the backup says.
@@ -79,21 +82,66 @@ struct Crumb {
     path: String,
 }
 
+/// A column's head, and how to sort by it.
+struct Column {
+    word: &'static str,
+    label: String,
+    /// `ascending`, `descending`, or empty: it is sorted by another.
+    sorted: &'static str,
+    /// What its head asks for.
+    sort: String,
+}
+
 struct Entry {
     kind: &'static str,
     kind_label: String,
     name: String,
+    /// Its name as a form sends it.
+    value: String,
     path: String,
     target: String,
     size: String,
     modified: Moment,
+    picked: bool,
+    covered: bool,
+    picked_alone: String,
 }
 
-/// Which folder or file.
+/// Which of several pages of a folder.
+struct Pages {
+    said: String,
+    at: usize,
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+/// What is chosen in all.
+struct Chosen {
+    packed: String,
+    elsewhere: usize,
+    said: String,
+    none: String,
+    one: String,
+    many: String,
+    full: String,
+    paths: Vec<String>,
+}
+
+/// Which folder, and how it is shown.
 #[derive(Deserialize)]
+#[serde(default)]
 pub struct Place {
-    #[serde(default)]
     path: String,
+    picked: String,
+    sort: String,
+    page: usize,
+    full: bool,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { path: String::new(), picked: String::new(), sort: String::new(), page: 1, full: false }
+    }
 }
 
 /// The page.
@@ -101,23 +149,29 @@ pub async fn page(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     Path((host, wanted)): Path<(String, String)>,
-    Query(Place { path }): Query<Place>,
+    Query(place): Query<Place>,
 ) -> Page {
     let teller = Teller::new(&app, &visitor);
+    let picked = Picked::parse(&place.picked)?;
     let host = app.host(&visitor.actor, &host).await?;
     let id = host.row.id.to_string();
     let snapshots = app.snapshots(&visitor.actor, &id).await?;
     let row = snapshots.into_iter().find(|s| s.id == wanted).ok_or(Problem::NOTHING)?;
-    let (found, cut) = read(&app, &visitor, &id, &row.id, &path).await?;
+    let (mut found, cut) = read(&app, &visitor, &id, &row.id, &place.path).await?;
+    let (by, down) = sorted_by(&place.sort);
+    found.sort_by(|a, b| order(a, b, by, down));
+    let pages = found.len().div_ceil(ENTRIES).max(1);
+    let at = place.page.clamp(1, pages);
+    let (first, all) = ((at - 1) * ENTRIES, found.len() as u64);
+    let shown: Vec<Entry> =
+        found.into_iter().skip(first).take(ENTRIES).map(|found| entry(teller, found, &picked)).collect();
     let name = plain(host.name());
-    // A name that a shell would not take as it is may be another's: then the id.
-    let word = if quoted(host.name()) == host.name() { host.name() } else { &id };
-    let short = row.id.get(..8).unwrap_or(&row.id);
     show(&Snapshot {
         frame: Frame::of(&visitor),
         title: teller.text("snapshot-of", "host", &name),
         host_name: name,
         made: teller.moment(row.received),
+        proved: (row.verified != 0).then(|| teller.moment(row.verified)),
         files: teller.language.count("count-files", unsigned(row.files)),
         size: size(unsigned(row.bytes)),
         partial: row.partial != 0,
@@ -129,20 +183,88 @@ pub async fn page(
             }
             _ => String::new(),
         },
-        crumbs: crumbs(&path),
-        entries: found.into_iter().map(|f| entry(teller, f)).collect(),
-        more: match cut {
-            true => teller.language.with("snapshot-more", &[("n", Value::Count(ENTRIES as u64))]),
-            false => String::new(),
-        },
-        list_line: format!("keepwatch ls {word} {short} {}", quoted(if path.is_empty() { "/" } else { &path })),
-        restore_line: match path.trim_end_matches('/') {
-            "" => format!("keepwatch restore {word} {short} --watch"),
-            path => format!("keepwatch restore {word} {short} --path {} --watch", quoted(path)),
-        },
+        crumbs: crumbs(&place.path),
+        columns: SORTS.into_iter().map(|word| column(teller, word, by, down)).collect(),
+        cut: if cut { teller.language.count("snapshot-cut", all) } else { String::new() },
+        pages: (pages > 1).then(|| Pages {
+            said: pages_said(teller, first as u64 + 1, first as u64 + shown.len() as u64, all),
+            at,
+            before: (at > 1).then(|| at - 1),
+            after: (at < pages).then_some(at + 1),
+        }),
+        along: along(&place),
+        picked: chosen(teller, &picked, &shown, place.full),
+        entries: shown,
+        path: place.path,
         host: id,
         id: row.id,
     })
+}
+
+/// What the links to other folders carry.
+fn along(place: &Place) -> String {
+    let mut along = String::new();
+    for (name, value) in [("picked", &place.picked), ("sort", &place.sort)] {
+        if !value.is_empty() {
+            along.push_str(&format!("&{name}={}", encoded(value)));
+        }
+    }
+    along
+}
+
+fn pages_said(teller: Teller, first: u64, last: u64, all: u64) -> String {
+    teller.language.with(
+        "snapshot-pages",
+        &[("first", Value::Count(first)), ("last", Value::Count(last)), ("all", Value::Count(all))],
+    )
+}
+
+fn chosen(teller: Teller, picked: &Picked, shown: &[Entry], full: bool) -> Chosen {
+    let language = teller.language;
+    let here = shown.iter().filter(|entry| entry.picked).count();
+    let all = picked.paths().len();
+    let none = language.say("picked-none");
+    Chosen {
+        packed: picked.packed().unwrap_or_default(),
+        elsewhere: all - here.min(all),
+        said: if all == 0 { none.clone() } else { language.count("picked-count", all as u64) },
+        none,
+        one: language.count("picked-count", 1),
+        many: language.with("picked-count", &[("n", Value::Text("#"))]),
+        full: if full { language.count("picked-full", MOST as u64) } else { String::new() },
+        paths: picked.paths().iter().map(|path| plain(path)).collect(),
+    }
+}
+
+/// The column, and whether it goes down.
+fn sorted_by(sort: &str) -> (&'static str, bool) {
+    let (word, down) = match sort.strip_prefix('-') {
+        Some(word) => (word, true),
+        None => (sort, false),
+    };
+    SORTS.into_iter().find(|column| *column == word).map_or(("name", false), |column| (column, down))
+}
+
+/// Folders first; what is equal by a column is in the order of its names.
+fn order(a: &Found, b: &Found, by: &str, down: bool) -> Ordering {
+    let is_file = |found: &Found| found.entry.kind != EntryKind::Folder;
+    let within = match by {
+        "size" => a.entry.size.cmp(&b.entry.size),
+        "modified" => a.entry.modified.cmp(&b.entry.modified),
+        _ => a.entry.path.cmp(&b.entry.path),
+    };
+    let within = if down { within.reverse() } else { within };
+    is_file(a).cmp(&is_file(b)).then(within).then_with(|| a.entry.path.cmp(&b.entry.path))
+}
+
+fn column(teller: Teller, word: &'static str, by: &str, down: bool) -> Column {
+    let sorted = match (word == by, down) {
+        (false, _) => "",
+        (true, false) => "ascending",
+        (true, true) => "descending",
+    };
+    let sort = if sorted == "ascending" { format!("-{word}") } else { word.to_owned() };
+    Column { word, label: teller.language.word("snapshot", word), sorted, sort }
 }
 
 fn infected(verdict: Option<&Verdict>) -> Vec<Infected> {
@@ -150,7 +272,7 @@ fn infected(verdict: Option<&Verdict>) -> Vec<Infected> {
     files.map(|file| Infected { path: plain(&file.path), rules: plain(&file.rules.join(", ")) }).collect()
 }
 
-/// What is in the folder, folders first, and whether there is more.
+/// What is in the folder, and whether there is more than anybody reads.
 async fn read(
     app: &App,
     visitor: &Visitor,
@@ -160,19 +282,14 @@ async fn read(
 ) -> Result<(Vec<Found>, bool), Problem> {
     let mut flow = app.entries(&visitor.actor, host, snapshot, path, false).await?;
     let mut entries = Vec::new();
-    let mut cut = false;
     while let Some(found) = flow.recv().await {
-        if entries.len() == ENTRIES {
-            cut = true;
-            break;
+        match found {
+            Ok(found) => entries.push(found),
+            Err(AppError::Conflict(_)) if !entries.is_empty() => return Ok((entries, true)),
+            Err(error) => return Err(error.into()),
         }
-        entries.push(found?);
     }
-    entries.sort_by(|a, b| {
-        let key = |f: &Found| (f.entry.kind != EntryKind::Folder, f.entry.path.clone());
-        key(a).cmp(&key(b))
-    });
-    Ok((entries, cut))
+    Ok((entries, false))
 }
 
 fn crumbs(path: &str) -> Vec<Crumb> {
@@ -185,7 +302,7 @@ fn crumbs(path: &str) -> Vec<Crumb> {
     path.split('/').filter(|name| !name.is_empty()).map(crumb).collect()
 }
 
-fn entry(teller: Teller, found: Found) -> Entry {
+fn entry(teller: Teller, found: Found, picked: &Picked) -> Entry {
     let entry = found.entry;
     let kind = match entry.kind {
         EntryKind::File => "file",
@@ -194,66 +311,54 @@ fn entry(teller: Teller, found: Found) -> Entry {
         EntryKind::Special => "special",
     };
     let name = entry.path.file_name().map(|n| paths::of_path(n.as_ref())).unwrap_or_default();
+    let path = paths::of_path(&entry.path);
     Entry {
         kind,
         kind_label: teller.language.word("entry", kind),
         name: plain(&name),
-        path: paths::of_path(&entry.path),
         target: entry
             .target
             .map(|t| teller.text("snapshot-link", "target", &plain(&paths::of_path(&t))))
             .unwrap_or_default(),
         size: if entry.kind == EntryKind::File { size(entry.size) } else { String::new() },
         modified: teller.moment(entry.modified.map_or(0, |t| t.timestamp())),
+        picked: picked.has(&path),
+        covered: picked.covers(&path),
+        picked_alone: Picked::only(&path).packed().unwrap_or_default(),
+        value: name,
+        path,
     }
 }
 
-/// A file's content, or a folder as an archive.
-pub async fn download(
+/// Takes what is ticked on a page, and goes on: to another folder, or to where it is restored to.
+pub async fn pick(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     Path((host, snapshot)): Path<(String, String)>,
-    Query(Place { path }): Query<Place>,
-) -> Result<Response, Problem> {
-    let asked = Asked { host: &host, snapshot: &snapshot, path: &path, format: None, infected: false };
-    let mut file = app.download(&visitor.actor, asked).await?;
-    // What fails at once still becomes a page; later, only the length tells, or that it breaks off.
-    let first = file.content.recv().await.transpose()?;
-    let rest = ReceiverStream::new(file.content);
-    // What is left out of an archive a text in it names.
-    let data = |piece: Result<Piece, AppError>| async move {
-        match piece {
-            Ok(Piece::Data { data, .. }) => Some(Ok(data)),
-            Ok(Piece::LeftOut(_) | Piece::Incomplete(_) | Piece::Unscanned(_)) => None,
-            Err(error) => Some(Err(error)),
-        }
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Redirect, Problem> {
+    let host = app.host(&visitor.actor, &host).await?.row.id;
+    let last = |name: &str| form.iter().rev().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
+    let folder = last("path").trim_end_matches('/');
+    let all = |name: &str| -> Vec<String> {
+        form.iter().filter(|(key, _)| key == name).map(|(_, value)| format!("{folder}/{value}")).collect()
     };
-    let content = futures_util::stream::iter(first.map(Ok)).chain(rest).filter_map(data);
-    let kind = match file.format {
-        None => "application/octet-stream",
-        Some(ArchiveFormat::Zip) => "application/zip",
-        Some(ArchiveFormat::Tar) => "application/x-tar",
-    };
-    let mut response = Body::from_stream(content).into_response();
-    let mut header = |name, value: String| {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers_mut().insert(name, value);
-        }
-    };
-    header(CONTENT_TYPE, kind.to_owned());
-    header(CONTENT_DISPOSITION, disposition(&file.name));
-    if file.format.is_none() {
-        header(CONTENT_LENGTH, file.size.to_string());
+    let before = if last("deed") == "clear" { Picked::default() } else { Picked::parse(last("picked"))? };
+    let ticked = if last("deed") == "clear" { vec![] } else { all("tick") };
+    let (picked, whole) = before.changed(&all("was"), &ticked);
+    let packed = picked.packed().unwrap_or_default();
+    let here = format!("/hosts/{host}/snapshots/{}", encoded(&snapshot));
+    if last("deed") == "restore" && whole && !picked.paths().is_empty() {
+        return Ok(Redirect::to(&format!("{here}/restore?picked={packed}")));
     }
-    Ok(response)
-}
-
-/// Has a browser keep the file under its own name, whatever is in that name (RFC 6266, 5987).
-fn disposition(name: &str) -> String {
-    let name: String = name.chars().map(|c| if steers(c) { '_' } else { c }).collect();
-    let plain = |c: char| if c.is_ascii() && !matches!(c, '"' | '\\' | '%' | '/') { c } else { '_' };
-    let fallback: String = name.chars().map(plain).collect();
-    format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{}", encoded(&name))
+    let path = match last("go") {
+        "" => last("path"),
+        go => go,
+    };
+    let page = last("page").parse().ok().filter(|page: &usize| *page > 1);
+    let page = page.map(|page| format!("&page={page}")).unwrap_or_default();
+    let (full, sort) = (if whole { "" } else { "&full=true" }, encoded(last("sort")));
+    Ok(Redirect::to(&format!("{here}?path={}&picked={packed}&sort={sort}{page}{full}", encoded(path))))
 }
 
 #[cfg(test)]
@@ -261,15 +366,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_keeps_its_name_and_cannot_forge_a_header() {
-        for (name, header) in [
-            ("a b.txt", "attachment; filename=\"a b.txt\"; filename*=UTF-8''a%20b.txt"),
-            ("报告.docx", "attachment; filename=\"__.docx\"; filename*=UTF-8''%E6%8A%A5%E5%91%8A.docx"),
-            ("a\"; x=\"\r\n", "attachment; filename=\"a_; x=___\"; filename*=UTF-8''a%22%3B%20x%3D%22__"),
-            ("fdp\u{202e}exe", "attachment; filename=\"fdp_exe\"; filename*=UTF-8''fdp_exe"),
+    fn only_a_columns_name_sorts() {
+        for (sort, by) in [
+            ("", ("name", false)),
+            ("size", ("size", false)),
+            ("-modified", ("modified", true)),
+            ("--size", ("name", false)),
+            ("-rules", ("name", false)),
         ] {
-            assert_eq!(disposition(name), header);
-            assert!(axum::http::HeaderValue::try_from(disposition(name)).is_ok());
+            assert_eq!(sorted_by(sort), by, "{sort}");
         }
     }
 

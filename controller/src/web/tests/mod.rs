@@ -5,6 +5,7 @@ mod doors;
 mod hosts;
 mod overview;
 mod policies;
+mod restore;
 mod sessions;
 mod users;
 

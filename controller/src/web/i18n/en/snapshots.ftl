@@ -25,10 +25,26 @@ snapshot-download-folder = Download this folder
 snapshot-download-folder-help = As one zip, or as a tar where a zip cannot hold everything in it. What cannot be read is named in the archive.
 snapshot-link = → { $target }
 snapshot-empty = This folder is empty.
-snapshot-more = Only the first { $n } entries are shown. The command line shows all of them:
-snapshot-viewer = Downloading and restoring need the role operator.
-snapshot-restore = Restore
-snapshot-restore-how = To bring this folder back onto the PC, run this on a computer with the command line. It writes into a new folder and over nothing:
+snapshot-viewer = Looking into files, downloading and restoring need the role operator.
+snapshot-cut = This folder has more than { $n } entries; the rest is left out. A search finds them.
+snapshot-pages = { $first } to { $last } of { $all }
+snapshot-paging = Pages of this folder
+snapshot-before = Back
+snapshot-after = On
+picked-title = Chosen
+picked-none = Nothing chosen
+picked-count = { $n ->
+    [one] { $n } chosen
+   *[other] { $n } chosen
+  }
+picked-which = Show
+picked-full = Not all of it was taken: at most { $n } can be chosen one by one. Choose the folder that they are in.
+picked-all = Choose all on this page
+picked-choose = Choose
+picked-covered = In a folder that is chosen:
+picked-restore = Restore these…
+picked-keep = Keep my choice
+picked-clear = Choose nothing
 entry-file = File
 entry-folder = Folder
 entry-link = Link
