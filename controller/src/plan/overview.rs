@@ -110,6 +110,8 @@ pub struct Adoption {
     pub version: i64,
     /// When that was published; Unix seconds.
     pub published: i64,
+    /// Version of the one before it; 0: there is none.
+    pub before: i64,
     /// Hosts that have it.
     pub newest: u32,
     /// Hosts that have the one before it.
@@ -124,7 +126,7 @@ pub struct Adoption {
 pub fn adoption<'a>(hosts: impl Iterator<Item = Seen<'a>>, bundles: &[(i64, i64)]) -> Adoption {
     let (version, published) = bundles.first().copied().unwrap_or_default();
     let before = bundles.get(1).map_or(0, |(version, _)| *version);
-    let mut adoption = Adoption { version, published, ..Adoption::default() };
+    let mut adoption = Adoption { version, published, before, ..Adoption::default() };
     for host in hosts {
         match host.bundle {
             0 => adoption.none += 1,
@@ -204,9 +206,9 @@ mod tests {
     fn adoption_is_by_versions_that_there_are() {
         let hosts = [0, 3, 5, 9, 9].map(|bundle| seen("a", State::Protected, None, bundle));
         let found = |bundles: &[(i64, i64)]| adoption(hosts.iter().copied(), bundles);
-        let expected = Adoption { version: 9, published: 77, newest: 2, one_behind: 1, older: 1, none: 1 };
+        let expected = Adoption { version: 9, published: 77, before: 5, newest: 2, one_behind: 1, older: 1, none: 1 };
         assert_eq!(found(&[(9, 77), (5, 70)]), expected);
-        let expected = Adoption { version: 9, published: 77, newest: 2, one_behind: 0, older: 2, none: 1 };
+        let expected = Adoption { version: 9, published: 77, before: 0, newest: 2, one_behind: 0, older: 2, none: 1 };
         assert_eq!(found(&[(9, 77)]), expected);
         // They bring them from before the database was lost.
         assert_eq!(found(&[]), Adoption { newest: 4, none: 1, ..Adoption::default() });

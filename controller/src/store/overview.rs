@@ -34,6 +34,8 @@ pub async fn found(conn: &mut Conn, from: i64, before: i64) -> Result<Vec<FoundR
 /// A rule of which grave detections are open.
 #[derive(Debug, Clone, FromRow)]
 pub struct NotableRow {
+    /// The newest of them, or one about as new.
+    pub id: String,
     /// The rule's name.
     pub rule: String,
     /// How bad.
@@ -52,8 +54,8 @@ pub struct NotableRow {
 /// The rules by which what is open and grave was found of late, the worst and newest first.
 pub async fn notable(conn: &mut Conn, limit: i64) -> Result<Vec<NotableRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT rule, severity, COUNT(DISTINCT host) AS hosts, MAX(host) AS host, MAX(at) AS newest, \
-         MAX(metadata) AS metadata FROM (SELECT rule, severity, host, at, metadata FROM detections \
+        "SELECT MAX(id) AS id, rule, severity, COUNT(DISTINCT host) AS hosts, MAX(host) AS host, MAX(at) AS newest, \
+         MAX(metadata) AS metadata FROM (SELECT id, rule, severity, host, at, metadata FROM detections \
          WHERE acknowledged = 0 AND severity IN ('critical', 'high') ORDER BY at DESC LIMIT $1) AS open \
          GROUP BY rule, severity ORDER BY severity, newest DESC, rule LIMIT $2",
     )

@@ -87,6 +87,8 @@ struct Why {
 
 /// A rule by which something grave was found.
 pub struct Found {
+    /// Where more is said of it.
+    pub href: String,
     /// How bad.
     pub severity: Badge,
     /// The rule.
@@ -116,7 +118,7 @@ struct Share {
     n: u32,
     percent: u32,
     tone: &'static str,
-    href: &'static str,
+    href: String,
 }
 
 /// The page.
@@ -221,6 +223,7 @@ pub(super) fn notable(teller: Teller, notable: Vec<Notable>) -> Vec<Found> {
             }
         };
         Found {
+            href: format!("/detections/{}", row.id),
             severity: teller.badge("severity", severity),
             rule: plain(&row.rule),
             description: plain(teller.description(&row.metadata.0)),
@@ -270,11 +273,16 @@ fn adoption(teller: Teller, overview: &Overview) -> (Vec<Share>, String) {
         tone,
         href,
     };
+    // Those of one version have a list of their own; the others are at its beginning.
+    let of = |version: i64| match version {
+        0 => "/hosts?sort=signatures".to_owned(),
+        version => format!("/hosts?bundle={version}"),
+    };
     let shares = vec![
-        share("newest", adoption.newest, "protected", "/hosts?sort=signatures"),
-        share("behind", adoption.one_behind, "attention", "/hosts?sort=signatures"),
-        share("older", adoption.older, "at-risk", "/hosts?sort=signatures"),
-        share("none", adoption.none, "unknown", "/hosts?reason=no-signatures"),
+        share("newest", adoption.newest, "protected", of(adoption.version)),
+        share("behind", adoption.one_behind, "attention", of(adoption.before)),
+        share("older", adoption.older, "at-risk", of(0)),
+        share("none", adoption.none, "unknown", "/hosts?reason=no-signatures".to_owned()),
     ];
     let version = adoption.version.to_string();
     let newest = match adoption.version {

@@ -125,6 +125,8 @@ async fn the_overview_says_how_the_fleet_is_why_since_when_and_where() {
         "href=\"/hosts?group=Court&#38;state=at-risk\"",
         "href=\"/hosts?group=%3Cb%3E%E6%B0%B4%E5%8A%A1\"",
         "href=\"/jobs?kind=restore\"",
+        "href=\"/hosts?bundle=3\"",
+        "href=\"/hosts?bundle=2\"",
         // 80 days were counted, four were not.
         "counted on 80 of those days",
         "data-chart=\"{&#34;shape&#34;:&#34;bars&#34;",
