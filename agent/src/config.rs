@@ -117,11 +117,12 @@ pub(crate) struct QuarantineConfig {
     allowed: bool,
     max_mib: u64,
     system_files: bool,
+    allow_delete: bool,
 }
 
 impl Default for QuarantineConfig {
     fn default() -> Self {
-        Self { allowed: true, max_mib: 4096, system_files: true }
+        Self { allowed: true, max_mib: 4096, system_files: false, allow_delete: false }
     }
 }
 
@@ -134,6 +135,11 @@ impl QuarantineConfig {
     /// Whether staff may put away, by name, also what the system may need.
     pub(crate) fn system_files(self) -> bool {
         self.system_files
+    }
+
+    /// Whether staff may have destroyed what no rule has found, and they only named.
+    pub(crate) fn allow_delete(self) -> bool {
+        self.allow_delete
     }
 }
 
@@ -276,6 +282,9 @@ mod tests {
         let config = parse(SAMPLE).unwrap();
         assert_eq!(config.link, LinkConfig::default());
         assert_eq!(config.quarantine, QuarantineConfig::default());
+        // One account of the staff's, or a controller that was taken over, must not cost a PC its system
+        // or anybody their files.
+        assert!(!config.quarantine.system_files() && !config.quarantine.allow_delete());
         assert_eq!(config.restore_roots, None);
         let roots = config.roots(&StateDir::new(Some("/state".into())));
         assert_eq!(roots, vec![platform::users_root(), PathBuf::from("/state/restored")]);

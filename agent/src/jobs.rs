@@ -17,8 +17,9 @@ use crate::ledger::{Cause, Ledger, LedgerError, Standing};
 use crate::media::Media;
 use crate::places::{Places, expand};
 use crate::platform::{self, Medium};
+use crate::quarantine::Vault;
 use crate::signatures::InUse;
-use crate::worker::{BackupOrder, Courtesy, Deed, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Worker};
+use crate::worker::{BackupOrder, Courtesy, Deed, Ending, Hooks, Order, RestoreOrder, ScanOrder, VerifyOrder, Worker};
 use account::{Account, Suspects, Wishes};
 use chrono::{DateTime, TimeDelta, Utc};
 use deaths::Deaths;
@@ -30,7 +31,7 @@ use keepwatch_proto::ids::{HostId, JobId};
 use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, RestoreSpec, Want};
 use keepwatch_proto::paths;
 use keepwatch_proto::policy::{Policy, WhenInfected};
-use obstacles::Obstacles;
+use obstacles::Looks;
 use queue::{Leave, Queue};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -63,6 +64,13 @@ pub(crate) enum Step {
     Stop(JobId),
     /// Staff want a scan or backup that runs to wait, or to go on.
     Hold(JobId, bool),
+}
+
+impl Step {
+    /// Whether it is what staff say of one job: it needs no look at the PC.
+    fn is_word(&self) -> bool {
+        matches!(self, Self::Drop(..) | Self::Stop(_) | Self::Hold(..))
+    }
 }
 
 /// What runs side by side: somebody waits for a restore, so it does not wait for a scan; and what is
@@ -248,7 +256,7 @@ impl Jobs {
         taken_up.into_iter().for_each(|(job, spec)| running.begin(&jobs, job, spec, held(job)));
         let (mut media, mut looked) = (Media::new(present_media().await), Instant::now());
         jobs.ledger.wait_anew()?;
-        let (mut heard, mut awake) = (None, jobs.clock.now());
+        let (mut heard, mut awake, mut looks) = (None, jobs.clock.now(), Looks::default());
         loop {
             changes.borrow_and_update();
             let now = jobs.clock.now();
@@ -265,8 +273,13 @@ impl Jobs {
                 looked = Instant::now();
             }
             let host = jobs.identity.borrow().host;
+            // What staff say of a job waits for no look at the PC, which may take its time.
+            for step in plan(&standing, Pc::free(host), None, heard, now).into_iter().filter(Step::is_word) {
+                jobs.take(step, &mut running, &mut media)?;
+            }
             let asked = due::to_ask(&standing, host, now);
-            let pc = Pc { host, obstacles: Obstacles::look(asked, now).await };
+            let pc = Pc { host, obstacles: looks.look(asked, now).await };
+            let standing = jobs.ledger.standing()?;
             for step in plan(&standing, pc, media.next().as_deref(), heard, now) {
                 jobs.take(step, &mut running, &mut media)?;
             }
@@ -353,6 +366,8 @@ impl Jobs {
             }
             Err(why) => Ended::failed(why),
         };
+        // Also what a child has done that died before it could say so.
+        Vault::to_look_at(self.state.quarantine()).tell_changes(&self.ledger)?;
         tracing::info!(%job, outcome = %ended.outcome, why = ended.message, "ended");
         self.ledger.end(job, ended)?;
         Ok(job)
@@ -382,7 +397,7 @@ impl Jobs {
                 Ok(mut worker) => {
                     let (said, leash, kill) = worker.parts();
                     account.hear_out(said, wishes, leash, kill).await?;
-                    let (how, said) = worker.how_it_ended().await;
+                    let Ending { how, log: said, .. } = worker.how_it_ended().await;
                     // Of several children the last one's: the others died, and that is told.
                     *log = said;
                     how

@@ -380,12 +380,24 @@ impl Ledger {
     pub(crate) fn bundle_refused(&self, version: u64, reason: &str) -> Result<(), LedgerError> {
         self.write(|book| {
             let refusal = (version, reason.to_owned());
-            if book.get::<(u64, String)>("refused")?.as_ref() != Some(&refusal) {
+            if book.get::<Option<(u64, String)>>("refused")?.flatten().as_ref() != Some(&refusal) {
                 book.put("refused", &refusal)?;
                 book.tell(EventKind::Refused { version, reason: reason.to_owned() })?;
             }
             Ok(())
         })
+    }
+
+    /// The version that was refused last.
+    pub(crate) fn refused(&self) -> Result<Option<u64>, LedgerError> {
+        let txn = self.db.begin_read().map_err(redb::Error::from)?;
+        let meta = txn.open_table(book::META).map_err(redb::Error::from)?;
+        Ok(book::read::<Option<(u64, String)>>(&meta, "refused")?.flatten().map(|(version, _)| version))
+    }
+
+    /// That does not count any more: it is told again where it is refused again.
+    pub(crate) fn forget_refusal(&self) -> Result<(), LedgerError> {
+        self.write(|book| book.put("refused", &None::<(u64, String)>))
     }
 
     /// A canary was touched.

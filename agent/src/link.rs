@@ -16,6 +16,7 @@ use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::{ItemId, JobId};
 use keepwatch_proto::job::{Job, Progress};
+use keepwatch_proto::quarantine::Contents;
 use keepwatch_proto::wire::agent as wire;
 use keepwatch_proto::wire::agent::link_client::LinkClient;
 use keepwatch_proto::wire::agent::renewal_client::RenewalClient;
@@ -326,8 +327,10 @@ impl Link {
         // Read before the outbox: what begins in between has an event in there.
         let quiet = told.answered && told.underway.is_none();
         let known = if told.known_due && quiet { Some(self.ledger.known_jobs()?) } else { None };
-        let vault =
-            told.vault_due.filter(|_| quiet).map(|after| Vault::to_look_at(self.state.quarantine()).contents(after));
+        let vault = match told.vault_due.filter(|_| quiet) {
+            Some(after) => self.page_of_vault(after, told)?,
+            None => None,
+        };
         let mut report = self.standing(told)?;
         if told.answered && told.underway.is_none() {
             let events = self.ledger.outbox(0, EVENTS, EVENT_BYTES)?;
@@ -344,6 +347,21 @@ impl Link {
             report.quarantine = Some(contents.into());
         }
         Ok(report)
+    }
+
+    /// A page of what the quarantine holds; what became of others is told before that. Where it cannot be
+    /// read there is none until the next time: one that leaves out what is there would have it gone.
+    fn page_of_vault(&self, after: Option<ItemId>, told: &mut Told) -> Result<Option<Contents>, LinkError> {
+        let vault = Vault::to_look_at(self.state.quarantine());
+        vault.tell_changes(&self.ledger)?;
+        match vault.contents(after) {
+            Ok(contents) => Ok(Some(contents)),
+            Err(error) => {
+                tracing::error!("what is in quarantine cannot be told: {error}");
+                told.vault_due = None;
+                Ok(None)
+            }
+        }
     }
 
     fn standing(&self, told: &mut Told) -> Result<wire::Report, LinkError> {

@@ -5,21 +5,28 @@
 //! An original is only removed once the vault has it whole and on the disk. Killed at any moment,
 //! either it is where it was or it is here. What is here is never dropped to make room.
 
+mod back;
 mod container;
+mod error;
 mod guard;
+mod journal;
 mod names;
+mod receipt;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub(crate) use container::Header;
+pub(crate) use error::VaultError;
+pub(crate) use receipt::Receipt;
 
-use crate::platform::{self, Folder};
+use crate::platform;
+use guard::Place;
 use keepwatch_proto::ids::ItemId;
-use keepwatch_proto::job::FailureKind;
 use keepwatch_proto::paths;
 use keepwatch_proto::quarantine::{Contents, Item};
-use std::ffi::OsString;
-use std::fs::File;
+use std::collections::BTreeSet;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,76 +37,6 @@ const UNFINISHED: &str = "new";
 /// Items of one page of contents, and the bytes of their names: both fit a message.
 const PAGE: usize = 200;
 const PAGE_BYTES: usize = 128 << 10;
-
-/// Why a file was not put away, brought back or destroyed. Where it was to be put away it is still
-/// where it was.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum VaultError {
-    /// The PC's own file has it so.
-    #[error("this PC has no quarantine: 'allowed' in the section [quarantine] of its agent.toml is false")]
-    Off,
-    /// Nothing is there.
-    #[error("it is not there any more")]
-    NotThere,
-    /// It cannot be opened, or is not what can be put away.
-    #[error("it cannot be put away: {0}")]
-    Open(io::Error),
-    /// Its path is not the one that it is really at.
-    #[error("a part of its path is a link; name it by where it really is: {0}")]
-    Linked(String),
-    /// Not this one.
-    #[error("{0}")]
-    Guarded(&'static str),
-    /// It is not what was found.
-    #[error("it has changed since it was found, and was left alone; scan it again")]
-    Changed,
-    /// The vault is bounded.
-    #[error(
-        "the quarantine would hold more than the {0} MiB that this PC allows; delete files from it with 'keepwatch quarantine delete', or raise 'max_mib' in the PC's agent.toml"
-    )]
-    Full(u64),
-    /// No room for the copy.
-    #[error("no room is left on the disk: {0}; make room, then try again")]
-    NoRoom(io::Error),
-    /// The copy is there, and the original stays.
-    #[error("it cannot be removed from where it is, and stays there: {0}")]
-    Stays(io::Error),
-    /// No such item.
-    #[error("the quarantine of this PC does not hold it; 'keepwatch quarantine list' shows what it holds")]
-    NoItem,
-    /// What is kept of it is spoilt.
-    #[error("what is kept of it is damaged, and nothing was brought back: {0}")]
-    Damaged(String),
-    /// Something is where it is to go.
-    #[error("{0} is there already, and nothing is replaced; name another place with --to")]
-    InTheWay(String),
-    /// It could not be written where it is to go.
-    #[error("it cannot be written to {0}: {1}; name another place with --to")]
-    Target(String, io::Error),
-    /// The vault itself.
-    #[error("the folder of the quarantine cannot be used: {0}; check the disk that holds the agent's state")]
-    Vault(io::Error),
-}
-
-impl VaultError {
-    /// Whether trying again makes sense.
-    pub(crate) fn kind(&self) -> FailureKind {
-        match self {
-            Self::NoRoom(_) => FailureKind::NoRoom,
-            Self::Damaged(_) => FailureKind::Damaged,
-            Self::Stays(_) | Self::Vault(_) => FailureKind::Other,
-            _ => FailureKind::Refused,
-        }
-    }
-
-    /// What went wrong while the vault was written to.
-    fn writing(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoRoom(error),
-            _ => Self::Vault(error),
-        }
-    }
-}
 
 /// A file to put away.
 #[derive(Debug, Clone)]
@@ -128,26 +65,40 @@ pub(crate) struct PutAway {
     pub(crate) unknown: u64,
 }
 
-/// The moments between which a kill may come.
+/// The moments between which a kill may come, or somebody else's hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Copied,
     Kept,
+    Compared,
+    Aside,
     Removed,
     Written,
+    Linked,
     Published,
+    Settled,
+}
+
+/// What the vault holds.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// Oldest first.
+    pub(crate) items: Vec<Header>,
+    /// Those that cannot be read, and why.
+    pub(crate) unreadable: Vec<(ItemId, VaultError)>,
 }
 
 /// A PC's vault.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Vault {
     root: PathBuf,
     /// Bytes that it may hold.
     most: u64,
     /// What is never put away: the agent's own.
     own: Vec<PathBuf>,
+    /// What a test does in between.
     #[cfg(test)]
-    dies_at: Option<Step>,
+    meanwhile: Option<std::sync::Arc<dyn Fn(Step) + Send + Sync>>,
 }
 
 impl Vault {
@@ -158,19 +109,21 @@ impl Vault {
             most,
             own,
             #[cfg(test)]
-            dies_at: None,
+            meanwhile: None,
         }
     }
 
-    /// The same, of which only is said what it holds.
+    /// The same, of which only is said what it holds and held.
     pub(crate) fn to_look_at(root: PathBuf) -> Self {
         Self::new(root, 0, vec![])
     }
 
-    /// Where a test has it die.
+    /// Where a test has it die, or something happen.
     fn reach(&self, step: Step) {
         #[cfg(test)]
-        assert!(self.dies_at != Some(step), "killed at {step:?}");
+        if let Some(meanwhile) = &self.meanwhile {
+            meanwhile(step);
+        }
         #[cfg(not(test))]
         let _ = step;
     }
@@ -181,10 +134,10 @@ impl Vault {
         let _held = self.hold()?;
         let place = match guard::place(&wanted.path, wanted, &self.own) {
             // It was put away, and then the agent was stopped before it could say so.
-            Err(VaultError::NotThere) if self.has(wanted.item.id) => return self.was_put_away(wanted.item.id),
+            Err(VaultError::NotThere) if self.has(wanted.item.id)? => return self.was_put_away(wanted.item.id),
             place => place?,
         };
-        let (file, name) = (&place.file, place.name.as_os_str());
+        let file = &place.file;
         let before = file.metadata().map_err(VaultError::Open)?;
         let (sha256, size) = container::digest(file).map_err(VaultError::Open)?;
         if !wanted.sha256.is_empty() && wanted.sha256 != sha256 {
@@ -201,32 +154,67 @@ impl Vault {
             }
         };
         self.reach(Step::Kept);
-        let removed = (|| {
-            let as_it_was = file.metadata().map(|now| container::unchanged(&before, &now)).map_err(VaultError::Open)?;
-            if !as_it_was || !place.folder.holds(name, file).map_err(VaultError::Open)? {
-                return Err(VaultError::Changed);
-            }
-            place.folder.remove(name).map_err(VaultError::Stays)
-        })();
-        if let Err(error) = removed {
+        if let Err(error) = self.take_out(&place, &before, item.id) {
             if held.is_none() {
                 self.discard(item.id);
             }
             return Err(error);
         }
-        self.reach(Step::Removed);
-        place.folder.sync().map_err(VaultError::Vault)?;
         let (names, unknown) = names::others(&place.path, &before);
         Ok(PutAway { item, names, unknown })
+    }
+
+    /// Removes a file where it is, of which the vault has what it was `before`. A program that saves by
+    /// a rename may put another one in its place at any moment: it is moved aside first, and goes only
+    /// if it is the same then.
+    fn take_out(&self, place: &Place, before: &Metadata, id: ItemId) -> Result<(), VaultError> {
+        let (folder, name, aside) = (&place.folder, place.name.as_os_str(), trace::aside(id));
+        let above = place.path.parent().unwrap_or(&place.path);
+        self.leaves_trace(id, above, Some(name)).map_err(VaultError::writing)?;
+        let is_as_it_was = || place.file.metadata().map(|now| container::unchanged(before, &now));
+        let moved = (|| {
+            let now = place.file.metadata().map_err(VaultError::Open)?;
+            let same = container::unchanged(before, &now) && platform::changed_at(before) == platform::changed_at(&now);
+            if !same || !folder.holds(name, &place.file).map_err(VaultError::Open)? {
+                return Err(VaultError::Changed);
+            }
+            self.reach(Step::Compared);
+            folder.set_aside(name, &aside).map_err(VaultError::Stays)
+        })();
+        if let Err(error) = moved {
+            self.drop_trace(id);
+            return Err(error);
+        }
+        self.reach(Step::Aside);
+        let gone = match folder.holds(&aside, &place.file).and_then(|ours| Ok(ours && is_as_it_was()?)) {
+            Ok(true) => folder.remove(&aside).map_err(VaultError::Stays),
+            Ok(false) => Err(VaultError::Changed),
+            Err(error) => Err(VaultError::Open(error)),
+        };
+        let Err(error) = gone else {
+            self.reach(Step::Removed);
+            // It is gone; where that does not last, the next one who opens the vault sees to it.
+            match folder.sync() {
+                Ok(()) => self.drop_trace(id),
+                Err(error) => tracing::warn!(%id, "that a file was put away may not last: {error}"),
+            }
+            return Ok(());
+        };
+        match trace::give_back(folder, &aside, name) {
+            Ok(()) => self.drop_trace(id),
+            // Whoever opens the vault next tries it again.
+            Err(why) => return Err(VaultError::Aside(paths::of_path(&above.join(aside)), why)),
+        }
+        Err(error)
     }
 
     /// Copies a file into the vault, down to the disk.
     fn take_in(&self, file: &File, header: &Header) -> Result<(), VaultError> {
         let id = header.item.id;
-        if self.has(id) {
-            return Err(VaultError::Guarded("the quarantine holds another file by that id; ask again"));
+        if self.has(id)? || self.receipt(id)?.is_some() {
+            return Err(VaultError::Guarded("the quarantine holds, or held, another file by that id; ask again"));
         }
-        if self.bytes().saturating_add(header.item.size) > self.most {
+        if self.bytes().map_err(VaultError::Vault)?.saturating_add(header.item.size) > self.most {
             return Err(VaultError::Full(self.most >> 20));
         }
         let key = container::key(&self.root).map_err(VaultError::writing)?;
@@ -251,119 +239,77 @@ impl Vault {
         Err(outcome)
     }
 
-    /// Brings one back to this path, whose folder is there and free of links, and where nothing is.
-    pub(crate) fn restore(&self, id: ItemId, target: &Path) -> Result<Item, VaultError> {
-        let _held = self.hold()?;
-        let header = self.header(id)?;
-        let shown = paths::of_path(target);
-        let at = |error: io::Error| match error.kind() {
-            io::ErrorKind::AlreadyExists => VaultError::InTheWay(shown.clone()),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => VaultError::NoRoom(error),
-            _ => VaultError::Target(shown.clone(), error),
-        };
-        let (Some(above), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(at(io::Error::new(io::ErrorKind::InvalidInput, "it names no file")));
-        };
-        let folder = Folder::open(above).map_err(at)?;
-        match folder.open_file(name) {
-            // It was brought back, and then the agent was stopped before it could say so.
-            Ok(there) if container::digest(&there).map_err(at)?.0 == header.item.sha256 => {
-                self.remove(id)?;
-                return Ok(header.item);
-            }
-            Ok(_) => return Err(VaultError::InTheWay(shown)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(VaultError::InTheWay(shown)),
-            Err(error) => return Err(at(error)),
-        }
-        let temporary = OsString::from(format!(".keepwatch-{id}"));
-        let written = self.write_back(id, &header, &folder, &temporary).and_then(|file| {
-            self.reach(Step::Written);
-            folder.publish(&temporary, name).map_err(at)?;
-            folder.sync().map_err(at)?;
-            match folder.holds(name, &file).map_err(at)? {
-                true => Ok(()),
-                false => Err(at(io::Error::other("something else took its place meanwhile"))),
-            }
-        });
-        if let Err(error) = written {
-            let _ = folder.remove(&temporary);
-            return Err(match error {
-                VaultError::Vault(error) => at(error),
-                error => error,
-            });
-        }
-        self.reach(Step::Published);
-        self.remove(id)?;
-        Ok(header.item)
-    }
-
-    fn write_back(&self, id: ItemId, header: &Header, folder: &Folder, name: &OsString) -> Result<File, VaultError> {
-        let key = container::key(&self.root).map_err(|error| VaultError::Damaged(error.to_string()))?;
-        // One that an interrupted attempt has left.
-        let _ = folder.remove(name);
-        let file = folder.create(name).map_err(VaultError::Vault)?;
-        container::unseal(&self.file(id), &key, header, &file)?;
-        header.apply(&file).map_err(VaultError::Vault)?;
-        file.sync_all().map_err(VaultError::Vault)?;
-        Ok(file)
-    }
-
-    /// Destroys one.
-    pub(crate) fn delete(&self, id: ItemId) -> Result<Item, VaultError> {
-        let _held = self.hold()?;
-        if !self.has(id) {
-            return Err(VaultError::NoItem);
-        }
-        let item = self.header(id).map(|header| header.item);
-        self.remove(id)?;
-        item
-    }
-
     /// What the vault says of one.
     pub(crate) fn header(&self, id: ItemId) -> Result<Header, VaultError> {
         match container::header(&self.file(id)) {
             Ok(header) if header.item.id == id => Ok(header),
             Ok(_) => Err(VaultError::Damaged("it is another one's".into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VaultError::NoItem),
-            Err(error) => Err(VaultError::Damaged(error.to_string())),
+            Err(error) => Err(match error.kind() {
+                io::ErrorKind::NotFound => VaultError::NoItem,
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => VaultError::Damaged(error.to_string()),
+                // It says nothing of the item: there may be no more handles to be had, or the disk fails.
+                _ => VaultError::Vault(error),
+            }),
         }
     }
 
     /// How many it holds.
-    pub(crate) fn count(&self) -> usize {
-        self.ids().len()
+    pub(crate) fn count(&self) -> io::Result<usize> {
+        Ok(self.ids()?.len())
     }
 
-    /// All that it holds, oldest first; what cannot be read is logged.
-    pub(crate) fn list(&self) -> Vec<Header> {
-        self.ids().into_iter().filter_map(|id| self.readable(id)).collect()
+    /// All that it holds.
+    pub(crate) fn list(&self) -> Result<Held, VaultError> {
+        let mut held = Held::default();
+        for id in self.ids().map_err(VaultError::Vault)? {
+            match self.header(id) {
+                Ok(header) => held.items.push(header),
+                Err(VaultError::NoItem) => {}
+                Err(error) => held.unreadable.push((id, error)),
+            }
+        }
+        Ok(held)
     }
 
-    /// One page of what it holds, of ids after this one.
-    pub(crate) fn contents(&self, after: Option<ItemId>) -> Contents {
+    /// One page of what it holds, of ids after this one. What is damaged is passed over and logged; what
+    /// cannot be read at the moment is no reason to say that it is not there: then there is no page.
+    pub(crate) fn contents(&self, after: Option<ItemId>) -> Result<Contents, VaultError> {
+        let held = self.ids().map_err(VaultError::Vault)?;
+        // In this order: what goes in between is in the second. It counts as held until it is told.
+        let going = self.noted(receipt::UNTOLD).map_err(VaultError::Vault)?;
+        let ids: BTreeSet<ItemId> = held.into_iter().chain(going).collect();
         let (mut items, mut bytes) = (Vec::new(), 0);
-        for id in self.ids().into_iter().filter(|id| after.is_none_or(|after| *id > after)) {
-            let Some(Header { item, .. }) = self.readable(id) else { continue };
+        for id in ids.into_iter().filter(|id| after.is_none_or(|after| *id > after)) {
+            let Some(item) = self.item(id)? else { continue };
             bytes += item.path.len() + item.rules.iter().map(String::len).sum::<usize>();
             if !items.is_empty() && (items.len() == PAGE || bytes > PAGE_BYTES) {
-                return Contents { after, items, last: false };
+                return Ok(Contents { after, items, last: false });
             }
             items.push(item);
         }
-        Contents { after, items, last: true }
+        Ok(Contents { after, items, last: true })
     }
 
-    fn readable(&self, id: ItemId) -> Option<Header> {
-        self.header(id)
-            .inspect_err(|error| tracing::error!(%id, "an item of the quarantine cannot be read: {error}"))
-            .ok()
+    /// One that is held, or of which it is not told yet what became of it.
+    fn item(&self, id: ItemId) -> Result<Option<Item>, VaultError> {
+        match self.header(id) {
+            Ok(header) => Ok(Some(header.item)),
+            Err(VaultError::NoItem) => {
+                let going: Option<Receipt> = self.read_note(id, receipt::UNTOLD).map_err(VaultError::Vault)?;
+                Ok(going.and_then(|receipt| receipt.item))
+            }
+            Err(error @ VaultError::Damaged(_)) => {
+                tracing::error!(%id, "an item of the quarantine cannot be read: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// One after the other: a scan and staff may want something at the same time.
     fn hold(&self) -> Result<File, VaultError> {
         let take = || {
-            for folder in [&self.root, &self.items()] {
+            for folder in [&self.root, &self.items(), &self.journal()] {
                 // On Windows that takes a process of its own each time.
                 if !folder.is_dir() {
                     platform::private_dir(folder)?;
@@ -371,12 +317,16 @@ impl Vault {
             }
             let lock = File::create(self.root.join("lock"))?;
             lock.lock()?;
-            for entry in std::fs::read_dir(self.items())?.flatten() {
-                // Nobody else is at it: it is what an interrupted attempt has left.
-                if entry.path().extension().is_some_and(|end| end == UNFINISHED) {
-                    std::fs::remove_file(entry.path())?;
+            // Nobody else is at it: it is what an interrupted attempt has left.
+            for folder in [self.items(), self.journal()] {
+                for entry in std::fs::read_dir(folder)?.flatten() {
+                    if entry.path().extension().is_some_and(|end| end == UNFINISHED) {
+                        std::fs::remove_file(entry.path())?;
+                    }
                 }
             }
+            self.clear_up()?;
+            self.finish()?;
             Ok(lock)
         };
         take().map_err(VaultError::writing)
@@ -391,7 +341,7 @@ impl Vault {
         let same = |header: &Header| (&header.item.path, &header.item.sha256) == (&item.path, &item.sha256);
         let key = container::key(&self.root).ok()?;
         let whole = |header: &Header| container::verify(&self.file(header.item.id), &key, header).is_ok();
-        self.list().into_iter().find(|header| same(header) && whole(header))
+        self.list().ok()?.items.into_iter().find(|header| same(header) && whole(header))
     }
 
     fn remove(&self, id: ItemId) -> Result<(), VaultError> {
@@ -409,21 +359,17 @@ impl Vault {
         }
     }
 
-    fn has(&self, id: ItemId) -> bool {
-        self.file(id).is_file()
+    fn has(&self, id: ItemId) -> Result<bool, VaultError> {
+        self.file(id).try_exists().map_err(VaultError::Vault)
     }
 
-    fn bytes(&self) -> u64 {
-        let files = std::fs::read_dir(self.items()).into_iter().flatten().flatten();
-        files.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
+    fn bytes(&self) -> io::Result<u64> {
+        std::fs::read_dir(self.items())?
+            .try_fold(0, |bytes: u64, entry| Ok(bytes.saturating_add(entry?.metadata()?.len())))
     }
 
-    fn ids(&self) -> Vec<ItemId> {
-        let files = std::fs::read_dir(self.items()).into_iter().flatten().flatten().map(|entry| entry.path());
-        let held = files.filter(|path| path.extension().is_some_and(|end| end == HELD));
-        let mut ids: Vec<ItemId> = held.filter_map(|path| path.file_stem()?.to_str()?.parse().ok()).collect();
-        ids.sort();
-        ids
+    fn ids(&self) -> io::Result<Vec<ItemId>> {
+        ids_in(&self.items(), HELD)
     }
 
     fn items(&self) -> PathBuf {
@@ -437,4 +383,21 @@ impl Vault {
     fn unfinished(&self, id: ItemId) -> PathBuf {
         self.items().join(format!("{id}.{UNFINISHED}"))
     }
+}
+
+/// The ids by which files with this end are named, in their order. A folder that is not there has none.
+fn ids_in(folder: &Path, end: &str) -> io::Result<Vec<ItemId>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries?,
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|this| this == end) {
+            ids.extend(path.file_stem().and_then(|name| name.to_str()?.parse::<ItemId>().ok()));
+        }
+    }
+    ids.sort();
+    Ok(ids)
 }

@@ -26,8 +26,9 @@ const LOCK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs until it is told to stop, by the token or by the system.
 pub(crate) fn run(state: &StateDir, stop: CancellationToken) -> anyhow::Result<()> {
-    // One thread: nothing heavy happens in this process.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build()?;
+    // One thread: nothing heavy happens in this process. More for what may wait for a device: one that
+    // does not answer must not keep the others waiting.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(8).build()?;
     loop {
         runtime.block_on(assemble(state, stop.clone()))?;
         // A PC that was let in again begins anew, as who it is now.

@@ -7,7 +7,7 @@ use crate::identity::Present;
 use crate::ledger::{Ledger, LedgerError};
 use crate::link::backoff;
 use crate::platform;
-use crate::worker::{BundleOrder, Judgement, Order, Said, Worker};
+use crate::worker::{BundleOrder, Ending, Judgement, Order, Said, Worker};
 use keepwatch_proto::bundle::Bundle;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -90,8 +90,31 @@ enum Attempt {
     None,
     /// This version must not be used; only a newer one is looked at.
     Refused(u64),
-    /// This version could not be had so many times.
-    Unavailable(u64, u32),
+    /// This version could not be had so many times; the last ones of them since whoever tried it was
+    /// killed.
+    Unavailable { version: u64, times: u32, killed: u32 },
+}
+
+/// So often in a row whoever tries a bundle is killed before that is the bundle's own doing.
+const KILLED: u32 = 3;
+
+impl Attempt {
+    /// How often it could not be had before, and how often in a row whoever tried it was killed.
+    fn so_far(self, version: u64) -> (u32, u32) {
+        match self {
+            Self::Unavailable { version: this, times, killed } if this == version => (times.saturating_add(1), killed),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// What to make of a bundle on which whoever tried it was killed, so many times in a row. The system
+/// does that where memory runs short or the PC goes down, and says nothing of the bundle by it.
+fn of_the_killed(how: String, times: u32) -> Judgement {
+    match times < KILLED {
+        true => Judgement::Unavailable(how),
+        false => Judgement::Bad(format!("{how}, {times} times in a row")),
+    }
 }
 
 /// The bundle to fetch now, if any.
@@ -101,6 +124,21 @@ fn to_fetch(current: u64, wanted: Option<&Bundle>, attempt: Attempt) -> Option<B
         Attempt::Refused(version) if wanted.version <= version => None,
         _ => Some(wanted.clone()),
     }
+}
+
+/// A refusal counts for as long as the version is offered.
+fn still(attempt: Attempt, announced: Option<u64>) -> Attempt {
+    match attempt {
+        Attempt::Refused(version) if announced != Some(version) => Attempt::None,
+        attempt => attempt,
+    }
+}
+
+/// Whoever tried a bundle died before it said anything.
+struct Death {
+    how: String,
+    /// By somebody else's hand.
+    killed: bool,
 }
 
 /// What keeping the signatures needs.
@@ -128,20 +166,26 @@ impl Signatures {
             changes.borrow_and_update();
             let current = self.in_use.borrow().as_ref().map_or(0, |in_use| in_use.bundle.version);
             let announced = self.ledger.desired()?.and_then(|desired| desired.bundle);
+            let version = announced.as_ref().map(|bundle| bundle.version);
+            // One that was halted and goes on is looked at anew.
+            if self.ledger.refused()?.is_some_and(|refused| Some(refused) != version) {
+                self.ledger.forget_refusal()?;
+            }
+            attempt = still(attempt, version);
             if let Some(wanted) = to_fetch(current, announced.as_ref(), attempt) {
                 attempt = tokio::select! {
-                    outcome = self.take(current, wanted, attempt) => outcome?,
+                    outcome = self.take(current, wanted, attempt, &stop) => outcome?,
                     _ = stop.cancelled() => return Ok(()),
                 };
             }
             let retry = match attempt {
-                Attempt::Unavailable(_, times) => backoff(times, self.config.longest(), rand::random()),
+                Attempt::Unavailable { times, .. } => backoff(times, self.config.longest(), rand::random()),
                 _ => Duration::MAX,
             };
             let rested = async {
                 match attempt {
                     // Other changes come by the dozen while a scan runs; they are no reason to hurry.
-                    Attempt::Unavailable(..) => tokio::time::sleep(retry).await,
+                    Attempt::Unavailable { .. } => tokio::time::sleep(retry).await,
                     _ => drop(changes.changed().await),
                 }
             };
@@ -153,9 +197,30 @@ impl Signatures {
     }
 
     /// Fetches, judges and swaps one in.
-    async fn take(&self, current: u64, wanted: Bundle, before: Attempt) -> Result<Attempt, LedgerError> {
+    async fn take(
+        &self,
+        current: u64,
+        wanted: Bundle,
+        before: Attempt,
+        stop: &CancellationToken,
+    ) -> Result<Attempt, LedgerError> {
         let version = wanted.version;
+        let (times, mut killed) = before.so_far(version);
         let judgement = match self.judge(current, wanted).await {
+            Ok(judgement) => {
+                killed = 0;
+                judgement
+            }
+            // Its judge goes with us.
+            Err(Death { how, .. }) if stop.is_cancelled() => Judgement::Unavailable(how),
+            Err(Death { how, killed: true }) => {
+                killed += 1;
+                of_the_killed(how, killed)
+            }
+            // It was tried and took its judge down with it: not to be tried again and again.
+            Err(Death { how, killed: false }) => Judgement::Bad(how),
+        };
+        let judgement = match judgement {
             Judgement::Good { bundle, file } => match self.shelf.swap(bundle, &file) {
                 Ok(in_use) => {
                     tracing::info!(version, rules = in_use.bundle.rules, "signatures are in use");
@@ -176,16 +241,13 @@ impl Signatures {
             Judgement::Good { .. } => Ok(Attempt::None),
             Judgement::Unavailable(reason) => {
                 tracing::warn!(version, reason, "signatures cannot be had yet");
-                let times = match before {
-                    Attempt::Unavailable(v, times) if v == version => times.saturating_add(1),
-                    _ => 0,
-                };
-                Ok(Attempt::Unavailable(version, times))
+                Ok(Attempt::Unavailable { version, times, killed })
             }
         }
     }
 
-    async fn judge(&self, current: u64, wanted: Bundle) -> Judgement {
+    /// What a child says of it, or how that one died.
+    async fn judge(&self, current: u64, wanted: Bundle) -> Result<Judgement, Death> {
         let identity = self.identity.borrow().clone();
         let order = Order::Bundle(BundleOrder {
             controller: self.controller.clone(),
@@ -200,7 +262,7 @@ impl Signatures {
         });
         let mut worker = match Worker::start(&order).await {
             Ok(worker) => worker,
-            Err(error) => return Judgement::Unavailable(error.to_string()),
+            Err(error) => return Ok(Judgement::Unavailable(error.to_string())),
         };
         let (mut judged, (heard, ..)) = (None, worker.parts());
         while let Some(said) = heard.recv().await {
@@ -209,9 +271,11 @@ impl Signatures {
             }
         }
         match judged {
-            Some(judgement) => judgement,
-            // It was tried and took its judge down with it: not to be tried again and again.
-            None => Judgement::Bad(format!("the process that tried it died: {}", worker.how_it_ended().await.0)),
+            Some(judgement) => Ok(judgement),
+            None => {
+                let Ending { how, killed, .. } = worker.how_it_ended().await;
+                Err(Death { how: format!("the process that tried it died: {how}"), killed })
+            }
         }
     }
 }
@@ -227,7 +291,7 @@ mod tests {
 
     #[test]
     fn only_a_newer_one_is_fetched_and_a_refused_one_not_again() {
-        use Attempt::{None as Untried, Refused, Unavailable};
+        use Attempt::{None as Untried, Refused};
         for (current, wanted, attempt, fetch) in [
             (0, Some(1), Untried, true),
             (0, None, Untried, false),
@@ -235,7 +299,7 @@ mod tests {
             (2, Some(1), Untried, false),
             (2, Some(3), Refused(3), false),
             (2, Some(4), Refused(3), true),
-            (2, Some(3), Unavailable(3, 7), true),
+            (2, Some(3), Attempt::Unavailable { version: 3, times: 7, killed: 0 }, true),
         ] {
             let wanted: Option<Bundle> = wanted.map(bundle);
             assert_eq!(
@@ -244,6 +308,28 @@ mod tests {
                 "{current} {wanted:?} {attempt:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_counts_for_as_long_as_the_bundle_is_offered() {
+        for (announced, expected) in
+            [(Some(3), Attempt::Refused(3)), (None, Attempt::None), (Some(2), Attempt::None), (Some(4), Attempt::None)]
+        {
+            assert_eq!(still(Attempt::Refused(3), announced), expected, "{announced:?}");
+        }
+        let unavailable = Attempt::Unavailable { version: 3, times: 1, killed: 1 };
+        assert_eq!(still(unavailable, None), unavailable);
+    }
+
+    #[test]
+    fn only_who_is_killed_over_and_over_is_killed_by_the_bundle() {
+        let how = || "it was killed by SIGKILL (9)".to_owned();
+        for (times, bad) in [(1, false), (2, false), (3, true), (4, true)] {
+            assert_eq!(matches!(of_the_killed(how(), times), Judgement::Bad(_)), bad, "{times}");
+        }
+        let before = Attempt::Unavailable { version: 3, times: 4, killed: 2 };
+        // Of another version nothing is known.
+        assert_eq!((before.so_far(3), before.so_far(4), Attempt::None.so_far(3)), ((5, 2), (0, 0), (0, 0)));
     }
 
     #[test]

@@ -28,7 +28,8 @@ struct Now {
     rules: Option<u32>,
     jobs: Vec<Running>,
     events_waiting: u64,
-    quarantined: usize,
+    /// `None`: the vault cannot be read.
+    quarantined: Option<usize>,
     next_scan: Option<DateTime<Utc>>,
     next_backup: Option<DateTime<Utc>>,
 }
@@ -80,7 +81,7 @@ pub(crate) async fn keep(
             bundle: in_use.map(|(version, _)| version),
             rules: in_use.map(|(_, rules)| rules),
             events_waiting: ledger.waiting()?,
-            quarantined: vault.count(),
+            quarantined: vault.count().ok(),
             ..standing(host, &ledger.standing()?)
         };
         if written.as_ref() != Some(&now) {
@@ -136,7 +137,7 @@ pub(crate) fn show(state: &StateDir, json: bool) -> Result<(), StatusError> {
         now = Now { connected: false, jobs: vec![], ..now };
     }
     // Also what somebody at the PC has just taken out of it.
-    now.quarantined = Vault::to_look_at(state.quarantine()).count();
+    now.quarantined = Vault::to_look_at(state.quarantine()).count().ok();
     let controller = Config::load(state).ok().map(|config| config.controller);
     let status = Status { host: identity.host, enrolled: identity.enrolled, controller, running, now };
     let mut out = io::stdout().lock();
@@ -174,7 +175,7 @@ fn table(status: &Status) -> String {
         ("next scan", time(&now.next_scan)),
         ("next backup", time(&now.next_backup)),
         ("events waiting", now.events_waiting.to_string()),
-        ("put away", format!("{} files", now.quarantined)),
+        ("put away", now.quarantined.map_or("its folder cannot be read".into(), |files| format!("{files} files"))),
     ];
     rows.iter().map(|(name, value)| format!("{name:<15} {value}\n")).collect()
 }

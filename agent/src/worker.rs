@@ -15,7 +15,7 @@ use keepwatch_proto::bundle::Bundle;
 use keepwatch_proto::detection::Detection;
 use keepwatch_proto::job::{Ended, Failure, NAMED_FAILURES};
 use keepwatch_proto::paths::harmless;
-use keepwatch_proto::quarantine::{Changed, Item, NAMED_RULES};
+use keepwatch_proto::quarantine::{Item, NAMED_RULES};
 use keepwatch_proto::verdict::NAMED_INFECTED;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -62,8 +62,6 @@ pub(crate) enum Said {
     Suspect(Suspect),
     /// A file was put away.
     PutAway(Item),
-    /// One that was put away was brought back or destroyed.
-    Changed(Changed),
     /// A bundle was judged.
     Judged(Judgement),
 }
@@ -89,6 +87,16 @@ pub(crate) enum WorkerError {
     /// The order could not be written down.
     #[error("the worker's order cannot be written: {0}")]
     Order(#[from] serde_json::Error),
+}
+
+/// How a child ended.
+pub(crate) struct Ending {
+    /// In words, with its last complaint.
+    pub(crate) how: String,
+    /// The last lines that it said besides.
+    pub(crate) log: Vec<String>,
+    /// Somebody else ended it, as the system does where memory runs short or the PC goes down.
+    pub(crate) killed: bool,
 }
 
 /// A child at work. Dropping it kills it.
@@ -147,15 +155,16 @@ impl Worker {
         (&mut self.said, &mut self.leash, end)
     }
 
-    /// How it ended, in words, with its last complaint; and the last lines that it said besides.
-    pub(crate) async fn how_it_ended(mut self) -> (String, Vec<String>) {
+    /// How it ended.
+    pub(crate) async fn how_it_ended(mut self) -> Ending {
         // It has closed its stdout; one that lingers is of no more use.
         let patience = std::time::Duration::from_secs(10);
-        let how = match tokio::time::timeout(patience, self.child.wait()).await {
-            Ok(status) => status.map(platform::how_it_ended).unwrap_or_else(|e| e.to_string()),
+        let (how, killed) = match tokio::time::timeout(patience, self.child.wait()).await {
+            Ok(Ok(status)) => (platform::how_it_ended(status), platform::was_killed(status)),
+            Ok(Err(error)) => (error.to_string(), false),
             Err(_) => {
                 end(&mut self.child).await;
-                "it did not end by itself".into()
+                ("it did not end by itself".into(), false)
             }
         };
         // What the child has started may hold the pipe open for as long as it likes.
@@ -164,7 +173,7 @@ impl Worker {
             Err(_) => VecDeque::new(),
         };
         let how = log.back().map(|last| format!("{how}: {last}")).unwrap_or(how);
-        (how, log.into())
+        Ending { how, log: log.into(), killed }
     }
 }
 
@@ -252,7 +261,6 @@ pub(crate) fn bounded(said: Said) -> Said {
         Said::PutAway(item) => {
             Said::PutAway(Item { path: shortened(item.path, LONGEST_PATH), rules: few(item.rules), ..item })
         }
-        Said::Changed(changed) => Said::Changed(Changed { target: shortened(changed.target, LONGEST_PATH), ..changed }),
         Said::Ended(ended) => Said::Ended(bounded_end(ended)),
         Said::SoFar(ended) => Said::SoFar(bounded_end(ended)),
         Said::Judged(Judgement::Bad(reason)) => Said::Judged(Judgement::Bad(shortened(reason, LONGEST_TEXT))),

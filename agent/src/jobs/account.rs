@@ -165,7 +165,6 @@ impl<'a> Account<'a> {
                 Said::Ended(ended) => self.end = Some(ended),
                 Said::Suspect(suspect) => self.suspects.add(suspect),
                 Said::PutAway(item) => self.ledger.quarantined(Item { job, ..item })?,
-                Said::Changed(changed) => self.ledger.quarantine_changed(changed)?,
                 Said::Judged(_) => {}
             }
         }

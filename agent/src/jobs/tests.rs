@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! What is begun when, as tables.
 
+use super::obstacles::Obstacles;
 use super::*;
 use crate::ledger::Turn;
 use keepwatch_proto::desired::Desired;
@@ -281,7 +282,7 @@ fn what_is_held_back_keeps_neither_leave_nor_what_staff_ask_for() {
 
 #[tokio::test]
 async fn what_is_not_asked_is_not_looked_at() {
-    assert_eq!(Obstacles::look(FREE, at("21T10:00")).await, FREE);
+    assert_eq!(Looks::default().look(FREE, at("21T10:00")).await, FREE);
 }
 
 /// The same, where leave is asked for; this waits for it since noon.
@@ -404,4 +405,20 @@ fn what_is_to_be_put_away_waits_for_no_scan_and_keeps_none_waiting() {
     assert_eq!(kinds(&plan(&host, pc(), None, at("20T12:01"))), Vec::<String>::new());
     host.desired.as_mut().unwrap().jobs[0].cancel = true;
     assert_eq!(kinds(&plan(&host, pc(), None, at("20T12:01"))), ["stop"]);
+}
+
+/// What staff say of a job is done before the PC is looked at, which may take its time.
+#[test]
+fn what_staff_say_of_a_job_needs_no_look_at_the_pc() {
+    let mut host = timed("{not_on_battery: true}", "{only_when_idle: true}");
+    host.desired.as_mut().unwrap().jobs =
+        vec![job(1, backup(), true), job(2, restore(), true), job(3, backup(), false), job(4, restore(), false)];
+    host.known = BTreeSet::from([id(2), id(3)]);
+    host.running = BTreeMap::from([(id(2), "restore".into()), (id(3), "backup".into())]);
+    let all = BATTERY.or(METERED).or(IN_USE);
+    for obstacles in [FREE, all] {
+        let steps = plan(&host, Pc { obstacles, ..pc() }, None, at("21T10:00"));
+        let said: Vec<Step> = steps.into_iter().filter(Step::is_word).collect();
+        assert_eq!(said, vec![Step::Drop(id(1), backup()), Step::Stop(id(2)), Step::Hold(id(3), false)]);
+    }
 }

@@ -18,6 +18,7 @@ impl Jobs {
             vault: self.state.quarantine(),
             most: self.quarantine.most(),
             system_files: self.quarantine.system_files(),
+            allow_delete: self.quarantine.allow_delete(),
             own: self.state.own(),
             roots: self.restore_roots.clone(),
             deeds,

@@ -8,7 +8,7 @@ mod places;
 mod presence;
 
 pub(crate) use addresses::addresses;
-pub(crate) use folder::{Folder, folded, names_of, owner_of, set_owner, system_folders};
+pub(crate) use folder::{Folder, changed_at, folded, names_of, owner_of, set_owner, system_folders};
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use mounts::{local_disks, removable_media};
 pub(crate) use places::quick_places;
@@ -200,6 +200,11 @@ pub(crate) fn how_it_ended(status: ExitStatus) -> String {
     }
 }
 
+/// Whether somebody else ended it: the system where memory runs short or the PC goes down, or a person.
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
+    matches!(status.signal(), Some(libc::SIGTERM | libc::SIGKILL | libc::SIGINT | libc::SIGHUP))
+}
+
 /// Returns when the system asks the agent to stop.
 pub(crate) async fn stop_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -254,5 +259,9 @@ mod tests {
     fn a_death_is_told_in_words() {
         assert_eq!(how_it_ended(ExitStatus::from_raw(9)), "it was killed by SIGKILL (9)");
         assert_eq!(how_it_ended(ExitStatus::from_raw(101 << 8)), "it ended with code 101");
+        // A crash (SIGSEGV, SIGABRT) or a panic is its own doing.
+        for (raw, killed) in [(9, true), (15, true), (11, false), (6, false), (1 << 8, false), (101 << 8, false)] {
+            assert_eq!(was_killed(ExitStatus::from_raw(raw)), killed, "{raw}");
+        }
     }
 }

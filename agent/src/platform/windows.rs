@@ -7,7 +7,7 @@ mod places;
 mod presence;
 
 pub(crate) use disks::{local_disks, removable_media};
-pub(crate) use folder::{Folder, folded, names_of, owner_of, set_owner, system_folders};
+pub(crate) use folder::{Folder, changed_at, folded, names_of, owner_of, set_owner, system_folders};
 pub(crate) use load::{on_battery, processor_times};
 pub(crate) use places::quick_places;
 pub(crate) use presence::{in_use, on_metered};
@@ -197,6 +197,14 @@ pub(crate) fn how_it_ended(status: ExitStatus) -> String {
         Some(code) => format!("it ended with code {code:#x}"),
         None => "it ended".into(),
     }
+}
+
+/// Whether somebody else ended it: there are no signals, but codes that such an end leaves. Those are 1
+/// (taskkill, the task manager; a worker itself ends so only where it does not come to its work), that
+/// of a session that ends, and that of Ctrl-C.
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
+    const ENDED: [u32; 3] = [1, 0x4001_0004, 0xc000_013a];
+    status.code().is_some_and(|code| ENDED.contains(&code.cast_unsigned()))
 }
 
 /// Returns when somebody presses Ctrl-C; a service is stopped by its handler.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 const MAILBOXES: [&[u8]; 2] = [b"From ", b"!BDN"];
 
 /// Why what the system may need stays where it is.
-const SYSTEM: &str = "the system may need it: put it away by name with 'keepwatch quarantine add' if it may go";
-const SYSTEM_CLOSED: &str = "the system may need it, and this PC does not let it go: 'system_files' in the section [quarantine] of its agent.toml is false";
+const SYSTEM: &str = "the system may need it: if it may go, put it away by name with 'keepwatch quarantine add', which 'system_files' in the PC's agent.toml has to allow";
+const SYSTEM_CLOSED: &str = "the system may need it, and this PC does not let it go: 'system_files' in the section [quarantine] of its agent.toml is not true";
 
 /// A file, and where it lies.
 pub(super) struct Place {
@@ -44,10 +44,7 @@ pub(super) fn place(path: &Path, wanted: &Wanted, own: &[PathBuf]) -> Result<Pla
     if wanted.sha256.is_empty() && platform::folded(&real) != platform::folded(path) {
         return Err(VaultError::Linked(paths::of_path(&real)));
     }
-    let below = |folder: &PathBuf| {
-        let there = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-        platform::folded(&real).starts_with(platform::folded(&there))
-    };
+    let below = |folder: &PathBuf| is_below(&real, folder);
     if own.iter().any(below) {
         return Err(VaultError::Guarded("it is one of the agent's own files"));
     }
@@ -62,6 +59,17 @@ pub(super) fn place(path: &Path, wanted: &Wanted, own: &[PathBuf]) -> Result<Pla
         ));
     }
     Ok(Place { folder, name: name.to_owned(), path: real, file })
+}
+
+/// Whether a path lies below a folder, or is it: by its name, or by another one that the same folder has
+/// where it is mounted twice.
+fn is_below(real: &Path, folder: &Path) -> bool {
+    let there = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    if platform::folded(real).starts_with(platform::folded(&there)) {
+        return true;
+    }
+    let number = |path: &Path| std::fs::metadata(path).ok().and_then(|data| platform::names_of(&data).0);
+    number(&there).is_some_and(|this| real.ancestors().skip(1).any(|above| number(above) == Some(this)))
 }
 
 fn is_mailbox(mut file: &File) -> io::Result<bool> {

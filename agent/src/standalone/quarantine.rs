@@ -2,13 +2,14 @@
 //! without the network. The running agent tells the controller what is there, and so what is not.
 
 use crate::config::{Config, ConfigError, StateDir};
-use crate::quarantine::{Vault, VaultError};
+use crate::quarantine::{Held, Vault, VaultError};
 use crate::work::{Done, Undone, done};
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use keepwatch_proto::ids::ItemId;
 use keepwatch_proto::paths::{self, harmless, harmless_json};
 use keepwatch_proto::quarantine::{Item, QuarantineSpec};
+use serde::Serialize;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
@@ -62,40 +63,59 @@ pub(crate) fn quarantine(state: &StateDir, action: &Action, json: bool) -> Resul
     // Whoever sits at the PC may empty it, also where nothing may be put into it.
     let vault = Vault::new(folder, config.quarantine.most().unwrap_or(0), state.own());
     let spec = match action {
-        Action::List => return Ok(list(&vault, json)?),
+        Action::List => return list(&vault, json),
         Action::Restore { id, to } => {
             let to = to.as_ref().map(std::path::absolute).transpose().map_err(QuarantineError::Output)?;
             QuarantineSpec::restore(*id, to.map(|to| paths::of_path(&to)).unwrap_or_default())
         }
         Action::Delete { id } => QuarantineSpec::delete(*id),
     };
-    match done(&vault, &spec, &config.roots(state)) {
-        Ok(Done::Changed(changed, _)) if !changed.target.is_empty() => {
+    match done(&vault, &spec, &config.roots(state), true)? {
+        Done::Changed(changed, _) if !changed.target.is_empty() => {
             eprintln!("it is back: {}", harmless(&changed.target));
         }
-        Ok(_) => eprintln!("it is gone for good"),
-        // One of which not even the name can be read is gone all the same.
-        Err(Undone::Vault(VaultError::Damaged(_))) if matches!(action, Action::Delete { .. }) => {
-            eprintln!("it is gone for good");
-        }
-        Err(error) => return Err(error.into()),
+        _ => eprintln!("it is gone for good"),
     }
     Ok(())
 }
 
-fn list(vault: &Vault, json: bool) -> io::Result<()> {
-    let items: Vec<Item> = vault.list().into_iter().map(|header| header.item).collect();
+/// One of which only the name of its file is known.
+#[derive(Serialize)]
+struct Unreadable {
+    id: ItemId,
+    unreadable: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Listed {
+    Item(Item),
+    Unreadable(Unreadable),
+}
+
+fn list(vault: &Vault, json: bool) -> Result<(), QuarantineError> {
+    let Held { items, unreadable } = vault.list().map_err(Undone::from)?;
+    Ok(show(items.into_iter().map(|header| header.item).collect(), unreadable, json)?)
+}
+
+fn show(items: Vec<Item>, unreadable: Vec<(ItemId, VaultError)>, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        return writeln!(out, "{}", harmless_json(&serde_json::to_string_pretty(&items)?));
+        let unreadable =
+            unreadable.into_iter().map(|(id, why)| Listed::Unreadable(Unreadable { id, unreadable: why.to_string() }));
+        let all: Vec<Listed> = items.into_iter().map(Listed::Item).chain(unreadable).collect();
+        return writeln!(out, "{}", harmless_json(&serde_json::to_string_pretty(&all)?));
     }
-    if items.is_empty() {
+    if items.is_empty() && unreadable.is_empty() {
         return writeln!(out, "nothing is put away on this PC");
     }
     let when = |at: &DateTime<Utc>| at.format("%F %H:%M UTC").to_string();
     for Item { id, path, size, rules, at, .. } in &items {
         let rules = if rules.is_empty() { "by name".into() } else { rules.join(",") };
         writeln!(out, "{id}  {}  {size:>12}  {}  {}", when(at), harmless(&rules), harmless(path))?;
+    }
+    for (id, why) in &unreadable {
+        writeln!(out, "{id}  cannot be read: {}", harmless(&why.to_string()))?;
     }
     Ok(())
 }

@@ -81,6 +81,10 @@ async fn fetch(order: &BundleOrder, http: &Http) -> Result<(Bundle, PathBuf), Ju
     let repository = match (loaded, http.trouble()) {
         (Ok(repository), _) => repository,
         (Err(_), Some(trouble)) => return Err(unavailable(trouble)),
+        // A controller whose copy lags, as one of several may for a while.
+        (Err(error @ tough::error::Error::OlderMetadata { .. }), None) => {
+            return Err(unavailable(format!("what the controller has is older than what it had before: {error}")));
+        }
         (Err(error), None) => return Err(Judgement::Bad(format!("its signed metadata is not sound: {error}"))),
     };
 
@@ -90,7 +94,7 @@ async fn fetch(order: &BundleOrder, http: &Http) -> Result<(Bundle, PathBuf), Ju
     }
     if version < order.wanted.version {
         let wanted = order.wanted.version;
-        return Err(Judgement::Bad(format!(
+        return Err(unavailable(format!(
             "the signed metadata is of version {version}, older than the announced {wanted}"
         )));
     }

@@ -2,7 +2,7 @@
 
 use super::Speaker;
 use super::restore::{TargetError, allowed};
-use crate::quarantine::{PutAway, Vault, VaultError, Wanted};
+use crate::quarantine::{PutAway, Receipt, Vault, VaultError, Wanted};
 use crate::worker::{Deed, QuarantineOrder, Said};
 use keepwatch_proto::ids::ItemId;
 use keepwatch_proto::job::{Ended, FailureKind, JobState, Tally};
@@ -43,7 +43,8 @@ fn elsewhere(error: &TargetError) -> String {
 #[derive(Debug)]
 pub(crate) enum Done {
     PutAway(PutAway),
-    Changed(Changed, Item),
+    /// What became of one, and its bytes as far as they are known.
+    Changed(Changed, u64),
 }
 
 impl Undone {
@@ -76,7 +77,7 @@ pub(super) fn run(order: QuarantineOrder, speaker: &Speaker<impl Write + Send>) 
                 .put_away(&wanted(&order, spec.item, &spec.path, &spec.sha256))
                 .map(Done::PutAway)
                 .map_err(Undone::from),
-            Deed::Asked(spec) => done(&vault, spec, &order.roots),
+            Deed::Asked(spec) => done(&vault, spec, &order.roots, order.allow_delete),
         };
         account.take(deed, outcome, speaker);
     }
@@ -97,17 +98,22 @@ fn wanted(order: &QuarantineOrder, id: ItemId, path: &str, sha256: &str) -> Want
     }
 }
 
-/// Brings one back, or destroys it.
-pub(crate) fn done(vault: &Vault, spec: &QuarantineSpec, roots: &[PathBuf]) -> Result<Done, Undone> {
-    let (state, target, item) = match spec.action {
-        Action::Delete => (ItemState::Deleted, String::new(), vault.delete(spec.item)?),
-        _ => {
-            let path = paths::to_path(&vault.header(spec.item)?.item.path);
-            let target = target(&path, &spec.target, roots)?;
-            (ItemState::Restored, paths::of_path(&target), vault.restore(spec.item, &target)?)
-        }
-    };
-    Ok(Done::Changed(Changed { id: spec.item, state, target }, item))
+/// Brings one back, or destroys it; `named`: also where no rule has found it. The vault keeps a receipt,
+/// by which it is told.
+pub(crate) fn done(vault: &Vault, spec: &QuarantineSpec, roots: &[PathBuf], named: bool) -> Result<Done, Undone> {
+    let id = spec.item;
+    if spec.action == Action::Delete {
+        let bytes = vault.delete(id, named)?.map_or(0, |item| item.size);
+        return Ok(Done::Changed(Changed { id, state: ItemState::Deleted, target: String::new() }, bytes));
+    }
+    // By an attempt that was stopped before it could say so.
+    if let Some(Receipt { changed, item }) = vault.was_done(id, ItemState::Restored)? {
+        return Ok(Done::Changed(changed, item.map_or(0, |item| item.size)));
+    }
+    let path = paths::to_path(&vault.header(id)?.item.path);
+    let target = target(&path, &spec.target, roots)?;
+    let bytes = vault.restore(id, &target)?.size;
+    Ok(Done::Changed(Changed { id, state: ItemState::Restored, target: paths::of_path(&target) }, bytes))
 }
 
 /// Where one goes that was at this path: there, or to the file or into the folder that was named.
@@ -151,11 +157,10 @@ impl Account {
                 }
                 self.others.extend(names.into_iter().map(|other| (other, path.clone())));
             }
-            Ok(Done::Changed(changed, item)) => {
+            Ok(Done::Changed(changed, bytes)) => {
                 self.tally.files += 1;
-                self.tally.bytes += item.size;
-                self.target.clone_from(&changed.target);
-                speaker.say(Said::Changed(changed));
+                self.tally.bytes += bytes;
+                self.target = changed.target;
             }
             Err(error) => {
                 let path = match deed {
@@ -246,6 +251,7 @@ mod tests {
                 vault: self.state.join("quarantine"),
                 most: Some(1 << 20),
                 system_files: true,
+                allow_delete: false,
                 own: vec![self.state.clone()],
                 roots: vec![self.home.clone()],
                 deeds,
@@ -332,9 +338,36 @@ mod tests {
         let target = paths::of_path(&scene.home.join("in").join("a"));
         assert_eq!((ended.outcome, ended.target.clone()), (JobState::Succeeded, target.clone()));
         assert!(ended.message.contains("scan.allowed"), "{}", ended.message);
-        assert_eq!(done, [Said::Changed(Changed { id: item.id, state: ItemState::Restored, target })]);
+        assert!(done.is_empty());
+        let vault = Vault::to_look_at(scene.state.join("quarantine"));
+        let receipt = vault.was_done(item.id, ItemState::Restored).unwrap().unwrap();
+        assert_eq!(receipt.changed, Changed { id: item.id, state: ItemState::Restored, target: target.clone() });
+        // Whoever is asked again, since nobody heard of it, says the same.
+        let (ended, ..) = scene.does(back(""));
+        assert_eq!((ended.outcome, ended.target), (JobState::Succeeded, target));
         let (ended, _, _) = scene.does(vec![Deed::Asked(QuarantineSpec::delete(item.id))]);
         assert_eq!((ended.outcome, ended.failure), (JobState::Failed, FailureKind::Refused));
+    }
+
+    #[test]
+    fn what_was_only_named_is_destroyed_where_the_pc_allows_it() {
+        let scene = Scene::new();
+        let named = |path: &Path| {
+            let spec = QuarantineSpec::put_away(id(), paths::of_path(path), String::new());
+            (spec.item, Deed::Asked(spec))
+        };
+        let (item, deed) = named(&scene.file("letter"));
+        let delete = || vec![Deed::Asked(QuarantineSpec::delete(item))];
+        assert_eq!(scene.does(vec![deed]).0.outcome, JobState::Succeeded);
+        let (ended, _, _) = scene.does(delete());
+        assert_eq!((ended.outcome, ended.failure), (JobState::Failed, FailureKind::Refused));
+        assert!(ended.message.contains("allow_delete"), "{}", ended.message);
+        let (ended, ..) = said(QuarantineOrder { allow_delete: true, ..scene.order(delete()) });
+        assert_eq!(ended.outcome, JobState::Succeeded, "{}", ended.message);
+        // What a rule has found goes all the same.
+        let (_, done, _) = scene.does(vec![scene.found(&scene.file("bad"))]);
+        let Said::PutAway(found) = &done[0] else { panic!() };
+        assert_eq!(scene.does(vec![Deed::Asked(QuarantineSpec::delete(found.id))]).0.outcome, JobState::Succeeded);
     }
 
     #[test]

@@ -212,6 +212,8 @@ pub(crate) struct QuarantineOrder {
     pub(crate) most: Option<u64>,
     /// Whether staff may put away, by name, also what the system may need.
     pub(crate) system_files: bool,
+    /// Whether staff may have destroyed what no rule has found.
+    pub(crate) allow_delete: bool,
     /// The agent's own files.
     pub(crate) own: Vec<PathBuf>,
     /// Where the PC lets restores write.

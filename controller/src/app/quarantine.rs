@@ -106,14 +106,14 @@ impl App {
         if !target.is_empty() && (target.starts_with('@') || !is_full(target) || target.len() > LONGEST_PATH) {
             return Err(AppError::Invalid(format!("'{}' is no full path on the PC", target.escape_debug())));
         }
-        let row = self.held(actor, id).await?;
+        let row = self.held(actor, id, Action::Restore).await?;
         self.have_done(actor, &row.host.to_string(), QuarantineSpec::restore(row.id, target.to_owned())).await
     }
 
     /// Has one destroyed.
     pub async fn delete_quarantined(&self, actor: &Actor, id: &str) -> Result<JobView, AppError> {
         self.demand(actor, Role::Operator, "quarantine delete").await?;
-        let row = self.held(actor, id).await?;
+        let row = self.held(actor, id, Action::Delete).await?;
         self.have_done(actor, &row.host.to_string(), QuarantineSpec::delete(row.id)).await
     }
 
@@ -139,11 +139,13 @@ impl App {
         self.queue(actor, &host, Wish::quarantine(spec, &policy)).await
     }
 
-    /// One that its PC still has, as far as is known.
-    async fn held(&self, actor: &Actor, id: &str) -> Result<QuarantineRow, AppError> {
+    /// One that its PC still has, as far as is known, or may have.
+    async fn held(&self, actor: &Actor, id: &str, wished: Action) -> Result<QuarantineRow, AppError> {
         let row = self.quarantined_file(actor, id).await?.row;
         match row.state.0 {
             ItemState::Held => Ok(row),
+            // What a PC can read no more it does not tell of, and has all the same: it says so if it does not.
+            ItemState::Gone if wished == Action::Delete => Ok(row),
             ItemState::Restored => Err(AppError::Conflict(format!("it was brought back already, to {}", row.target))),
             ItemState::Deleted => Err(AppError::Conflict("it was deleted already".into())),
             ItemState::Gone => Err(AppError::Conflict(

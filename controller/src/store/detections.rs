@@ -136,10 +136,11 @@ pub async fn list(
     .await?)
 }
 
-/// The file that lay at this path was put away: what was found in it by then is.
+/// The file that lay at this path was put away: what was found in it by then is, and by the job that
+/// put it away, whatever the PC's clock says of what came first.
 pub async fn put_away(conn: &mut Conn, host: HostId, item: &Item, at: i64) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE detections SET put_away = $3 WHERE host = $1 AND acknowledged = 0 AND at <= $4 \
+        "UPDATE detections SET put_away = $3 WHERE host = $1 AND acknowledged = 0 AND (at <= $4 OR job = $6) \
          AND (path = $2 OR substr(path, 1, length($5)) = $5)",
     )
     .bind(host.to_string())
@@ -147,6 +148,7 @@ pub async fn put_away(conn: &mut Conn, host: HostId, item: &Item, at: i64) -> Re
     .bind(item.id.to_string())
     .bind(at)
     .bind(format!("{}{INSIDE}", item.path))
+    .bind(item.job.to_string())
     .execute(conn)
     .await?;
     Ok(())

@@ -52,11 +52,24 @@ fn by_the_policy_an_infected_file_is_put_away_and_staff_decide_what_becomes_of_i
     let held = staff.json(&["quarantine", "list", &host]);
     let second = held[0]["id"].as_str().unwrap();
     assert!(!bad.exists() && held[0]["rules"].as_array().unwrap().is_empty(), "{held}");
+    // What no rule has found the PC does not let them destroy, unless its own file says so.
+    let refused = staff.run(["quarantine", "delete", second, "--watch"]);
+    assert!(refused.code == 4 && refused.out.contains("allow_delete"), "{refused:?}");
+    let file = agent.state().join("agent.toml");
+    let said = fs::read_to_string(&file).unwrap();
+    fs::write(&file, said + "[quarantine]\nallow_delete = true\n").unwrap();
+    agent.kill();
+    agent.start();
+    agent.until_connected();
     staff.run(["quarantine", "delete", second, "--watch"]).ok();
     assert_eq!(staff.json(&["quarantine", "show", second])["state"], "deleted");
     assert_eq!(fs::read_dir(&items).unwrap().count(), 0);
     let gone = staff.run(["quarantine", "add", &host, bad.to_str().unwrap(), "--watch"]);
     assert!(gone.code == 4 && gone.out.contains("not there any more"), "{gone:?}");
+
+    // Nor the system's files, by name.
+    let system = staff.run(["quarantine", "add", &host, "/etc/no-such-file-of-ours", "--watch"]);
+    assert!(system.code == 4 && system.out.contains("system_files"), "{system:?}");
 
     // Whoever sits at the PC may do so, too; the controller learns of it.
     staff.run(["quarantine", "add", &host, letter.to_str().unwrap(), "--watch"]).ok();
@@ -68,7 +81,17 @@ fn by_the_policy_an_infected_file_is_put_away_and_staff_decide_what_becomes_of_i
     assert_eq!(fs::read_to_string(&letter).unwrap(), "letter");
     agent.kill();
     agent.start();
-    until("the controller knows", || staff.json(&["quarantine", "show", &third])["state"] == "gone");
+    until("the controller knows", || staff.json(&["quarantine", "show", &third])["state"] == "restored");
+
+    // Where its file is gone, nobody knows what became of it; that PC does not have it.
+    staff.run(["quarantine", "add", &host, letter.to_str().unwrap(), "--watch"]).ok();
+    let fourth = staff.json(&["quarantine", "list", &host])[0]["id"].as_str().unwrap().to_owned();
+    agent.kill();
+    fs::remove_file(items.join(format!("{fourth}.kwq"))).unwrap();
+    agent.start();
+    until("the controller misses it", || staff.json(&["quarantine", "show", &fourth])["state"] == "gone");
+    let deleted = staff.run(["quarantine", "delete", &fourth, "--watch"]);
+    assert!(deleted.code == 4 && deleted.out.contains("does not hold it"), "{deleted:?}");
 }
 
 /// kill -9 while a large file is being put away: either it is where it was, or the vault has it whole.

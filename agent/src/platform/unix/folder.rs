@@ -69,14 +69,23 @@ impl Folder {
         Ok(File::from(openat(&self.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?))
     }
 
-    /// Gives a finished file its real name, which no other may have.
-    pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr) -> io::Result<()> {
+    /// Gives one another name of ours, which no other has.
+    pub(crate) fn set_aside(&self, name: &OsStr, aside: &OsStr) -> io::Result<()> {
+        Ok(renameat(&self.0, name, &self.0, aside)?)
+    }
+
+    /// Gives a finished file its real name, which no other may have. True: it has the first one, too,
+    /// which is to be removed.
+    pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr) -> io::Result<bool> {
         match linkat(&self.0, temporary, &self.0, name, LinkatFlags::empty()) {
-            Ok(()) => self.remove(temporary),
+            Ok(()) => Ok(true),
             // File systems without hard links, as on USB sticks.
             Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
                 match fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-                    Err(Errno::ENOENT) => Ok(renameat(&self.0, temporary, &self.0, name)?),
+                    Err(Errno::ENOENT) => {
+                        renameat(&self.0, temporary, &self.0, name)?;
+                        Ok(false)
+                    }
                     Err(error) => Err(error.into()),
                     Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
                 }
@@ -88,6 +97,11 @@ impl Folder {
     /// Removes what is no folder.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)?)
+    }
+
+    /// Makes the content of a file in it last.
+    pub(crate) fn sync_file(&self, _name: &OsStr, file: File) -> io::Result<()> {
+        file.sync_all()
     }
 
     /// Makes what changed in it last.
@@ -105,6 +119,11 @@ pub(crate) fn names_of(data: &Metadata) -> (Option<(u64, u64)>, u64) {
     (Some((data.dev(), data.ino())), data.nlink())
 }
 
+/// When anything was last done to a file; nobody sets that back.
+pub(crate) fn changed_at(data: &Metadata) -> Option<(i64, i64)> {
+    Some((data.ctime(), data.ctime_nsec()))
+}
+
 /// Whose a file is and who may do what with it: mode, user, group.
 pub(crate) fn owner_of(data: &Metadata) -> (u32, u32, u32) {
     (data.mode() & 0o7777, data.uid(), data.gid())
@@ -118,9 +137,9 @@ pub(crate) fn set_owner(file: &File, (mode, user, group): (u32, u32, u32)) -> io
 
 /// What the system needs to run.
 pub(crate) fn system_folders() -> Vec<PathBuf> {
-    const FOLDERS: [&str; 14] = [
-        "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
-        "/usr", "/var/lib",
+    const FOLDERS: [&str; 16] = [
+        "/bin", "/boot", "/dev", "/efi", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin",
+        "/sys", "/sysroot", "/usr", "/var/lib",
     ];
     FOLDERS.iter().map(PathBuf::from).collect()
 }

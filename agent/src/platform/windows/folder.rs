@@ -57,14 +57,40 @@ impl Folder {
         OpenOptions::new().read(true).write(true).create_new(true).share_mode(SHARED).open(self.0.join(name))
     }
 
-    /// Gives a finished file its real name, which no other may have.
-    pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr) -> io::Result<()> {
+    /// Gives one another name of ours, which no other has.
+    pub(crate) fn set_aside(&self, name: &OsStr, aside: &OsStr) -> io::Result<()> {
+        fs::rename(self.0.join(name), self.0.join(aside))
+    }
+
+    /// Gives a finished file its real name, which no other may have. False: it has no other then.
+    pub(crate) fn publish(&self, temporary: &OsStr, name: &OsStr) -> io::Result<bool> {
         let path = self.0.join(name);
         match fs::symlink_metadata(&path) {
             Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Err(_) => fs::rename(self.0.join(temporary), path),
+            Err(_) => fs::rename(self.0.join(temporary), path).map(|()| false),
         }
+    }
+
+    /// Makes the content of a file in it last. Only whoever may write to it can do that.
+    // It is one mark here, not Unix' permissions for everybody.
+    #[allow(clippy::permissions_set_readonly_false)]
+    pub(crate) fn sync_file(&self, name: &OsStr, file: File) -> io::Result<()> {
+        let path = self.0.join(name);
+        let before = file.metadata()?.permissions();
+        // While it is held nobody writes to it, nor do we.
+        drop(file);
+        if before.readonly() {
+            let mut open = before.clone();
+            open.set_readonly(false);
+            fs::set_permissions(&path, open)?;
+        }
+        let file = OpenOptions::new().write(true).share_mode(SHARED).custom_flags(NOT_THROUGH_LINKS).open(&path);
+        let synced = file.and_then(|file| file.sync_all());
+        if before.readonly() {
+            fs::set_permissions(&path, before)?;
+        }
+        synced
     }
 
     /// Removes what is no folder.
@@ -93,6 +119,11 @@ fn no_file() -> io::Error {
 /// Which file it is, and how many names it has: std does not tell.
 pub(crate) fn names_of(_: &Metadata) -> (Option<(u64, u64)>, u64) {
     (None, 1)
+}
+
+/// When anything was last done to a file: std does not tell.
+pub(crate) fn changed_at(_: &Metadata) -> Option<(i64, i64)> {
+    None
 }
 
 /// Who may do what with a file: there is only the read-only mark; rights come from the folder.
@@ -124,6 +155,8 @@ pub(crate) fn system_folders() -> Vec<PathBuf> {
         below("EFI"),
         below("Recovery"),
         below("bootmgr"),
+        below("BOOTNXT"),
+        below("System Volume Information"),
     ]
 }
 

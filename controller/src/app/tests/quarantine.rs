@@ -42,8 +42,12 @@ impl Scene {
     }
 
     async fn tells(&mut self, kind: EventKind) {
+        self.tells_at(kind, self.app.clock.now()).await;
+    }
+
+    async fn tells_at(&mut self, kind: EventKind, at: chrono::DateTime<chrono::Utc>) {
         self.seq += 1;
-        let event = Event { seq: self.seq, at: self.app.clock.now(), kind };
+        let event = Event { seq: self.seq, at, kind };
         self.app.ingest(self.host, report(self.boot, vec![event])).await.unwrap();
     }
 
@@ -128,6 +132,40 @@ async fn the_vault_is_the_truth_after_either_side_lost_something() {
     // It was only that disk which was away.
     scene.holds(items).await;
     assert_eq!((scene.state_of(&known).await, scene.open().await), (ItemState::Held, (1, 1)));
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_back_between_finding_and_putting_away_leaves_no_risk() {
+    let mut scene = Scene::set().await;
+    scene.tells(scene.found("/home/eicar.com")).await;
+    let before = scene.app.clock.now() - chrono::TimeDelta::hours(1);
+    // Another job's, dated before: it may have been found anew since.
+    let other = Item { job: JobId::new(&scene.app.clock), at: before, ..scene.item("/home/eicar.com") };
+    scene.tells_at(EventKind::Quarantined(other), before).await;
+    assert_eq!((scene.open().await, scene.health().await.1), ((1, 0), true));
+    let own = Item { at: before, ..scene.item("/home/eicar.com") };
+    scene.tells_at(EventKind::Quarantined(own), before).await;
+    assert_eq!((scene.open().await, scene.health().await.1), ((1, 1), false));
+}
+
+#[tokio::test]
+async fn what_a_pc_does_not_tell_of_any_more_can_be_deleted_and_not_brought_back() {
+    let mut scene = Scene::set().await;
+    let item = scene.item("/home/eicar.com");
+    scene.tells(EventKind::Quarantined(item.clone())).await;
+    scene.holds(vec![]).await;
+    assert_eq!(scene.state_of(&item).await, ItemState::Gone);
+    let (app, id, operator) = (scene.app.clone(), item.id.to_string(), actor(Role::Operator));
+    assert!(matches!(app.restore_quarantined(&operator, &id, "").await, Err(AppError::Conflict(_))));
+    let job = app.delete_quarantined(&operator, &id).await.unwrap();
+    assert_eq!(job.row.spec.0, JobSpec::Quarantine(QuarantineSpec::delete(item.id)));
+    let gone = Changed { id: item.id, state: ItemState::Deleted, target: String::new() };
+    scene.tells(EventKind::QuarantineChanged(gone)).await;
+    assert_eq!(scene.state_of(&item).await, ItemState::Deleted);
+    // A PC that lists it once more, as one does that is just about to tell, does not bring it back.
+    scene.holds(vec![item.clone()]).await;
+    assert_eq!(scene.state_of(&item).await, ItemState::Deleted);
+    assert!(matches!(app.delete_quarantined(&operator, &id).await, Err(AppError::Conflict(_))));
 }
 
 #[tokio::test]
