@@ -43,6 +43,7 @@ pub mod slots;
 pub mod snapshots;
 pub mod standing;
 pub mod streams;
+pub mod summaries;
 pub mod tokens;
 pub mod users;
 pub mod verification;

@@ -25,6 +25,7 @@ pub mod rules;
 pub mod slots;
 pub mod snapshots;
 pub mod sources;
+pub mod summaries;
 pub mod tokens;
 pub mod users;
 pub mod verification;

@@ -28,6 +28,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/host.css"),
     include_str!("assets/css/detections.css"),
     include_str!("assets/css/snapshot.css"),
+    include_str!("assets/css/reports.css"),
     include_str!("assets/css/narrow.css"),
 );
 

@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 12] = texts![
+static TEXTS: [Text; 13] = texts![
     "frame",
     "login",
     "words",
@@ -41,6 +41,7 @@ static TEXTS: [Text; 12] = texts![
     "jobs",
     "snapshots",
     "detections",
+    "reports",
 ];
 
 /// A language that the pages speak.
@@ -188,7 +189,7 @@ fn wish(header: &str) -> Option<Language> {
 mod tests {
     use super::*;
     use crate::plan::health::{Reason, State};
-    use crate::web::{pages, problem};
+    use crate::web::{pages, problem, sections};
     use keepwatch_proto::detection::Severity;
     use keepwatch_proto::job::JobState;
     use std::collections::{BTreeMap, BTreeSet};
@@ -231,7 +232,7 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 15] = [
+        let families: [(&str, Vec<&str>); 18] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -247,6 +248,9 @@ mod tests {
             ("entry", vec!["file", "folder", "link", "special"]),
             ("notice", pages::NOTICES.into()),
             ("error", problem::WORDS.into()),
+            ("report-section", sections::SECTIONS.into()),
+            ("report-empty", sections::EMPTY.into()),
+            ("month", vec!["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

@@ -9,7 +9,9 @@ mod i18n;
 mod live;
 mod pages;
 mod problem;
+mod sections;
 mod session;
+pub mod summary;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -26,7 +28,7 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, groups, host, hosts, login, overview, snapshot};
+use pages::{detections, groups, host, hosts, login, overview, reports, snapshot};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
@@ -63,6 +65,9 @@ fn routes() -> Routes {
         ("/jobs/{job}/resume", OPERATOR, post(host::resume)),
         ("/detections", VIEWER, get(detections::page)),
         ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
+        // Reports as PDF and CSV
+        ("/reports", VIEWER, get(reports::page)),
+        ("/reports/file", VIEWER, get(reports::file)),
     ]
 }
 

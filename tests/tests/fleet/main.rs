@@ -19,6 +19,7 @@ mod kills;
 mod kills_after;
 mod one_read;
 mod page;
+mod page_reports;
 mod policies;
 mod postgres;
 mod quarantine;

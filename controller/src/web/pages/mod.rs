@@ -7,6 +7,7 @@ pub mod host;
 pub mod hosts;
 pub mod login;
 pub mod overview;
+pub mod reports;
 pub mod snapshot;
 
 use super::i18n::{Language, Value};
@@ -27,10 +28,11 @@ use std::collections::BTreeMap;
 pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
-pub const WAYS: [(&str, &str, &str, Role); 4] = [
+pub const WAYS: [(&str, &str, &str, Role); 5] = [
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
+    ("watch", "/reports", "reports", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
 ];
 

@@ -6,6 +6,7 @@ nav-overview = Overview
 nav-hosts = PCs
 nav-groups = Groups
 nav-detections = Detections
+nav-reports = Reports
 menu = Menu
 nav-area-watch = Watch
 nav-area-work = Work

@@ -6,6 +6,7 @@ nav-overview = 总览
 nav-hosts = 电脑
 nav-groups = 分组
 nav-detections = 检出
+nav-reports = 报告
 menu = 菜单
 nav-area-watch = 查看
 nav-area-work = 处置
