@@ -19,6 +19,7 @@ need age age
 need /usr/lib/openssh/sftp-server openssh-sftp-server
 need mkfs.btrfs btrfs-progs
 need sqlite3 sqlite3
+need pdftotext poppler-utils
 need chromium chromium
 need chromedriver chromium-driver
 [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing+=(postgresql)

@@ -11,6 +11,7 @@ mod keys;
 mod maintain;
 mod metrics;
 mod plan;
+mod print;
 mod repository;
 mod rpc;
 mod run;

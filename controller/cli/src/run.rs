@@ -127,6 +127,8 @@ mod tests {
             "groups health --watch=30 tax",
             "detections list --watch=5",
             "report --watch",
+            "report --period week",
+            "report --period 2026-11 --group city/tax --format pdf --language zh-CN -o - --force",
             "completion bash",
             "man",
             "man --to man1",

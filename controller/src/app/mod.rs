@@ -48,6 +48,7 @@ pub mod snapshots;
 pub mod standing;
 pub mod storage;
 pub mod streams;
+pub mod summaries;
 pub mod tokens;
 pub mod trend;
 pub mod users;

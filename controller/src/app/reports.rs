@@ -107,18 +107,23 @@ impl App {
 
     /// The figures of a group and of each below it; of all groups where none is named.
     pub async fn group_health(&self, _actor: &Actor, group: &str) -> Result<Vec<GroupFigures>, AppError> {
-        let (own, ..) = self.counted().await?;
+        Ok(self.group_look(group).await?.0)
+    }
+
+    /// Those figures, and all hosts, by one look at them.
+    pub(super) async fn group_look(&self, group: &str) -> Result<(Vec<GroupFigures>, Arc<Vec<HostView>>), AppError> {
+        let (own, hosts, _) = self.counted().await?;
         let (tree, parents) = self.group_parents().await?;
         let rolled = roll_up(&parents, &own);
         if group.is_empty() {
-            return Ok(rolled);
+            return Ok((rolled, hosts));
         }
         let path = tree.path(&meant(&tree, group)?);
         // Made between the two looks.
-        let Some(at) = rolled.iter().position(|g| g.name == path) else { return Ok(vec![]) };
+        let Some(at) = rolled.iter().position(|g| g.name == path) else { return Ok((vec![], hosts)) };
         let depth = rolled[at].depth;
         let below = rolled[at + 1..].iter().take_while(|g| g.depth > depth).count();
-        Ok(rolled[at..=at + below].to_vec())
+        Ok((rolled[at..=at + below].to_vec(), hosts))
     }
 
     /// All of it, for those who watch the controller.

@@ -26,6 +26,7 @@ pub mod rules;
 pub mod slots;
 pub mod snapshots;
 pub mod sources;
+pub mod summaries;
 pub mod tokens;
 pub mod trend;
 pub mod users;

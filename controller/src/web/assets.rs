@@ -38,6 +38,7 @@ const STYLE: &str = concat!(
     include_str!("assets/css/audit.css"),
     include_str!("assets/css/users.css"),
     include_str!("assets/css/restore.css"),
+    include_str!("assets/css/reports.css"),
     include_str!("assets/css/narrow.css"),
 );
 

@@ -49,6 +49,7 @@ static TEXTS: &[Text] = &texts![
     "audit",
     "users",
     "account",
+    "reports",
 ];
 
 /// A language that the pages speak.
@@ -196,7 +197,7 @@ fn wish(header: &str) -> Option<Language> {
 mod tests {
     use super::*;
     use crate::plan::health::{Reason, State};
-    use crate::web::{pages, problem};
+    use crate::web::{pages, problem, sections};
     use keepwatch_proto::detection::Severity;
     use keepwatch_proto::job::{Conflict, JobState};
     use std::collections::{BTreeMap, BTreeSet};
@@ -296,6 +297,8 @@ mod tests {
             ("conflict-help", pages::restore::destination::CONFLICTS.map(Conflict::word).into()),
             ("snapshot", pages::snapshot::SORTS.into()),
             ("destination", pages::restore::destination::WRONG.into()),
+            ("report-section", sections::SECTIONS.into()),
+            ("report-empty", sections::EMPTY.into()),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));

@@ -9,7 +9,9 @@ mod i18n;
 mod live;
 mod pages;
 mod problem;
+mod sections;
 mod session;
+pub mod summary;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -29,7 +31,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use pages::{
     account, audit, claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs,
-    jobs_change, login, overview, policies, replace, restore, snapshot, users, wall,
+    jobs_change, login, overview, policies, replace, reports, restore, snapshot, users, wall,
 };
 use problem::Problem;
 use session::Need;
@@ -130,6 +132,9 @@ fn routes() -> Routes {
             get(restore::destination::page).post(restore::destination::ask),
         ),
         ("/replace", ADMINISTRATOR, get(replace::page).post(replace::confirm)),
+        // Reports as PDF and CSV
+        ("/reports", VIEWER, get(reports::page)),
+        ("/reports/file", VIEWER, get(reports::file)),
     ]
 }
 

@@ -169,16 +169,6 @@ pub fn address(path: &str, query: &[(&str, &str)]) -> String {
     out
 }
 
-/// A text as one word of a shell's line; as it is where nothing in it is special.
-pub fn quoted(text: &str) -> String {
-    let harmless = |c: char| c.is_alphanumeric() || "/._-+:@,".contains(c);
-    if !text.is_empty() && text.chars().all(harmless) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

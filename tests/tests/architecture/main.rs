@@ -133,6 +133,8 @@ fn doors_call_use_cases_and_those_call_plan_store_and_hub() {
     forbid(&sources("controller/src/store"), &above, "the store knows no door");
     forbid(&sources("controller/src/store"), &["crate::app", "crate::hub", "crate::plan"], "the store knows nobody");
     forbid(&sources("controller/src/hub.rs"), &["crate::"], "the hub knows nobody");
+    let rooms = ["crate::app", "crate::store", "crate::plan", "crate::web", "crate::staff"];
+    forbid(&sources("controller/src/print"), &rooms, "papers are set from words alone");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod one_read;
 mod page;
 mod page_hosts;
 mod page_overview;
+mod page_reports;
 mod page_restore;
 mod page_rules;
 mod policies;

@@ -121,6 +121,9 @@ fn the_main_job_runs_on_postgresql() {
     assert_eq!(staff.json(&["hosts", "show", &host])["group"], "West/Treasury");
     assert_eq!(staff.json(&["jobs", "list", "--group", "West", "--kind", "backup"]).as_array().unwrap().len(), 1);
     staff.run(["restore", &host, "latest", "--infected", "--watch"]).ok();
+    let month = staff.json(&["report"])["at"].as_str().unwrap()[..7].to_owned();
+    let report = staff.run(["report", "--period", &month, "--group", "West", "--format", "csv", "-o", "-"]).ok().out;
+    assert!(report.contains("Restores done") && report.contains("Treasury"), "{report}");
     staff.run(["quarantine", "add", &host, disk.join("eicar.com").to_str().unwrap(), "--watch"]).ok();
     assert_eq!(staff.json(&["quarantine", &host])[0]["id"], staff.json(&["detections"])[0]["put_away"]);
     let item = staff.json(&["quarantine"])[0]["id"].as_str().unwrap().to_owned();

@@ -111,12 +111,13 @@ fn local_name(path: &str, format: &str) -> Result<PathBuf, Failure> {
 }
 
 /// A file in the same folder, which vanishes unless it is put in place.
-fn beside(to: &Path) -> std::io::Result<NamedTempFile> {
+pub(super) fn beside(to: &Path) -> std::io::Result<NamedTempFile> {
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new().prefix(".keepwatch-").suffix(".part").tempfile_in(folder)
 }
 
-fn put(file: NamedTempFile, to: &Path, force: bool) -> Result<(), Failure> {
+/// Gives it its name, once all of it is there.
+pub(super) fn put(file: NamedTempFile, to: &Path, force: bool) -> Result<(), Failure> {
     file.as_file().sync_all().map_err(Failure::file(to))?;
     let done = if force { file.persist(to) } else { file.persist_noclobber(to) };
     match done {

@@ -36,7 +36,6 @@ mod versions;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::watch;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use keepwatch_proto::paths;
 use std::ffi::OsString;
@@ -94,8 +93,7 @@ pub(crate) enum Command {
     /// Who did what, and when
     Audit(audit::Audit),
     Clock(clock::Clock),
-    /// The fleet in numbers
-    Report(watch::Refresh),
+    Report(report::Report),
     /// What stock restic needs to open a host's backups without Keepwatch
     RecoveryKit(recovery_kit::RecoveryKit),
     Completion(completion::Completion),
@@ -131,7 +129,7 @@ impl Command {
             Self::Users(command) => command.run(context).await,
             Self::Audit(command) => command.run(context).await,
             Self::Clock(command) => command.run(context).await,
-            Self::Report(refresh) => report::run(context, refresh).await,
+            Self::Report(command) => command.run(context).await,
             Self::RecoveryKit(command) => command.run(context).await,
             Self::Completion(command) => command.run(context),
             Self::Man(command) => command.run(context),

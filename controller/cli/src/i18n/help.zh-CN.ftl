@@ -491,8 +491,20 @@ help-clock = 控制器自身的时钟。时钟存疑期间，不删除任何快�
 help-clock-show = 显示时钟（默认）
 # Say that it is right, after looking at it
 help-clock-confirm = 查看后确认时钟正确
-# The fleet in numbers
-help-report = 全部电脑的统计数字
+# The fleet in numbers; with a period, what managers are told of a week or a month
+help-report = 全部电脑的统计数字；指定时段时，生成供领导查阅的周报或月报
+# A report on this: week or month (the last that is over), or one such as 2026-W47 or 2026-11
+help-report--period = 生成此时段的报告：week 或 month（上一个完整的周或月），或如 2026-W47、2026-11
+# Of this group and all below it, instead of all
+help-report--group = 只含此分组及其下级分组，而非全部
+# How the report comes
+help-report--format = 报告的格式
+# The report's language, instead of yours
+help-report--language = 报告的语言，缺省为您的界面语言
+# Where to write the report ('-': standard output); under its own name here if left out
+help-report--to = 报告写入何处（“-”为标准输出）；缺省时以其自身名称写在当前目录
+# Replace a file that is there
+help-report--force = 覆盖已存在的文件
 # What stock restic needs to open a host's backups without Keepwatch
 help-recovery-kit = 不依赖守备、用原版 restic 打开电脑备份所需的一切
 # Of all hosts, also of those that were revoked

@@ -22,6 +22,7 @@ mod overview_charts;
 mod overview_groups;
 pub mod policies;
 pub mod replace;
+pub mod reports;
 pub mod restore;
 pub mod snapshot;
 pub mod users;
@@ -74,6 +75,7 @@ pub const WAYS: &[(&str, &str, &str, Role)] = &[
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
+    ("watch", "/reports", "reports", Role::Viewer),
     ("work", "/restore", "restore", Role::Viewer),
     ("work", "/jobs", "jobs", Role::Viewer),
     ("work", "/policies", "policies", Role::Viewer),

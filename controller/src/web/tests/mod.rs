@@ -20,6 +20,8 @@ use keepwatch_proto::ids::{DetectionId, HostId, JobId};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+mod reports;
+
 struct Pages {
     app: Arc<App>,
     router: Router,

@@ -13,6 +13,7 @@ nav-detections = Detections
 nav-policies = Policies
 nav-users = Users
 nav-audit = Audit
+nav-reports = Reports
 menu = Menu
 nav-area-watch = Watch
 nav-area-work = Work

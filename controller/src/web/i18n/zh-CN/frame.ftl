@@ -13,6 +13,7 @@ nav-detections = 检出
 nav-policies = 策略
 nav-users = 用户
 nav-audit = 审计
+nav-reports = 报告
 menu = 菜单
 nav-area-watch = 查看
 nav-area-work = 处置

@@ -65,7 +65,7 @@ pub async fn file(
 }
 
 /// Has a browser keep the file under its own name, whatever is in that name (RFC 6266, 5987).
-fn disposition(name: &str) -> String {
+pub(in crate::web::pages) fn disposition(name: &str) -> String {
     let name: String = name.chars().map(|c| if steers(c) { '_' } else { c }).collect();
     let plain = |c: char| if c.is_ascii() && !matches!(c, '"' | '\\' | '%' | '/') { c } else { '_' };
     let fallback: String = name.chars().map(plain).collect();
