@@ -237,7 +237,7 @@ mod tests {
                 );
             }
         }
-        let families: [(&str, Vec<&str>); 26] = [
+        let families: [(&str, Vec<&str>); 27] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -263,6 +263,7 @@ mod tests {
             ("conflict", Conflict::ALL.map(Conflict::word).into()),
             ("conflict-help", pages::restore::destination::CONFLICTS.map(Conflict::word).into()),
             ("snapshot", pages::snapshot::SORTS.into()),
+            ("why", pages::restore::job::WHYS.map(|(_, word)| word).into()),
             ("destination", pages::restore::destination::WRONG.into()),
         ];
         for (family, words) in families {
