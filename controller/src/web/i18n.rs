@@ -233,7 +233,9 @@ mod tests {
                     continue;
                 }
                 let text = std::fs::read_to_string(path).unwrap();
-                let code = text.split("#[cfg(test)]").next().unwrap();
+                // Tests stand at the end; a constant for them may stand before.
+                let code =
+                    text.split("#[cfg(test)]\nmod ").next().unwrap().split("#[cfg(test)]\n#[allow").next().unwrap();
                 for call in [".say(\"", ".count(\"", ".with(\"", ".with(\n", ".text(\""] {
                     used.extend(
                         code.split(call).skip(1).map(|rest| {
@@ -296,6 +298,7 @@ mod tests {
             ("conflict", Conflict::ALL.map(Conflict::word).into()),
             ("conflict-help", pages::restore::destination::CONFLICTS.map(Conflict::word).into()),
             ("snapshot", pages::snapshot::SORTS.into()),
+            ("why", pages::restore::job::WHYS.map(|(_, word)| word).into()),
             ("destination", pages::restore::destination::WRONG.into()),
             ("report-section", sections::SECTIONS.into()),
             ("report-empty", sections::EMPTY.into()),

@@ -196,7 +196,7 @@ impl Row for JobView {
 
 impl Card for JobView {
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise, replaced, refused } = self.tally;
+        let Tally { files, bytes, detected, unchanged, skipped, failed, stored, noise, .. } = self.tally;
         let mut lines = vec![
             ("job", self.id.clone()),
             ("host", format!("{} ({})", self.host_name, self.host)),
@@ -212,7 +212,6 @@ impl Card for JobView {
         match self.kind.as_str() {
             "scan" => lines.push(("detected", detected.to_string())),
             "backup" => lines.push(("stored", show::size(stored))),
-            "restore" => lines.push(("replaced", format!("{replaced}, and {refused} left out as infected"))),
             _ => {}
         }
         if noise > 0 {
@@ -410,7 +409,7 @@ mod tests {
         };
         let tally = json!({
             "files": 3, "bytes": 0, "detected": 0, "unchanged": 0, "skipped": 0, "failed": 1, "stored": 0,
-            "noise": 0
+            "noise": 0, "replaced": 0, "refused": 0
         });
         assert_eq!(
             serde_json::to_value(JobView::from(job)).unwrap(),

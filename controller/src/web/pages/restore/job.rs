@@ -2,10 +2,12 @@
 //! and a note to hand on.
 
 use super::destination::{Asked, places};
-use super::{last_name, stamp};
+use super::note::note;
+use super::stamp;
 use crate::app::App;
 use crate::app::hosts::HostView;
 use crate::app::jobs::JobView;
+use crate::store::jobs::JobRow;
 use crate::store::snapshots::SnapshotRow;
 use crate::web::i18n::{Language, Value};
 use crate::web::pages::job::PHASES;
@@ -22,9 +24,16 @@ use keepwatch_proto::job::{JobSpec, JobState, Progress, RestoreSpec, Tally};
 use std::sync::Arc;
 
 /// Places that are shown one by one.
-const SHOWN: usize = 10;
+pub(super) const SHOWN: usize = 10;
 /// Failures that are shown one by one.
 const FAILURES: usize = 50;
+/// What agents say most, and the word for it here. All else is shown as they say it.
+pub const WHYS: [(&str, &str); 4] = [
+    ("it is infected", "infected"),
+    ("something else is there already", "in-the-way"),
+    ("this PC does not allow restores into", "not-allowed"),
+    ("this PC allows no restores", "no-roots"),
+];
 
 #[derive(Template)]
 #[template(path = "restore-job.html")]
@@ -34,7 +43,8 @@ struct Restore {
     host: String,
     host_name: String,
     title: String,
-    badge: Badge,
+    /// Where it stands; a look that is over has nothing to say by it.
+    badge: Option<Badge>,
     look: bool,
     open: bool,
     calling_off: bool,
@@ -47,12 +57,14 @@ struct Restore {
     figures: Vec<Figure>,
     room: String,
     no_room: bool,
+    /// No path was named: all of the snapshot.
+    everything: bool,
     places: Vec<Whereto>,
     more_places: String,
     target: String,
     conflict: String,
-    message: String,
-    failures: Vec<(String, String)>,
+    why: Why,
+    failures: Vec<(String, Why)>,
     more_failures: String,
     note: String,
     change: String,
@@ -64,6 +76,12 @@ pub struct Whereto {
     pub path: String,
     /// On the PC; empty: not known yet.
     pub at: String,
+}
+
+/// Why something was not done, and in which language it says so.
+struct Why {
+    text: String,
+    language: &'static str,
 }
 
 struct Running {
@@ -123,14 +141,14 @@ pub async fn page(
 }
 
 /// All that the page tells of.
-struct Told<'a> {
-    view: &'a JobView,
-    spec: &'a RestoreSpec,
+pub(super) struct Told<'a> {
+    pub(super) view: &'a JobView,
+    pub(super) spec: &'a RestoreSpec,
     /// Onto which.
-    host: &'a HostView,
+    pub(super) host: &'a HostView,
     /// Whose snapshot.
-    owner: &'a HostView,
-    snapshot: Option<&'a SnapshotRow>,
+    pub(super) owner: &'a HostView,
+    pub(super) snapshot: Option<&'a SnapshotRow>,
 }
 
 fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore {
@@ -138,12 +156,20 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
     let (row, language) = (&view.row, teller.language);
     let state = row.state.0;
     let (look, open) = (spec.dry_run, !state.is_end());
-    let good = matches!(state, JobState::Succeeded | JobState::Partial);
+    let tally = &row.tally.0;
+    // One that has brought nothing back was not done, however it ended.
+    let nothing = !look && tally.files + tally.skipped == 0 && tally.failed > 0;
+    let good = matches!(state, JobState::Succeeded | JobState::Partial) && !nothing;
     let target = if spec.in_place { "" } else { row.target.as_str() };
     let known = spec.in_place || !target.is_empty();
     let bare =
         |spec: &RestoreSpec| spec.paths.iter().map(|path| Whereto { path: plain(path), at: String::new() }).collect();
-    let mut all: Vec<Whereto> = if known { places(spec, target, host) } else { bare(spec) };
+    let there = arrived(row, spec);
+    let mut all: Vec<Whereto> = match known {
+        true if good && !look => places(&there, target, host),
+        true => places(spec, target, host),
+        false => bare(spec),
+    };
     let more = all.len().saturating_sub(SHOWN) as u64;
     all.truncate(SHOWN);
     let free = host.row.facts.0.disk_free;
@@ -156,13 +182,13 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
         id: row.id.to_string(),
         host: host.row.id.to_string(),
         host_name: plain(host.name()),
-        title: title(language, look, state),
-        badge: teller.badge("job", state.word()),
+        title: title(language, look, open, good),
+        badge: (!look || !good).then(|| teller.badge("job", state.word())),
         look,
         open,
         calling_off: row.cancel != 0,
         good,
-        step: if look || open { 4 } else { 5 },
+        step: if look || open || !good { 4 } else { 5 },
         from: from(language, zone, owner, *snapshot),
         asked_by: teller.text("job-by", "user", &row.origin),
         offline: !host.connected,
@@ -177,12 +203,13 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
         },
         no_room: free > 0 && row.tally.0.bytes >= free,
         note: if good && !look { note(teller, zone, told, visitor) } else { String::new() },
+        everything: spec.paths.is_empty(),
         places: all,
         more_places: if more > 0 { language.count("destination-more", more) } else { String::new() },
         target: plain(target),
         conflict: language.word("conflict", spec.conflict.word()),
-        message: if good || open { String::new() } else { plain(&row.message) },
-        failures: row.failures.0.iter().take(FAILURES).map(|f| (plain(&f.path), plain(&f.reason))).collect(),
+        why: if good || open { why(language, "") } else { why(language, &row.message) },
+        failures: row.failures.0.iter().take(FAILURES).map(|f| (plain(&f.path), why(language, &f.reason))).collect(),
         more_failures: if unnamed > 0 { language.count("destination-more", unnamed) } else { String::new() },
         change: match Asked::of(spec, &onto) {
             Some(asked) => {
@@ -193,14 +220,29 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
     }
 }
 
-fn title(language: Language, look: bool, state: JobState) -> String {
-    let good = matches!(state, JobState::Succeeded | JobState::Partial);
-    match (look, state.is_end(), good) {
-        (true, false, _) => language.say("job-title-looking"),
-        (true, true, true) => language.say("job-title-looked"),
-        (false, false, _) => language.say("job-title-restoring"),
-        (false, true, true) => language.say("job-title-restored"),
-        (_, true, false) => language.say("job-title-failed"),
+fn why(language: Language, said: &str) -> Why {
+    let known = WHYS.iter().find(|(english, _)| said.starts_with(english));
+    match known.filter(|_| language != Language::English) {
+        Some((_, word)) => Why { text: language.word("why", word), language: language.tag() },
+        None => Why { text: plain(said), language: Language::English.tag() },
+    }
+}
+
+/// What was asked for, without what is named as not done. A folder may be named and have come all
+/// the same, but for its times: if nothing else was asked for, it stays.
+pub(super) fn arrived(row: &JobRow, spec: &RestoreSpec) -> RestoreSpec {
+    let failed = |path: &String| row.failures.0.iter().any(|failure| failure.path == *path);
+    let paths: Vec<String> = spec.paths.iter().filter(|path| !failed(path)).cloned().collect();
+    if paths.is_empty() { spec.clone() } else { RestoreSpec { paths, ..spec.clone() } }
+}
+
+fn title(language: Language, look: bool, open: bool, good: bool) -> String {
+    match (look, open, good) {
+        (true, true, _) => language.say("job-title-looking"),
+        (false, true, _) => language.say("job-title-restoring"),
+        (true, false, true) => language.say("job-title-looked"),
+        (false, false, true) => language.say("job-title-restored"),
+        (_, false, false) => language.say("job-title-failed"),
     }
 }
 
@@ -270,49 +312,6 @@ fn figures(language: Language, look: bool, tally: &Tally) -> Vec<Figure> {
     }
     all.push(figure(language.say("snapshot-size"), size(tally.bytes), ""));
     all
-}
-
-/// A text to hand on to whoever asked: which file, from when, where it lies now, who restored it.
-fn note(teller: Teller, zone: Tz, told: &Told, visitor: &Visitor) -> String {
-    let Told { view, spec, host, owner, snapshot } = told;
-    let (row, language) = (&view.row, teller.language);
-    let target = if spec.in_place { "" } else { row.target.as_str() };
-    let what = match &spec.paths[..] {
-        [] => language.say("destination-everything"),
-        [one] => plain(last_name(one)),
-        [one, more @ ..] => {
-            let name = plain(last_name(one));
-            language.with("note-and-more", &[("name", Value::Text(&name)), ("n", Value::Count(more.len() as u64))])
-        }
-    };
-    let mut lines = vec![language.say("note-greeting"), String::new()];
-    lines.push(teller.text("note-what", "what", &what));
-    if let Some(row) = snapshot {
-        let (at, name) = (stamp(zone, row.received), plain(owner.name()));
-        lines.push(language.with("note-when", &[("at", Value::Text(&at)), ("host", Value::Text(&name))]));
-    }
-    let name = plain(host.name());
-    lines.push(teller.text("note-where", "host", &name));
-    let shown =
-        spec.paths.iter().take(SHOWN).map(|path| format!("  {}", plain(&location(path, target, is_windows(host)))));
-    lines.extend(shown);
-    match spec.paths.len() {
-        0 => lines.push(format!("  {}", plain(target))),
-        n if n > SHOWN => lines.push(format!("  {}", language.count("destination-more", (n - SHOWN) as u64))),
-        _ => {}
-    }
-    let (files, bytes) = (language.count("count-files", row.tally.0.files), size(row.tally.0.bytes));
-    lines.push(language.with("note-how-much", &[("files", Value::Text(&files)), ("size", Value::Text(&bytes))]));
-    if row.tally.0.skipped > 0 {
-        lines.push(language.count("note-skipped", row.tally.0.skipped));
-    }
-    if row.tally.0.failed > 0 {
-        lines.push(language.count("note-failed", row.tally.0.failed));
-    }
-    let at = stamp(zone, row.ended);
-    let by = if row.origin.is_empty() { visitor.actor.user.as_str() } else { row.origin.as_str() };
-    lines.push(language.with("note-who", &[("user", Value::Text(by)), ("at", Value::Text(&at))]));
-    lines.join("\n")
 }
 
 /// Asks for what was looked at.

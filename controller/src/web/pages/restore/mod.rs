@@ -8,6 +8,7 @@ pub mod download;
 pub mod find;
 pub mod job;
 pub mod months;
+mod note;
 pub mod picked;
 pub mod preview;
 pub mod versions;

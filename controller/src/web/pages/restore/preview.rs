@@ -25,6 +25,8 @@ const TEXT: usize = 64 << 10;
 const PICTURE: u64 = 8 << 20;
 /// Larger files are not looked into: all of it would have to be scanned first.
 const LARGEST: u64 = 64 << 20;
+/// So a download says that a file is infected.
+const INFECTED: &str = "this file is infected";
 /// What the picture may do if a browser opens it by itself: nothing.
 const NOTHING: &str = "default-src 'none'; img-src 'self'; sandbox";
 
@@ -47,6 +49,8 @@ struct Preview {
     cut: bool,
     /// Why there is nothing to see; empty: for what it is.
     why_not: String,
+    /// That is why: said in the reader's words.
+    infected: bool,
     too_large: bool,
 }
 
@@ -112,6 +116,7 @@ pub async fn page(
         encoding: "",
         cut: false,
         why_not: String::new(),
+        infected: false,
         too_large: false,
         host,
         id,
@@ -130,7 +135,10 @@ pub async fn page(
             }
         }
         // It is infected, or cannot be read.
-        Err(error @ (AppError::Conflict(_) | AppError::Repository(_))) => page.why_not = error.to_string(),
+        Err(error @ (AppError::Conflict(_) | AppError::Repository(_))) => {
+            page.why_not = error.to_string();
+            page.infected = page.why_not.starts_with(INFECTED);
+        }
         Err(error) => return Err(error.into()),
     }
     show(&page)
@@ -165,6 +173,11 @@ pub async fn picture(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_infected_file_is_known_by_what_a_download_says() {
+        assert!(crate::handout::infected("R").to_string().starts_with(INFECTED));
+    }
 
     #[test]
     fn a_text_keeps_its_lines_and_steers_nobody() {
