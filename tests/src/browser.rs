@@ -159,7 +159,9 @@ impl Browser {
 
     /// Light or dark, as the user's system says.
     pub fn shade(&self, scheme: &str) {
-        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        // Without motion: colours on their way from light to dark are neither.
+        let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, still]});
         self.devtools("Emulation.setEmulatedMedia", features);
     }
 
