@@ -27,6 +27,9 @@ const STYLE: &str = concat!(
     include_str!("assets/css/groups.css"),
     include_str!("assets/css/host.css"),
     include_str!("assets/css/detections.css"),
+    include_str!("assets/css/quarantine.css"),
+    include_str!("assets/css/signatures.css"),
+    include_str!("assets/css/rollouts.css"),
     include_str!("assets/css/snapshot.css"),
     include_str!("assets/css/narrow.css"),
 );

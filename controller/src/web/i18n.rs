@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 /// One file per page, and a few for what many pages say.
-static TEXTS: [Text; 12] = texts![
+static TEXTS: [Text; 15] = texts![
     "frame",
     "login",
     "words",
@@ -41,6 +41,9 @@ static TEXTS: [Text; 12] = texts![
     "jobs",
     "snapshots",
     "detections",
+    "quarantine",
+    "signatures",
+    "rollouts",
 ];
 
 /// A language that the pages speak.
@@ -231,7 +234,7 @@ mod tests {
                 }
             }
         }
-        let families: [(&str, Vec<&str>); 15] = [
+        let families: [(&str, Vec<&str>); 21] = [
             ("nav", pages::WAYS.map(|(_, _, word, _)| word).into()),
             ("nav-area", pages::WAYS.map(|(area, ..)| area).into()),
             ("state", [State::Protected, State::Attention, State::AtRisk, State::Unknown].map(State::word).into()),
@@ -247,9 +250,18 @@ mod tests {
             ("entry", vec!["file", "folder", "link", "special"]),
             ("notice", pages::NOTICES.into()),
             ("error", problem::WORDS.into()),
+            ("detections-state", pages::detections::STATES.into()),
+            ("detections-view", pages::detections::VIEWS.into()),
+            ("metadata", pages::outbreak::METADATA.into()),
+            ("quarantine-state", pages::quarantine::STATES.into()),
+            ("item", pages::quarantine::ITEMS.into()),
+            ("rollout", pages::rollouts::STAGES.into()),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));
+        }
+        for deed in pages::rollouts::DEEDS {
+            used.extend(["title", "question", "help"].map(|text| format!("rollout-{deed}-{text}")));
         }
         used.extend(problem::WORDS.map(|word| format!("error-{word}-help")));
         used

@@ -26,7 +26,9 @@ use axum::http::header::{
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
-use pages::{detections, groups, host, hosts, login, overview, snapshot};
+use pages::{
+    detections, groups, host, hosts, imports, login, outbreak, overview, quarantine, rollouts, signatures, snapshot,
+};
 use problem::Problem;
 use session::Need;
 use std::sync::Arc;
@@ -44,6 +46,7 @@ fn routes() -> Routes {
     const ANYONE: Need = Need::Nothing;
     const VIEWER: Need = Need::Role(Role::Viewer);
     const OPERATOR: Need = Need::Role(Role::Operator);
+    const ADMINISTRATOR: Need = Need::Role(Role::Administrator);
     vec![
         ("/assets/{name}", ANYONE, get(assets::serve)),
         ("/login", ANYONE, get(login::page).post(login::enter)),
@@ -61,8 +64,30 @@ fn routes() -> Routes {
         ("/jobs/{job}/cancel", OPERATOR, post(host::cancel)),
         ("/jobs/{job}/pause", OPERATOR, post(host::pause)),
         ("/jobs/{job}/resume", OPERATOR, post(host::resume)),
+        // Detections, quarantine, signatures and rollouts.
         ("/detections", VIEWER, get(detections::page)),
-        ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
+        ("/detections/{detection}", VIEWER, get(outbreak::page)),
+        ("/detections/{detection}/acknowledge", OPERATOR, get(outbreak::ask_one).post(outbreak::acknowledge)),
+        ("/detections/{detection}/acknowledge-all", OPERATOR, get(outbreak::ask_all).post(outbreak::acknowledge_all)),
+        ("/detections/{detection}/put-away", OPERATOR, get(outbreak::ask_away).post(outbreak::put_away)),
+        ("/quarantine", VIEWER, get(quarantine::page)),
+        ("/quarantine/{item}/restore", OPERATOR, get(quarantine::ask_restore).post(quarantine::restore)),
+        ("/quarantine/{item}/delete", OPERATOR, get(quarantine::ask_delete).post(quarantine::delete)),
+        ("/signatures", VIEWER, get(signatures::page)),
+        ("/signatures/bundles/{version}", VIEWER, get(signatures::one_bundle)),
+        ("/signatures/source", VIEWER, get(signatures::one_source)),
+        ("/signatures/source/remove", ADMINISTRATOR, get(signatures::ask_remove).post(signatures::remove)),
+        (
+            "/signatures/import",
+            ADMINISTRATOR,
+            get(imports::page).post(imports::check).layer(DefaultBodyLimit::max(imports::LARGEST)),
+        ),
+        ("/signatures/drafts/{draft}", ADMINISTRATOR, get(imports::checked).post(imports::publish)),
+        ("/rollouts", VIEWER, get(rollouts::page)),
+        ("/rollouts/{version}", VIEWER, get(rollouts::whole)),
+        ("/rollouts/{version}/halt", OPERATOR, get(rollouts::ask_halt).post(rollouts::halt)),
+        ("/rollouts/{version}/resume", OPERATOR, get(rollouts::ask_resume).post(rollouts::resume)),
+        ("/rollouts/{version}/now", ADMINISTRATOR, get(rollouts::ask_now).post(rollouts::now)),
     ]
 }
 

@@ -5,8 +5,13 @@ pub mod detections;
 pub mod groups;
 pub mod host;
 pub mod hosts;
+pub mod imports;
 pub mod login;
+pub mod outbreak;
 pub mod overview;
+pub mod quarantine;
+pub mod rollouts;
+pub mod signatures;
 pub mod snapshot;
 
 use super::i18n::{Language, Value};
@@ -24,14 +29,33 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
-pub const NOTICES: [&str; 6] = ["scan-asked", "backup-asked", "cancelled", "paused", "resumed", "acknowledged"];
+pub const NOTICES: [&str; 15] = [
+    "scan-asked",
+    "backup-asked",
+    "cancelled",
+    "paused",
+    "resumed",
+    "acknowledged",
+    "acknowledged-all",
+    "put-away-asked",
+    "quarantine-restore-asked",
+    "quarantine-delete-asked",
+    "published",
+    "source-removed",
+    "rollout-halted",
+    "rollout-resumed",
+    "rollout-spread",
+];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
-pub const WAYS: [(&str, &str, &str, Role); 4] = [
+pub const WAYS: [(&str, &str, &str, Role); 7] = [
     ("watch", "/", "overview", Role::Viewer),
     ("watch", "/hosts", "hosts", Role::Viewer),
     ("watch", "/detections", "detections", Role::Viewer),
+    ("watch", "/quarantine", "quarantine", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
+    ("work", "/signatures", "signatures", Role::Viewer),
+    ("work", "/rollouts", "rollouts", Role::Viewer),
 ];
 
 /// Ways that belong together.
@@ -137,6 +161,11 @@ impl Frame {
                 .collect(),
         });
         areas.collect()
+    }
+
+    /// Whether the reader may change what all are ruled by.
+    pub fn administers(&self) -> bool {
+        self.ranks(Role::Administrator)
     }
 
     /// Whether the reader may have work done.

@@ -1,5 +1,8 @@
 //! The pages as a browser meets them, over a real controller in a temporary folder.
 
+mod detections;
+mod signatures;
+
 use super::*;
 use crate::app::audit::Actor;
 use crate::hub::Change;
@@ -95,6 +98,7 @@ impl Pages {
 async fn every_route_is_kept_to_its_role() {
     let pages = Pages::new().await;
     let (viewer, operator) = (pages.log_in("viewer", "viewer").await, pages.log_in("operator", "operator").await);
+    let administrator = pages.log_in("administrator", "administrator").await;
     let host = pages.enrol("pc-1").await.to_string();
     for (route, need, _) in routes() {
         let uri = route.replace("{host}", &host).replace("{name}", "favicon.svg").replace(['{', '}'], "");
@@ -113,9 +117,11 @@ async fn every_route_is_kept_to_its_role() {
             if ["/events", "/logout"].contains(&route) {
                 continue;
             }
-            let refused = need == Need::Role(Role::Operator);
-            assert_eq!(ask(&viewer).await == StatusCode::FORBIDDEN, refused, "{case}");
-            let worker = ask(&operator).await;
+            for (role, cookie) in [(Role::Viewer, &viewer), (Role::Operator, &operator)] {
+                let refused = matches!(need, Need::Role(least) if least > role);
+                assert_eq!(ask(cookie).await == StatusCode::FORBIDDEN, refused, "{case}");
+            }
+            let worker = ask(&administrator).await;
             assert!(worker != StatusCode::FORBIDDEN && worker != StatusCode::UNAUTHORIZED, "{case}: {worker}");
         }
     }
