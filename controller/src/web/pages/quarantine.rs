@@ -111,11 +111,12 @@ pub async fn page(
 
 fn file(teller: Teller, view: QuarantineView) -> File {
     let row = view.row;
+    let [held, restored, deleted, gone] = ITEMS;
     let kind = match row.state.0 {
-        ItemState::Held => "protected",
-        ItemState::Restored => "attention",
-        ItemState::Deleted => "cancelled",
-        ItemState::Gone => "unknown",
+        ItemState::Held => held,
+        ItemState::Restored => restored,
+        ItemState::Deleted => deleted,
+        ItemState::Gone => gone,
     };
     File {
         id: row.id.to_string(),

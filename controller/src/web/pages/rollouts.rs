@@ -75,11 +75,12 @@ pub async fn page(app: State<Arc<App>>, visitor: Extension<Visitor>) -> Page {
 
 fn view(teller: Teller, rollout: Rollout) -> View {
     let Rollout { bundle, state, hosts, rings } = rollout;
+    let [halted, superseded, spreading, done] = STAGES;
     let kind = match state {
-        Stage::Halted => "failed",
-        Stage::Superseded => "cancelled",
-        Stage::Spreading => "running",
-        Stage::Done => "succeeded",
+        Stage::Halted => halted,
+        Stage::Superseded => superseded,
+        Stage::Spreading => spreading,
+        Stage::Done => done,
     };
     let Spread { have, offered, wait, refused, passed } = hosts;
     let mut from = 0;
