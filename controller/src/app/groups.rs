@@ -92,7 +92,8 @@ fn not_the_root(group: &str) -> Result<(), AppError> {
 impl App {
     /// The paths of all groups below the root, in order.
     pub async fn group_paths(&self, _actor: &Actor) -> Result<Vec<String>, AppError> {
-        let groups = store::groups::list(&mut *self.store.read().await?).await?;
+        let mut conn = self.store.read().await?;
+        let groups = store::groups::list(&mut conn).await?;
         let tree = tree_of(&groups);
         let mut paths: Vec<String> =
             groups.iter().filter(|group| group.name != ROOT).map(|group| tree.path(&group.name)).collect();

@@ -327,7 +327,10 @@ impl App {
         };
         let group = match filter.group.as_str() {
             "" => String::new(),
-            wanted => meant(&tree(&mut *self.store.read().await?).await?, wanted)?,
+            wanted => {
+                let mut conn = self.store.read().await?;
+                meant(&tree(&mut conn).await?, wanted)?
+            }
         };
         Ok(Wanted { which, host: host.map(|id| id.to_string()).unwrap_or_default(), group, severity })
     }

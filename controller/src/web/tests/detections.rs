@@ -3,7 +3,9 @@
 use super::*;
 use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::ids::ItemId;
+use keepwatch_proto::job::Snapshot;
 use keepwatch_proto::quarantine::Item;
+use keepwatch_proto::verdict::{Infected, Verdict};
 
 async fn plant(pages: &Pages, host: HostId, rule: &str, severity: Severity, path: &str) -> DetectionId {
     let id = DetectionId::new(&pages.app.clock);
@@ -86,6 +88,12 @@ async fn detections_are_sifted_and_paged() {
         let text = pages.get(&format!("/detections{query}"), &cookie).await.text;
         assert_eq!((text.contains("/mild"), text.contains("/grave")), (mild, grave), "{query}: {text}");
     }
+    let administrator = crate::app::tests::administrator();
+    pages.app.create_group(&administrator, "tax", "all").await.unwrap();
+    crate::app::tests::put_into(&pages.app, other, "tax").await;
+    let tax = pages.get("/detections?group=tax", &cookie).await.text;
+    assert!(tax.contains("/grave") && !tax.contains("/mild"), "{tax}");
+    assert!(tax.contains("value=\"tax\" selected"), "{tax}");
     for bad in ["?severity=dreadful", "?state=odd", "?view=single&after=x", "?host=nobody", "?group=nowhere"] {
         let got = pages.get(&format!("/detections{bad}"), &cookie).await;
         assert!(got.status.is_client_error() && got.text.contains("<h1>"), "{bad}: {}", got.status);
@@ -167,4 +175,38 @@ async fn what_is_put_away_is_shown_brought_back_and_deleted() {
     let done = pages.post(&delete, &operator, "").await;
     assert_eq!(done.header("location"), "/quarantine?notice=quarantine-delete-asked");
     assert_eq!(pages.get("/quarantine/nothing/delete", &operator).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_snapshots_that_hold_a_file_are_named() {
+    let pages = Pages::new().await;
+    let cookie = pages.log_in("viewer", "viewer").await;
+    let (one, other) = (pages.enrol("pc-1").await, pages.enrol("pc-2").await);
+    let id = pages.detect(one, "/home/a.zip!/b.com").await;
+    pages.detect(other, "C:\\Users\\c.com").await;
+    let none = pages.get(&format!("/detections/{id}"), &cookie).await.text;
+    assert!(none.contains("No snapshot is known to hold it"), "{none}");
+    let holds = |path: &str| Verdict {
+        infected: 1,
+        files: vec![Infected { path: path.into(), rules: vec![], content: String::new() }],
+        ..Verdict::default()
+    };
+    let mut conn = pages.app.store.write().await.unwrap();
+    for (host, digit, verdict) in [
+        (one, "a", Some(holds("/home/a.zip"))),
+        (one, "b", Some(holds("/home/other"))),
+        (one, "c", None),
+        (other, "d", Some(holds("/C/Users/c.com"))),
+    ] {
+        let snapshot =
+            Snapshot { id: digit.repeat(64), time: pages.app.clock.now(), paths: vec![], files: 1, bytes: 1, verdict };
+        let (job, now) = (JobId::new(&pages.app.clock), pages.app.now());
+        store::snapshots::insert(&mut conn, host, job, now, false, (0, 0), &snapshot).await.unwrap();
+    }
+    drop(conn);
+    let text = pages.get(&format!("/detections/{id}"), &cookie).await.text;
+    for (host, digit, shown) in [(one, "a", true), (one, "b", false), (one, "c", false), (other, "d", true)] {
+        let link = format!("/hosts/{host}/snapshots/{}", digit.repeat(64));
+        assert_eq!(text.contains(&link), shown, "{digit}: {text}");
+    }
 }

@@ -17,6 +17,7 @@ detections-unfiltered = Show everything
 detections-none = Nothing suspicious waits for you
 detections-none-help = What the scans find shows here at once, on every PC, until somebody has looked at it.
 detections-none-yet = There are none
+detections-none-yet-help = What somebody has acknowledged stays here for good, with who and why.
 detections-none-such = Nothing was found that fits
 detections-none-such-help = Choose another severity or group, or show everything.
 detections-cut = Put together from the newest { $n } detections. “One by one” shows all.

@@ -17,6 +17,7 @@ detections-unfiltered = 清除筛选
 detections-none = 没有需要您处理的可疑文件
 detections-none-help = 任何电脑的扫描一有发现就会立即显示在这里，直到有人查看并确认。
 detections-none-yet = 暂无检出
+detections-none-yet-help = 确认过的检出会永久保留在这里，并注明确认人和原因。
 detections-none-such = 没有符合条件的检出
 detections-none-such-help = 请更换严重程度或分组，或清除筛选。
 detections-cut = 由最近的 { $n } 条检出合并而成。“逐条显示”可查看全部。
