@@ -4,6 +4,7 @@
 //! It never follows a link it meets, never maps a file, never blocks on a pipe, and never
 //! calls a file clean that it has not read whole.
 
+mod apart;
 mod below;
 mod budget;
 mod compiled;
@@ -26,6 +27,7 @@ mod tuning;
 mod verdicts;
 mod walk;
 
+pub use apart::{RuleText, rule_texts};
 pub use compiled::{ReadSources, RuleSet, RulesError, RulesId};
 pub use handed::{Hand, Handed};
 pub use keepwatch_unpack::{INSIDE, Limits};

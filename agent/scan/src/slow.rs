@@ -3,6 +3,7 @@
 //! again in small groups, and those of the slowest group one by one. The engine's own
 //! profiler would tell at once, and cost each file more than it is worth.
 
+use crate::apart;
 use crate::names::Names;
 use crate::rules::{COMPILER_STACK, compile};
 use crate::scanner::Scanner;
@@ -10,14 +11,10 @@ use crate::sources::RuleFile;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use yara_x_parser::Parser;
-use yara_x_parser::cst::SyntaxKind;
 
 /// What an object may take whatever its size, and for each MiB on top: several times what the
 /// largest public sets need on a ten years old PC.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(50));
-/// Larger rule files are left out of the search: taken apart they need many times their size.
-const LARGEST: usize = 4 << 20;
 /// Rules tried together.
 const GROUP: usize = 64;
 /// What one try may take.
@@ -131,25 +128,15 @@ impl Search<'_> {
 
 /// The rules of a file and where each stands.
 fn take_apart(file: &RuleFile) -> Option<Parsed<'_>> {
-    if file.source.len() > LARGEST {
-        return None;
-    }
-    let root = Parser::new(file.source.as_bytes()).try_into_cst().ok()?.root();
+    let apart = apart::take_apart(&file.source)?;
+    let text = |range: Range<usize>| file.source.get(range);
     let mut parsed = Parsed { file, imports: String::new(), rules: vec![] };
-    for node in root.children() {
-        let range = node.span().range();
-        match node.kind() {
-            SyntaxKind::IMPORT_STMT => {
-                parsed.imports.push_str(file.source.get(range)?);
-                parsed.imports.push('\n');
-            }
-            SyntaxKind::RULE_DECL => {
-                let mut tokens = node.children_with_tokens().filter_map(|part| part.into_token());
-                let name = tokens.find(|token| token.kind() == SyntaxKind::IDENT)?;
-                parsed.rules.push((file.source.get(name.span().range())?, range));
-            }
-            _ => {}
-        }
+    for import in apart.imports {
+        parsed.imports.push_str(text(import)?);
+        parsed.imports.push('\n');
+    }
+    for (name, range) in apart.rules {
+        parsed.rules.push((text(name)?, range));
     }
     Some(parsed)
 }

@@ -2,6 +2,7 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::hosts::names_of;
+use super::outbreaks::Filter;
 use super::pages::{Page, cut};
 use super::{App, AppError};
 use crate::hub::Change;
@@ -19,6 +20,8 @@ pub struct DetectionView {
 
 /// How many are shown at once.
 const SHOWN: u32 = 1000;
+/// How many are on a page of the web.
+const LISTED: u32 = 50;
 
 impl App {
     /// One page, the newest first, of one host's or all; open ones, or all. And where the next begins;
@@ -36,6 +39,26 @@ impl App {
         let rows = store::detections::list(&mut conn, host, all, (before, &last), size + 1).await?;
         let names = names_of(&mut conn, rows.iter().map(|row| row.host)).await?;
         let (rows, next) = cut(rows, size, |row| (row.at, row.id.to_string()));
+        let view =
+            |row: DetectionRow| DetectionView { host_name: names.get(&row.host).cloned().unwrap_or_default(), row };
+        Ok((rows.into_iter().map(view).collect(), next))
+    }
+
+    /// One page of those that are meant, the newest first, and where the next begins; empty: there is none.
+    pub async fn find_detections(
+        &self,
+        actor: &Actor,
+        filter: &Filter,
+        page: &Page,
+    ) -> Result<(Vec<DetectionView>, String), AppError> {
+        let wanted = self.wanted(actor, filter).await?;
+        let (size, (before, last)) = (page.size(LISTED), page.place()?);
+        let rows = {
+            let mut conn = self.store.read().await?;
+            store::sightings::find(&mut conn, &wanted, (before, &last), size + 1).await?
+        };
+        let (rows, next) = cut(rows, size, |row| (row.at, row.id.to_string()));
+        let names = self.host_names_of(actor, &rows.iter().map(|row| row.host).collect()).await?;
         let view =
             |row: DetectionRow| DetectionView { host_name: names.get(&row.host).cloned().unwrap_or_default(), row };
         Ok((rows.into_iter().map(view).collect(), next))

@@ -3,10 +3,12 @@
 
 use super::audit::{Actor, Deed, Role};
 use super::rollouts::forget_old;
-use super::{App, AppError};
+use super::{App, AppError, rule_texts};
+use crate::plan::rule_changes::RuleChanges;
 use crate::store::sources::{SourceFile, SourceRow};
 use crate::store::{self, bundles::BundleRow};
 use keepwatch_proto::bundle::{BundleContent, MAX_PACKED, MAX_UNPACKED, RuleFile};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -17,6 +19,10 @@ use std::path::Path;
 pub struct Import {
     /// What it is called; the same name again replaces it.
     pub source: String,
+    /// Where it is from; empty: as was said of the one that it replaces.
+    pub origin: String,
+    /// Under which licence; empty: as its rules say, or as was said of the one that it replaces.
+    pub licence: String,
     /// Files by their path below the imported folder; zips are unpacked.
     files: BTreeMap<String, Vec<u8>>,
     bytes: u64,
@@ -27,7 +33,7 @@ pub struct Import {
 }
 
 /// What is wrong with a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Problem {
     /// Which.
     pub file: String,
@@ -56,8 +62,15 @@ pub struct Imported {
 const FAR: i64 = 1_000;
 const MOST_FILES: usize = 50_000;
 const LONGEST_PATH: usize = 400;
+/// Characters of what is said of a source.
+const LONGEST_REMARK: usize = 200;
 
 impl Import {
+    /// One without any file yet.
+    pub fn called(source: String, origin: String, licence: String) -> Self {
+        Self { source, origin, licence, ..Self::default() }
+    }
+
     /// Adds a piece of a file, within bounds.
     pub fn add(&mut self, path: &str, data: &[u8]) -> Result<(), AppError> {
         self.bytes += data.len() as u64;
@@ -131,33 +144,51 @@ impl App {
     /// publishes the next bundle.
     pub async fn import_signatures(&self, actor: &Actor, import: Import) -> Result<Imported, AppError> {
         self.demand(actor, Role::Administrator, "signatures import").await?;
-        let source = import.source.trim().to_owned();
-        if source.is_empty()
-            || source.contains(['/', '\\'])
-            || source.chars().count() > 100
-            || source.chars().any(char::is_control)
+        let (dry_run, skip_broken) = (import.dry_run, import.skip_broken);
+        let Examined { source, files, problems } = self.examine(actor, import).await?;
+        if files.is_empty() || problems.iter().any(|p| p.fatal) && !skip_broken {
+            return Ok(Imported { problems, ..Imported::default() });
+        }
+        self.publish(actor, Change::Replace(source, files), dry_run, problems).await.map(|(imported, _)| imported)
+    }
+
+    /// Reads and compiles what was sent in, each file on its own account.
+    pub(super) async fn examine(&self, actor: &Actor, import: Import) -> Result<Examined, AppError> {
+        let name = import.source.trim().to_owned();
+        if name.is_empty()
+            || name.contains(['/', '\\'])
+            || name.chars().count() > 100
+            || name.chars().any(char::is_control)
         {
             return Err(AppError::Invalid(
                 "name the source with --source: 1 to 100 printable characters without a slash".into(),
             ));
         }
-        let (dry_run, skip_broken) = (import.dry_run, import.skip_broken);
+        let (origin, licence) = (said(&import.origin)?, said(&import.licence)?);
         let (files, mut problems) = import.rule_files()?;
-        if files.is_empty() {
+        if files.is_empty() && problems.is_empty() {
             return Err(AppError::Invalid(
                 "no rule file was found; rules are in files that end in .yar or .yara".into(),
             ));
         }
         let (mut files, compiled) = check(files).await?;
         problems.extend(compiled);
-        if problems.iter().any(|p| p.fatal) && !skip_broken {
-            return Ok(Imported { problems, ..Imported::default() });
-        }
         files.retain(|f| !problems.iter().any(|p| p.fatal && p.file == f.path));
-        let row = SourceRow { name: source.clone(), imported: self.now(), imported_by: actor.user.clone(), files: 0 };
-        let file = |f: RuleFile| SourceFile { source: source.clone(), path: f.path, text: f.source };
-        let change = Change::Replace(row, files.into_iter().map(file).collect());
-        self.publish(actor, change, dry_run, problems).await
+        let (files, rules, own_licence) = rule_texts::survey(files).await?;
+        let before = self.sources(actor).await?.into_iter().find(|known| known.name == name);
+        let (old_origin, old_licence) = before.map(|old| (old.origin, old.licence)).unwrap_or_default();
+        let first = |texts: [String; 3]| texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        let source = SourceRow {
+            name: name.clone(),
+            imported: self.now(),
+            imported_by: actor.user.clone(),
+            files: i64::try_from(files.len()).unwrap_or(i64::MAX),
+            rules,
+            origin: first([origin, old_origin, String::new()]),
+            licence: first([licence, own_licence, old_licence]),
+        };
+        let file = |f: RuleFile| SourceFile { source: name.clone(), path: f.path, text: f.source };
+        Ok(Examined { source, files: files.into_iter().map(file).collect(), problems })
     }
 
     /// Takes a source out, and publishes the next bundle.
@@ -170,24 +201,28 @@ impl App {
                 "there is no source '{shown}'; 'keepwatch signatures sources' shows them"
             )));
         }
-        self.publish(actor, Change::Remove(name.into()), false, vec![]).await
+        self.publish(actor, Change::Remove(name.into()), false, vec![]).await.map(|(imported, _)| imported)
     }
 
-    async fn publish(
+    /// Compiles what the sources would be, and unless that is all that is asked for, makes the next
+    /// bundle of it. Also says what changes.
+    pub(super) async fn publish(
         &self,
         actor: &Actor,
         change: Change,
         dry_run: bool,
         mut problems: Vec<Problem>,
-    ) -> Result<Imported, AppError> {
+    ) -> Result<(Imported, RuleChanges), AppError> {
         let _one_at_a_time = self.publishing.lock().await;
-        let (all, newest, run, needed) = {
+        let (before, newest, run, needed) = {
             let mut conn = self.store.read().await?;
-            let all = change.apply_to(store::sources::files(&mut conn).await?);
             let newest = store::bundles::newest(&mut conn).await?.map_or(0, |b| b.version);
             let run = store::hosts::newest_bundle(&mut conn, newest + FAR).await?;
-            (all, newest, run, self.oldest_needed(&mut conn).await?)
+            (store::sources::files(&mut conn).await?, newest, run, self.oldest_needed(&mut conn).await?)
         };
+        let old = before.iter().filter(|file| file.source == change.name()).cloned().collect();
+        let changes = rule_texts::compare(old, change.files().to_vec()).await?;
+        let all = change.apply_to(before);
         // What was signed, or is run already, may be ahead of a database that lost a commit, or was
         // restored: no version ever stands for two contents.
         let signed = i64::try_from(self.signing.newest()).unwrap_or(0);
@@ -197,12 +232,12 @@ impl App {
         let (files, together) = check_all(all).await?;
         let Ok(rules) = together else {
             problems.extend(together.err().unwrap_or_default());
-            return Ok(Imported { problems, ..Imported::default() });
+            return Ok((Imported { problems, ..Imported::default() }, changes));
         };
         let mut imported =
             Imported { version: 0, rules, files: u32::try_from(files.len()).unwrap_or(u32::MAX), problems };
         if dry_run {
-            return Ok(imported);
+            return Ok((imported, changes));
         }
         imported.version = u64::try_from(version).unwrap_or(1);
         let content = BundleContent { version: imported.version, rules, files };
@@ -234,6 +269,7 @@ impl App {
         self.signing.publish(&packed, imported.version, needed).await?;
         let (action, source) = change.keep(&mut tx).await?;
         store::bundles::insert(&mut tx, &row).await?;
+        store::bundles::keep_changes(&mut tx, &rule_texts::changes_row(version, &change, &changes)).await?;
         forget_old(&mut tx, version).await?;
         store::hosts::bump_all(&mut tx).await?;
         let object = format!("bundle {version}");
@@ -245,7 +281,7 @@ impl App {
         .await?;
         store::commit(tx).await?;
         self.hub.poke_all();
-        Ok(imported)
+        Ok((imported, changes))
     }
 
     /// Published bundles, newest first, each with how many hosts run it.
@@ -264,14 +300,44 @@ impl App {
     }
 }
 
+/// What was sent in, as far as it compiles.
+pub(super) struct Examined {
+    /// What is said of it.
+    pub(super) source: SourceRow,
+    /// The files that compile.
+    pub(super) files: Vec<SourceFile>,
+    /// What is wrong with the others, and with these.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// A line that somebody typed about a source.
+fn said(text: &str) -> Result<String, AppError> {
+    let text = text.trim();
+    if text.chars().count() > LONGEST_REMARK || text.chars().any(char::is_control) {
+        return Err(AppError::Invalid(format!(
+            "where a source is from, and its licence, are lines of at most {LONGEST_REMARK} characters"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
 /// What an import does to the sources.
-enum Change {
+pub(super) enum Change {
     Replace(SourceRow, Vec<SourceFile>),
     Remove(String),
 }
 
 impl Change {
-    fn name(&self) -> &str {
+    /// The files that come.
+    fn files(&self) -> &[SourceFile] {
+        match self {
+            Self::Replace(_, files) => files,
+            Self::Remove(_) => &[],
+        }
+    }
+
+    /// The source that it is about.
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Replace(row, _) => &row.name,
             Self::Remove(name) => name,

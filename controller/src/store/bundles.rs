@@ -3,6 +3,25 @@
 use super::{Conn, StoreError};
 use sqlx::FromRow;
 
+/// What a bundle changed against the one before it.
+#[derive(Debug, Clone, FromRow)]
+pub struct ChangesRow {
+    /// Which bundle.
+    pub version: i64,
+    /// The source that was imported, or taken out.
+    pub source: String,
+    /// 1: it was taken out.
+    pub gone: i64,
+    /// Rules that came.
+    pub added: i64,
+    /// Rules that went.
+    pub removed: i64,
+    /// Rules that read otherwise.
+    pub changed: i64,
+    /// The names of the first of each, as JSON.
+    pub names: String,
+}
+
 /// One bundle.
 #[derive(Debug, Clone, Default, FromRow)]
 pub struct BundleRow {
@@ -75,6 +94,33 @@ pub async fn from_newest_out(conn: &mut Conn, wait: i64, now: i64) -> Result<Vec
     .bind(now)
     .fetch_all(conn)
     .await?)
+}
+
+/// Keeps what one changed.
+pub async fn keep_changes(conn: &mut Conn, row: &ChangesRow) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO bundle_changes (version, source, gone, added, removed, changed, names) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(row.version)
+    .bind(&row.source)
+    .bind(row.gone)
+    .bind(row.added)
+    .bind(row.removed)
+    .bind(row.changed)
+    .bind(&row.names)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What those from this version to that one changed, where it was kept.
+pub async fn changes(conn: &mut Conn, from: i64, to: i64) -> Result<Vec<ChangesRow>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM bundle_changes WHERE version >= $1 AND version <= $2 ORDER BY version DESC")
+        .bind(from)
+        .bind(to)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// It goes no further. Says whether it did before.

@@ -50,6 +50,9 @@ static TEXTS: &[Text] = &texts![
     "users",
     "account",
     "reports",
+    "quarantine",
+    "signatures",
+    "rollouts",
 ];
 
 /// A language that the pages speak.
@@ -302,9 +305,18 @@ mod tests {
             ("destination", pages::restore::destination::WRONG.into()),
             ("report-section", sections::SECTIONS.into()),
             ("report-empty", sections::EMPTY.into()),
+            ("detections-state", pages::detections::STATES.into()),
+            ("detections-view", pages::detections::VIEWS.into()),
+            ("metadata", pages::outbreak::METADATA.into()),
+            ("quarantine-state", pages::quarantine::STATES.into()),
+            ("item", pages::quarantine::ITEMS.into()),
+            ("rollout", pages::rollouts::STAGES.into()),
         ];
         for (family, words) in families {
             used.extend(words.iter().map(|word| format!("{family}-{word}")));
+        }
+        for deed in pages::rollouts::DEEDS {
+            used.extend(["title", "question", "help"].map(|text| format!("rollout-{deed}-{text}")));
         }
         used.extend(problem::WORDS.map(|word| format!("error-{word}-help")));
         used

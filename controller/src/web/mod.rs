@@ -30,8 +30,9 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use pages::{
-    account, audit, claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, job, jobs,
-    jobs_change, login, overview, policies, replace, reports, restore, snapshot, users, wall,
+    account, audit, claims, detections, enrol, groups, groups_edit, host, host_deeds, hosts, hosts_work, imports, job,
+    jobs, jobs_change, login, outbreak, overview, policies, quarantine, replace, reports, restore, rollouts,
+    signatures, snapshot, users, wall,
 };
 use problem::Problem;
 use session::Need;
@@ -89,8 +90,6 @@ fn routes() -> Routes {
         ("/groups/remove", ADMINISTRATOR, post(groups_edit::remove)),
         // Snapshots
         ("/hosts/{host}/snapshots/{snapshot}", VIEWER, get(snapshot::page)),
-        ("/detections", VIEWER, get(detections::page)),
-        ("/detections/{detection}/acknowledge", OPERATOR, post(detections::acknowledge)),
         // Policies, records, staff, one's own account.
         ("/policies", VIEWER, get(policies::page)),
         ("/policies/group", VIEWER, get(policies::group)),
@@ -135,6 +134,30 @@ fn routes() -> Routes {
         // Reports as PDF and CSV
         ("/reports", VIEWER, get(reports::page)),
         ("/reports/file", VIEWER, get(reports::file)),
+        // Detections, quarantine, signatures and rollouts.
+        ("/detections", VIEWER, get(detections::page)),
+        ("/detections/{detection}", VIEWER, get(outbreak::page)),
+        ("/detections/{detection}/acknowledge", OPERATOR, get(outbreak::ask_one).post(outbreak::acknowledge)),
+        ("/detections/{detection}/acknowledge-all", OPERATOR, get(outbreak::ask_all).post(outbreak::acknowledge_all)),
+        ("/detections/{detection}/put-away", OPERATOR, get(outbreak::ask_away).post(outbreak::put_away)),
+        ("/quarantine", VIEWER, get(quarantine::page)),
+        ("/quarantine/{item}/restore", OPERATOR, get(quarantine::ask_restore).post(quarantine::restore)),
+        ("/quarantine/{item}/delete", OPERATOR, get(quarantine::ask_delete).post(quarantine::delete)),
+        ("/signatures", VIEWER, get(signatures::page)),
+        ("/signatures/bundles/{version}", VIEWER, get(signatures::one_bundle)),
+        ("/signatures/source", VIEWER, get(signatures::one_source)),
+        ("/signatures/source/remove", ADMINISTRATOR, get(signatures::ask_remove).post(signatures::remove)),
+        (
+            "/signatures/import",
+            ADMINISTRATOR,
+            get(imports::page).post(imports::check).layer(DefaultBodyLimit::max(imports::LARGEST)),
+        ),
+        ("/signatures/drafts/{draft}", ADMINISTRATOR, get(imports::checked).post(imports::publish)),
+        ("/rollouts", VIEWER, get(rollouts::page)),
+        ("/rollouts/{version}", VIEWER, get(rollouts::whole)),
+        ("/rollouts/{version}/halt", OPERATOR, get(rollouts::ask_halt).post(rollouts::halt)),
+        ("/rollouts/{version}/resume", OPERATOR, get(rollouts::ask_resume).post(rollouts::resume)),
+        ("/rollouts/{version}/now", ADMINISTRATOR, get(rollouts::ask_now).post(rollouts::now)),
     ]
 }
 

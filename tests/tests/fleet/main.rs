@@ -19,6 +19,7 @@ mod kills;
 mod kills_after;
 mod one_read;
 mod page;
+mod page_detections;
 mod page_hosts;
 mod page_overview;
 mod page_reports;

@@ -13,17 +13,22 @@ pub mod host_deeds;
 pub mod hosts;
 mod hosts_choice;
 pub mod hosts_work;
+pub mod imports;
 pub mod job;
 pub mod jobs;
 pub mod jobs_change;
 pub mod login;
+pub mod outbreak;
 pub mod overview;
 mod overview_charts;
 mod overview_groups;
 pub mod policies;
+pub mod quarantine;
 pub mod replace;
 pub mod reports;
 pub mod restore;
+pub mod rollouts;
+pub mod signatures;
 pub mod snapshot;
 pub mod users;
 pub mod wall;
@@ -68,6 +73,15 @@ pub const NOTICES: &[&str] = &[
     "choose-password",
     "password-changed",
     "replaced",
+    "acknowledged-all",
+    "put-away-asked",
+    "quarantine-restore-asked",
+    "quarantine-delete-asked",
+    "published",
+    "source-removed",
+    "rollout-halted",
+    "rollout-resumed",
+    "rollout-spread",
 ];
 
 /// The ways to the pages: the area that each is in, its address, its word, and who may go there.
@@ -78,6 +92,9 @@ pub const WAYS: &[(&str, &str, &str, Role)] = &[
     ("watch", "/reports", "reports", Role::Viewer),
     ("work", "/restore", "restore", Role::Viewer),
     ("work", "/jobs", "jobs", Role::Viewer),
+    ("work", "/quarantine", "quarantine", Role::Viewer),
+    ("work", "/signatures", "signatures", Role::Viewer),
+    ("work", "/rollouts", "rollouts", Role::Viewer),
     ("work", "/policies", "policies", Role::Viewer),
     ("work", "/groups", "groups", Role::Viewer),
     ("manage", "/enrol", "enrol", Role::Administrator),

@@ -1,12 +1,14 @@
 //! The pages as a browser meets them, over a real controller in a temporary folder.
 
 mod audit;
+mod detections;
 mod doors;
 mod hosts;
 mod overview;
 mod policies;
 mod restore;
 mod sessions;
+mod signatures;
 mod users;
 
 use super::*;
