@@ -26,10 +26,22 @@ fn user(staff: &Staff, role: &str) -> String {
     staff.json(&["users", "create", role, "--role", role])["password"].as_str().unwrap().to_owned()
 }
 
+/// What staff put away by hand a PC destroys only where its own file says so.
+fn let_delete(agent: &mut Agent) {
+    let file = agent.state().join("agent.toml");
+    let said = fs::read_to_string(&file).unwrap();
+    fs::write(&file, said + "[quarantine]\nallow_delete = true\n").unwrap();
+    agent.kill();
+    agent.start();
+    agent.until_connected();
+}
+
 #[test]
 fn one_outbreak_on_two_pcs_is_looked_at_put_away_and_acknowledged() {
-    let (controller, staff, first) = fleet();
-    let second = Agent::started(&controller, &staff);
+    let (controller, staff, mut first) = fleet();
+    let mut second = Agent::started(&controller, &staff);
+    let_delete(&mut first);
+    let_delete(&mut second);
     second.until_bundle(1);
     for (agent, name) in [(&first, "发票 eicar.com"), (&second, "invoice.com")] {
         find_eicar(&staff, agent, name);

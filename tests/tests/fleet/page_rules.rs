@@ -222,7 +222,7 @@ fn a_reason_that_is_being_typed_outlives_the_session() {
     fs::write(&file, eicar()).unwrap();
     staff.run(["scan", &agent.host(), file.to_str().unwrap(), "--watch"]).ok();
     let browser = logged_in(&controller, "en-US");
-    browser.goto("/detections");
+    browser.goto(&format!("/detections?host={}", agent.host()));
     browser.click("summary");
     browser.write("input[name=reason]", "a test file, 测试");
     log_out_elsewhere(&browser);
