@@ -187,6 +187,7 @@ async fn assemble(
         slots: Desk::new(config.slots.whole, config.slots.storage),
         standing: Default::default(),
         measuring: Default::default(),
+        looking: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

@@ -169,7 +169,7 @@ impl Browser {
     /// sticks out at the side, the browser had nothing to complain of, and each look leaves a picture.
     pub fn look(&self, name: &str) {
         for (scheme, width, height) in
-            [("light", 1280, 900), ("dark", 1280, 900), ("light", 360, 740), ("dark", 360, 740)]
+            [("light", 1280, 900), ("dark", 1920, 1080), ("light", 360, 740), ("dark", 360, 740)]
         {
             self.shade(scheme);
             self.resize(width, height);

@@ -176,7 +176,12 @@ struct Passing {
 impl Passing {
     async fn run(mut self, out: &mpsc::Sender<Result<Piece, AppError>>) {
         loop {
-            let piece = match self.coming.next().await {
+            let next = tokio::select! {
+                next = self.coming.next() => next,
+                // Nobody wants it any more: its place is another's.
+                () = out.closed() => return,
+            };
+            let piece = match next {
                 Ok(None) => return,
                 Ok(Some(Frame::Data { done, data })) => Ok(Piece::Data { data, done }),
                 Ok(Some(Frame::Said(said))) => match said {

@@ -89,11 +89,19 @@ impl App {
         Ok(Draft { row, findings })
     }
 
+    /// Forgets those that nobody has published for long.
+    pub async fn forget_drafts(&self) -> Result<(), AppError> {
+        let mut tx = self.store.begin().await?;
+        store::drafts::delete_before(&mut tx, self.now() - KEPT).await?;
+        Ok(store::commit(tx).await?)
+    }
+
     /// The one that somebody keeps aside.
     pub async fn draft(&self, actor: &Actor, id: &str) -> Result<Draft, AppError> {
         self.demand(actor, Role::Administrator, "signatures import").await?;
         let mut conn = self.store.read().await?;
-        let row = store::drafts::get(&mut conn, &actor.user).await?.filter(|row| row.id == id);
+        let row = store::drafts::get(&mut conn, &actor.user).await?;
+        let row = row.filter(|row| row.id == id && row.made >= self.now() - KEPT);
         let row = row.ok_or_else(|| {
             AppError::NotFound("that import is not kept any more: it was published, or another took its place".into())
         })?;

@@ -126,6 +126,8 @@ pub struct App {
     pub standing: standing::Standing,
     /// Repositories are looked at one after the other.
     pub measuring: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever asks how much room there is.
+    pub looking: Arc<tokio::sync::Mutex<()>>,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

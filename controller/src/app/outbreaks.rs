@@ -155,7 +155,8 @@ impl App {
         let mut conn = self.store.read().await?;
         let seed = store::sightings::in_full(&mut conn, &[id]).await?.pop().ok_or_else(missing)?;
         let around = (seed.at.saturating_sub(AROUND), seed.at.saturating_add(AROUND));
-        let mut found: HashMap<DetectionId, SightingRow> = HashMap::new();
+        // In an outbreak of thousands it may not be among the newest.
+        let mut found: HashMap<DetectionId, SightingRow> = HashMap::from([(id, SightingRow::from(&seed))]);
         let mut asked: HashSet<Key> = HashSet::new();
         let mut to_ask: BTreeSet<Key> = keys(&seed.namespace, &seed.rule, &seed.sha256).into_iter().collect();
         while let Some(key) = to_ask.pop_first() {
@@ -339,8 +340,8 @@ impl App {
 /// By what detections are alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Key {
-    Rule(String, String),
     Content(String),
+    Rule(String, String),
 }
 
 fn keys(namespace: &str, rule: &str, sha256: &str) -> Vec<Key> {

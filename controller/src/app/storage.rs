@@ -56,10 +56,14 @@ impl App {
         self.measure(missing.filter(|host| self.repositories.usage_at_hand(*host).is_none()).collect()).await
     }
 
-    /// The room where the repositories are.
+    /// The room where the repositories are. A storage that hangs is asked once, and not by everybody.
     pub(super) async fn space(&self) -> Option<Space> {
+        let turn = self.looking.clone().try_lock_owned().ok()?;
         let repositories = self.repositories.clone();
-        let look = tokio::task::spawn_blocking(move || repositories.space());
+        let look = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            repositories.space()
+        });
         // A storage that does not answer keeps nobody waiting.
         tokio::time::timeout(PATIENCE, look).await.ok()?.ok()?
     }

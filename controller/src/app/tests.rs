@@ -55,6 +55,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         slots: Default::default(),
         standing: Default::default(),
         measuring: Default::default(),
+        looking: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

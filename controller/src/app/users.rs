@@ -4,7 +4,7 @@ use super::audit::{Actor, Deed, Role};
 use super::tokens::{hash_secret, new_secret};
 use super::{App, AppError};
 use crate::store::{
-    self,
+    self, Conn,
     users::{SessionRow, UserRow},
 };
 use argon2::Argon2;
@@ -133,6 +133,16 @@ pub(super) fn new_password() -> String {
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// Whether the password that was verified is the one that holds: it takes a while to verify one, and
+/// meanwhile an administrator may have set another.
+async fn still(conn: &mut Conn, user: &UserRow) -> Result<(), AppError> {
+    let now = store::users::get(conn, &user.name).await?;
+    match now.is_some_and(|now| now.password_hash == user.password_hash) {
+        true => Ok(()),
+        false => Err(wrong_password()),
+    }
+}
+
 impl App {
     /// Logs one of the staff in.
     pub async fn login(&self, name: &str, password: &str, origin: &str) -> Result<Session, AppError> {
@@ -163,7 +173,7 @@ impl App {
         };
         self.attempts.succeeded(&keys);
         let actor = Actor { role, ..stranger };
-        let one_time = user.is_some_and(|user| user.one_time != 0);
+        let one_time = user.as_ref().is_some_and(|user| user.one_time != 0);
         let session = Session { token: new_secret(), expires: now + SESSION, role, one_time };
         let row = SessionRow {
             token_hash: hash_secret(&session.token),
@@ -172,6 +182,9 @@ impl App {
             expires: session.expires,
         };
         let mut tx = self.store.begin().await?;
+        if let Some(user) = &user {
+            still(&mut tx, user).await?;
+        }
         store::users::delete_expired_sessions(&mut tx, now).await?;
         store::users::insert_session(&mut tx, name, &row).await?;
         store::users::set_last_login(&mut tx, name, now).await?;
@@ -301,7 +314,7 @@ impl App {
             let mut conn = self.store.read().await?;
             store::users::get(&mut conn, &actor.user).await?.ok_or(AppError::Unauthenticated)?
         };
-        if !self.verify(user.password_hash, old).await {
+        if !self.verify(user.password_hash.clone(), old).await {
             self.refused(actor, "password change").await?;
             return Err(AppError::Invalid("the old password is wrong".into()));
         }
@@ -310,6 +323,7 @@ impl App {
         let hash = tokio::task::spawn_blocking(move || hash_password(&new)).await;
         let hash = hash.map_err(|e| AppError::Invalid(e.to_string()))??;
         let mut tx = self.store.begin().await?;
+        still(&mut tx, &user).await?;
         store::users::set_password(&mut tx, &user.name, &hash, false).await?;
         store::users::delete_sessions_of(&mut tx, &user.name).await?;
         self.record(&mut tx, actor, &Deed { action: "password change", object: &user.name, detail: "" }).await?;

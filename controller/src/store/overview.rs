@@ -76,10 +76,11 @@ pub struct RestoreRow {
     pub ended: i64,
 }
 
-/// The restores that were asked for from then on, the newest first.
+/// The restores that were asked for from then on, the newest first; a look at what one would do is none.
 pub async fn restores(conn: &mut Conn, from: i64) -> Result<Vec<RestoreRow>, StoreError> {
     Ok(sqlx::query_as(
-        "SELECT created, state, ended FROM jobs WHERE kind = 'restore' AND created >= $1 ORDER BY created DESC LIMIT $2",
+        "SELECT created, state, ended FROM jobs WHERE kind = 'restore' AND spec NOT LIKE '%\"dry_run\":true%' \
+         AND created >= $1 ORDER BY created DESC LIMIT $2",
     )
     .bind(from)
     .bind(RESTORES)

@@ -33,6 +33,23 @@ pub struct SightingRow {
     pub put_away: String,
 }
 
+impl From<&DetectionRow> for SightingRow {
+    fn from(row: &DetectionRow) -> Self {
+        Self {
+            id: row.id,
+            host: row.host,
+            at: row.at,
+            rule: row.rule.clone(),
+            namespace: row.namespace.clone(),
+            severity: row.severity.clone(),
+            path: row.path.clone(),
+            sha256: row.sha256.clone(),
+            acknowledged: row.acknowledged,
+            put_away: row.put_away.clone(),
+        }
+    }
+}
+
 const COLUMNS: &str = "id, host, at, rule, namespace, severity, path, sha256, acknowledged, put_away";
 
 /// Open ones, acknowledged ones, or all.

@@ -92,7 +92,8 @@ pub struct Restore {
 pub async fn restores(conn: &mut Conn, (from, until): (i64, i64), most: i64) -> Result<Vec<Restore>, StoreError> {
     Ok(sqlx::query_as(
         "SELECT host, origin, created, started, ended, state FROM jobs \
-         WHERE origin NOT IN ('schedule', 'medium', '?') AND kind = 'restore' AND created >= $1 AND created < $2 \
+         WHERE origin NOT IN ('schedule', 'medium', '?') AND kind = 'restore' \
+         AND spec NOT LIKE '%\"dry_run\":true%' AND created >= $1 AND created < $2 \
          ORDER BY created DESC LIMIT $3",
     )
     .bind(from)

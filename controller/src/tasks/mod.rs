@@ -96,6 +96,9 @@ async fn work(app: &App) {
     if let Err(error) = app.forget_jobs().await {
         tracing::warn!(%error, "the history of jobs was not looked through");
     }
+    if let Err(error) = app.forget_drafts().await {
+        tracing::warn!(%error, "imports that were put aside were not looked through");
+    }
     if let Err(error) = app.try_due().await {
         tracing::warn!(%error, "no PC was asked whether its backups come back");
     }

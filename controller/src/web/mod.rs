@@ -59,7 +59,7 @@ fn routes() -> Routes {
     let document = || DefaultBodyLimit::max(LARGEST_DOCUMENT);
     vec![
         ("/assets/{name}", ANYONE, get(assets::serve)),
-        ("/login", ANYONE, get(login::page).post(login::enter).layer(document())),
+        ("/login", ANYONE, get(login::page).post(login::enter).layer(DefaultBodyLimit::max(2 * LARGEST_CHOICE))),
         ("/language", ANYONE, post(login::choose_language)),
         ("/logout", VIEWER, post(login::leave)),
         ("/events", VIEWER, get(live::events)),

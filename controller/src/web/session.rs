@@ -23,6 +23,14 @@ pub const COOKIE: &str = "__Host-keepwatch";
 /// How browsers send forms without files.
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// Says who was logged in last: what somebody had begun is not sent by another. It opens nothing.
+const WHO: &str = "__Host-keepwatch-who";
+
+/// The cookie that says so, for a year.
+pub fn who(name: &str) -> Cookie<'static> {
+    kept(WHO, name.to_owned(), 365 * 86_400)
+}
+
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -49,14 +57,12 @@ pub struct Visitor {
 
 /// The cookie of a session that lasts for so many seconds.
 pub fn cookie(token: String, seconds: i64) -> Cookie<'static> {
+    kept(COOKIE, token, seconds)
+}
+
+fn kept(name: &'static str, value: String, seconds: i64) -> Cookie<'static> {
     let age = time::Duration::seconds(seconds);
-    Cookie::build((COOKIE, token))
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Strict)
-        .path("/")
-        .max_age(age)
-        .build()
+    Cookie::build((name, value)).secure(true).http_only(true).same_site(SameSite::Strict).path("/").max_age(age).build()
 }
 
 /// The token that a request brings; empty where it brings none.
@@ -119,13 +125,17 @@ async fn ask_to_log_in(request: Request) -> Response {
         return to_login(&request);
     }
     let (language, to) = (Language::of(request.headers()), here(request.uri()).0);
+    let by = CookieJar::from_headers(request.headers()).get(WHO).map(|c| c.value().to_owned()).unwrap_or_default();
     let instead = to_login(&request);
     // Without the marks of the route: a document's form is larger than others.
     let mut bare = Request::new(request.into_body());
     *bare.method_mut() = Method::POST;
     bare.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
     match Form::<Vec<(String, String)>>::from_request(bare, &()).await {
-        Ok(Form(fields)) => login::again(language, Carried::of(&to, fields)).unwrap_or(instead),
+        Ok(Form(fields)) => {
+            let carried = Carried::of(&to, fields).map(|carried| Carried { by, ..carried });
+            login::again(language, carried).unwrap_or(instead)
+        }
         Err(_) => instead,
     }
 }
@@ -138,6 +148,8 @@ pub struct Carried {
     pub to: String,
     /// What was filled in, field by field.
     pub fields: Vec<(String, String)>,
+    /// Who was logged in last in that browser: nobody else sends it. Empty: not known.
+    pub by: String,
 }
 
 impl Carried {
@@ -148,7 +160,7 @@ impl Carried {
     fn of(to: &str, fields: Vec<(String, String)>) -> Option<Self> {
         let typed = fields.iter().any(|(_, value)| !value.trim().is_empty());
         let secret = fields.iter().any(|(name, _)| name.contains("password"));
-        (typed && !secret && local(to) == to).then(|| Self { to: to.to_owned(), fields })
+        (typed && !secret && local(to) == to).then(|| Self { to: to.to_owned(), fields, by: String::new() })
     }
 
     /// As the log-in page sends it along.

@@ -77,10 +77,14 @@
     menu.setAttribute("aria-expanded", String(open));
   });
 
-  // A button pressed twice is one wish.
+  // A button pressed twice is one wish; what only asks for a page or a file may be asked again.
+  const AGAIN = 5000;
   document.addEventListener("submit", (event) => {
-    if (event.target.dataset.sent) event.preventDefault();
-    event.target.dataset.sent = "1";
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) event.preventDefault();
+    else setTimeout(() => delete form.dataset.sent, AGAIN);
+    form.dataset.sent = "1";
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.forms) delete form.dataset.sent;

@@ -44,7 +44,7 @@ impl Account {
             origin: plain(&view.origin),
         });
         Ok(Self {
-            frame: Frame::of(visitor),
+            frame: Frame { here: "/account".into(), ..Frame::of(visitor) },
             name: plain(&visitor.actor.user),
             role: teller.language.word("role", role),
             one_time: app.password_is_one_time(&visitor.actor).await?,

@@ -179,7 +179,8 @@ pub async fn ask(
         },
         jobs: address("/jobs", &[("state", "open"), ("kind", wish.deed)]),
         back: wish.choice.address(),
-        frame: Frame::of(&visitor),
+        // What is asked for is no page to come back to.
+        frame: Frame { here: "/hosts".into(), ..Frame::of(&visitor) },
     })
 }
 
@@ -214,7 +215,8 @@ pub async fn move_them(
         more: String::new(),
         jobs: String::new(),
         back: wish.choice.but("group", &wish.group),
-        frame: Frame::of(&visitor),
+        // What is asked for is no page to come back to.
+        frame: Frame { here: "/hosts".into(), ..Frame::of(&visitor) },
     })?;
     Ok((StatusCode::OK, page))
 }

@@ -26,6 +26,10 @@ const DEPARTMENTS: usize = 8;
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Shown {
+    /// PCs that ask to be let in again.
+    claims: Option<String>,
+    /// Why the controller's clock is not believed.
+    doubt: Option<String>,
     frame: Frame,
     sentence: String,
     bar: Bar,
@@ -135,7 +139,12 @@ pub async fn page(
         let enrols = frame.administers();
         return show(&Empty { frame, controller: own_name(&headers, &uri), enrols });
     }
-    show(&shown(teller, frame, overview))
+    let claims = if frame.administers() { app.claims(&visitor.actor).await?.len() } else { 0 };
+    let doubt = app.clock_seen(&visitor.actor).await?.doubt;
+    let mut page = shown(teller, frame, overview);
+    page.claims = u64::try_from(claims).ok().filter(|n| *n > 0).map(|n| teller.language.count("overview-claims", n));
+    page.doubt = Some(doubt).filter(|doubt| !doubt.is_empty());
+    show(&page)
 }
 
 fn shown(teller: Teller, frame: Frame, overview: Overview) -> Shown {
@@ -149,6 +158,8 @@ fn shown(teller: Teller, frame: Frame, overview: Overview) -> Shown {
     });
     let (adoption, signatures) = adoption(teller, &overview);
     Shown {
+        claims: None,
+        doubt: None,
         sentence: sentence(teller, &overview.fleet),
         bar: bar(&overview.fleet),
         counts: counts(teller, &overview.fleet),

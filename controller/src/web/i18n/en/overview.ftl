@@ -102,3 +102,8 @@ overview-empty-ask = An administrator puts the first PC under watch, in three st
 overview-empty-token = On any computer with the command line, make a token. It lets one PC in, for a day:
 overview-empty-enrol = On the PC, enrol it with the token. 7443 is the agents' usual port:
 overview-empty-run = Start the agent. The PC appears here by itself:
+overview-doubt = The controller's clock is not believed, so nothing is removed by it and no ring gets new signatures. Set it right, or say that it is right:
+overview-claims = { $n ->
+    [one] { $n } PC asks to be let in again
+   *[other] { $n } PCs ask to be let in again
+  }

@@ -68,3 +68,5 @@ overview-empty-ask = 请管理员按以下三步接入第一台电脑：
 overview-empty-token = 在装有命令行工具的任意电脑上生成令牌。一个令牌可接入一台电脑，一天内有效：
 overview-empty-enrol = 在要守护的电脑上用令牌接入（7443 是代理的默认端口）：
 overview-empty-run = 启动代理，这台电脑会自动出现在本页：
+overview-doubt = 控制器的时钟存疑：在此期间不按时间删除任何内容，也不向后续批次推送特征库。请校正时钟，或确认时钟无误：
+overview-claims = { $n } 台电脑请求重新接入
