@@ -11,6 +11,7 @@ use crate::store::sightings::{SightingRow, Wanted, Which};
 use crate::store::{self};
 use keepwatch_proto::detection::Severity;
 use keepwatch_proto::ids::{DetectionId, HostId};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// So many of the newest detections are put together; older ones are listed one by one.
@@ -236,14 +237,14 @@ impl App {
         Ok(all)
     }
 
-    /// Says of all of a group's open detections why they need nothing more. `seen`: so many did somebody
-    /// see who says so.
+    /// Says of all of a group's open detections why they need nothing more. `seen`: the mark of those
+    /// that somebody saw who says so.
     pub async fn acknowledge_outbreak(
         &self,
         actor: &Actor,
         id: &str,
         reason: &str,
-        seen: usize,
+        seen: &str,
     ) -> Result<usize, AppError> {
         self.demand(actor, Role::Operator, "detection acknowledge").await?;
         if reason.trim().is_empty() {
@@ -251,8 +252,8 @@ impl App {
         }
         let outbreak = self.outbreak(actor, id).await?;
         let open: Vec<&SightingRow> = outbreak.open().collect();
-        if open.len() != seen {
-            return Err(AppError::Conflict(format!("there are {} of them by now, and not {seen}", open.len())));
+        if mark(&open) != seen {
+            return Err(AppError::Conflict(format!("they are others by now, {} of them", open.len())));
         }
         let mut tx = self.store.begin().await?;
         let mut done = 0;
@@ -270,17 +271,17 @@ impl App {
         Ok(done)
     }
 
-    /// Has the file of a detection put away on its PC, or all files of its group. `seen`: so many did
-    /// somebody see who asks for it.
-    pub async fn put_found_away(&self, actor: &Actor, id: &str, all: bool, seen: usize) -> Result<PutAway, AppError> {
+    /// Has the file of a detection put away on its PC, or all files of its group. `seen`: the mark
+    /// of those that somebody saw who asks for it.
+    pub async fn put_found_away(&self, actor: &Actor, id: &str, all: bool, seen: &str) -> Result<PutAway, AppError> {
         self.demand(actor, Role::Operator, "quarantine put away").await?;
         let outbreak = self.outbreak(actor, id).await?;
         let files: Vec<&SightingRow> = match all {
             true => outbreak.files(),
             false => outbreak.members.iter().filter(|row| row.id.to_string() == id).collect(),
         };
-        if files.len() != seen {
-            return Err(AppError::Conflict(format!("there are {} files by now, and not {seen}", files.len())));
+        if mark(&files) != seen {
+            return Err(AppError::Conflict(format!("they are other files by now, {} of them", files.len())));
         }
         if files.len() > MOST_PUT_AWAY {
             return Err(AppError::Conflict(format!(
@@ -335,6 +336,13 @@ impl App {
         };
         Ok(Wanted { which, host: host.map(|id| id.to_string()).unwrap_or_default(), group, severity })
     }
+}
+
+/// Tells one choice of detections from another: who has confirmed one has not confirmed the other.
+pub fn mark(rows: &[&SightingRow]) -> String {
+    let mut ids: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
+    ids.sort_unstable();
+    hex::encode(&Sha256::digest(ids.join(" "))[..8])
 }
 
 /// By what detections are alike.

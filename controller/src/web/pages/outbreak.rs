@@ -4,7 +4,7 @@
 use super::detections::{Bars, Detection, named};
 use super::{Frame, Page, Teller, back_with, show};
 use crate::app::detections::DetectionView;
-use crate::app::outbreaks::{MEMBERS, MOST_PUT_AWAY, Outbreak, SNAPSHOT_HOSTS, file_of};
+use crate::app::outbreaks::{MEMBERS, MOST_PUT_AWAY, Outbreak, SNAPSHOT_HOSTS, file_of, mark};
 use crate::app::rule_texts::RuleAsText;
 use crate::app::{App, AppError};
 use crate::plan::outbreak;
@@ -219,7 +219,7 @@ struct Acknowledge {
     title: String,
     all: bool,
     question: String,
-    count: usize,
+    mark: String,
     files: Vec<(String, String)>,
     more: String,
     reason: String,
@@ -273,8 +273,7 @@ pub async fn acknowledge_all(
     Path(id): Path<String>,
     Form(form): Form<Reason>,
 ) -> Result<Response, Problem> {
-    let seen = form.seen.parse().unwrap_or(usize::MAX);
-    let problem = match app.acknowledge_outbreak(&visitor.actor, &id, &form.reason, seen).await {
+    let problem = match app.acknowledge_outbreak(&visitor.actor, &id, &form.reason, &form.seen).await {
         Ok(_) => return Ok(back_with("/detections", "acknowledged-all").into_response()),
         Err(AppError::Invalid(_)) => visitor.language.say("acknowledge-no-reason"),
         Err(AppError::Conflict(_)) => visitor.language.say("acknowledge-changed"),
@@ -321,7 +320,7 @@ async fn acknowledgement(
         },
         title,
         all,
-        count: meant.len(),
+        mark: mark(&meant),
         files: meant.iter().take(LISTED).map(|m| (name(&m.host), plain(&m.path))).collect(),
         more: if more == 0 { String::new() } else { teller.language.count("and-more", more as u64) },
         reason: form.reason,
@@ -338,6 +337,7 @@ struct PutAway {
     title: String,
     all: bool,
     count: usize,
+    mark: String,
     question: String,
     files: Vec<(String, String)>,
     more: String,
@@ -346,7 +346,7 @@ struct PutAway {
     refused: Vec<(String, String)>,
 }
 
-/// Whether all files of the group are meant, and how many somebody saw.
+/// Whether all files of the group are meant, and the mark of those that somebody saw.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub struct Which {
@@ -371,8 +371,8 @@ pub async fn put_away(
     Path(id): Path<String>,
     Form(which): Form<Which>,
 ) -> Result<Response, Problem> {
-    let (all, seen) = (!which.all.is_empty(), which.seen.parse().unwrap_or(usize::MAX));
-    match app.put_found_away(&visitor.actor, &id, all, seen).await {
+    let all = !which.all.is_empty();
+    match app.put_found_away(&visitor.actor, &id, all, &which.seen).await {
         Ok(came) if came.refused.is_empty() => {
             Ok(back_with(&format!("/detections/{id}"), "put-away-asked").into_response())
         }
@@ -415,6 +415,7 @@ async fn putting_away(
         all,
         question: teller.language.count("put-away-question", meant.len() as u64),
         count: meant.len(),
+        mark: mark(&meant),
         files: meant.iter().take(LISTED).map(|m| (name(&m.host), plain(file_of(&m.path)))).collect(),
         more: if more == 0 { String::new() } else { teller.language.count("and-more", more as u64) },
         too_many: meant.len() > MOST_PUT_AWAY,
