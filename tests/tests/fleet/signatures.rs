@@ -109,6 +109,8 @@ fn an_older_bundle_is_not_taken_though_it_is_signed() {
     agent.until_bundle(2);
     // Version 3 is announced, and what is served is version 1, signed long ago.
     forge(&controller, &controller.data().join("keys/signing.key"), &content(1, "rule old { condition: false }"));
+    let metadata = controller.data().join("signatures/metadata");
+    fs::copy(metadata.join("timestamp.json"), metadata.join("3.timestamp.json")).unwrap();
     announce(&mut controller, 3);
     until("the agent has looked", || agent.log().contains("signatures cannot be had yet"));
     assert_eq!(agent.status()["bundle"], 2);
