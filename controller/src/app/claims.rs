@@ -131,6 +131,15 @@ impl App {
         }
     }
 
+    /// How many PCs ask to be let in, where the one who asks may let them in.
+    pub async fn pending_claims(&self, actor: &Actor) -> Result<usize, AppError> {
+        if actor.role < Role::Administrator {
+            return Ok(0);
+        }
+        let mut conn = self.store.read().await?;
+        Ok(store::claims::list(&mut conn).await?.len())
+    }
+
     /// All that are known, newest first, each with the name of the host that the PC was.
     pub async fn claims(&self, actor: &Actor) -> Result<Vec<(ClaimRow, String)>, AppError> {
         self.demand(actor, Role::Operator, "claim list").await?;

@@ -139,7 +139,7 @@ pub async fn page(
         let enrols = frame.administers();
         return show(&Empty { frame, controller: own_name(&headers, &uri), enrols });
     }
-    let claims = if frame.administers() { app.claims(&visitor.actor).await?.len() } else { 0 };
+    let claims = app.pending_claims(&visitor.actor).await?;
     let doubt = app.clock_seen(&visitor.actor).await?.doubt;
     let mut page = shown(teller, frame, overview);
     page.claims = u64::try_from(claims).ok().filter(|n| *n > 0).map(|n| teller.language.count("overview-claims", n));
