@@ -64,10 +64,10 @@ pub(super) struct Job {
 
 /// How far a job has come.
 pub(super) struct Running {
-    pub phase: String,
-    pub done: String,
-    pub bytes: u64,
-    pub total: u64,
+    pub(super) phase: String,
+    pub(super) done: String,
+    pub(super) bytes: u64,
+    pub(super) total: u64,
 }
 
 /// The jobs of one day.
@@ -153,7 +153,8 @@ pub(super) fn by_day(teller: Teller, zone: &str, jobs: Vec<JobView>) -> Vec<Day>
     days
 }
 
-fn running(teller: Teller, progress: &Progress) -> Running {
+/// How far a job has come.
+pub(super) fn running(teller: Teller, progress: &Progress) -> Running {
     let language = teller.language;
     let word = PHASES.iter().find(|(said, _)| *said == progress.phase).map_or("working", |(_, word)| word);
     let files = language.count("count-files", progress.files);

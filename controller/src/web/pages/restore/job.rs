@@ -10,7 +10,7 @@ use crate::app::jobs::JobView;
 use crate::store::jobs::JobRow;
 use crate::store::snapshots::SnapshotRow;
 use crate::web::i18n::{Language, Value};
-use crate::web::pages::job::PHASES;
+use crate::web::pages::job;
 use crate::web::pages::{Frame, Page, Teller, show};
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
@@ -254,25 +254,11 @@ fn from(language: Language, zone: Tz, owner: &HostView, snapshot: Option<&Snapsh
 
 /// How far it has come, and how long it still takes at the pace so far.
 fn running(teller: Teller, progress: &Progress, started: i64) -> Running {
-    let language = teller.language;
-    let word = PHASES.iter().find(|(said, _)| *said == progress.phase).map_or("working", |(_, word)| word);
-    let files = language.count("count-files", progress.files);
-    let bytes = match progress.total_bytes {
-        0 => size(progress.bytes),
-        total => {
-            let (done, total) = (size(progress.bytes), size(total));
-            language.with("job-progress", &[("done", Value::Text(&done)), ("total", Value::Text(&total))])
-        }
-    };
+    let job::Running { phase, done, bytes, total } = job::running(teller, progress);
     let passed = if started > 0 { teller.now.timestamp() - started } else { 0 };
     let left = left(passed, progress.bytes, progress.total_bytes);
-    Running {
-        phase: language.word("phase", word),
-        done: format!("{files} · {bytes}"),
-        left: left.map(|seconds| teller.text("job-left", "span", &language.span(seconds))).unwrap_or_default(),
-        bytes: progress.bytes.min(progress.total_bytes),
-        total: progress.total_bytes,
-    }
+    let left = left.map(|seconds| teller.text("job-left", "span", &teller.language.span(seconds))).unwrap_or_default();
+    Running { phase, done, left, bytes, total }
 }
 
 /// Seconds that are left, once enough has been seen to tell.
