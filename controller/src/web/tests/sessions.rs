@@ -70,3 +70,19 @@ async fn passwords_wait_nowhere_and_nothing_leads_elsewhere() {
     let got = pages.send(Method::POST, "/users", &[("sec-fetch-site", "cross-site"), kind], "name=li").await;
     assert!(got.status == StatusCode::FORBIDDEN && !got.text.contains("carried"), "{}", got.text);
 }
+
+#[tokio::test]
+async fn what_one_had_begun_is_not_sent_in_anothers_name() {
+    let pages = Pages::new().await;
+    let chief = crate::app::tests::administrator();
+    let password = pages.app.create_user(&chief, "li", "administrator").await.unwrap();
+    let waits =
+        |by: &str| format!("name=li&password={password}&next=/&to=/users/wang/role&by={by}&carried.role=administrator");
+    let own = pages.post("/login", "", &waits("li")).await;
+    assert_eq!(own.status, StatusCode::OK);
+    // Where it goes, and all that would be sent, is shown first.
+    assert!(own.text.contains("/users/wang/role") && own.text.contains("role: administrator"), "{}", own.text);
+    let anothers = pages.post("/login", "", &waits("wang")).await;
+    assert_eq!(anothers.status, StatusCode::SEE_OTHER);
+    assert!(!anothers.text.contains("carried") && !anothers.header("location").contains("/users/"));
+}
