@@ -229,8 +229,11 @@ impl App {
         let mut tx = self.store.begin().await?;
         let bundle = known(&mut tx, version).await?;
         if !self.stop(&mut tx, actor, bundle.version, why).await? {
-            let by = if bundle.halted_by == itself().user { "by itself" } else { "by staff" };
-            return Err(AppError::Conflict(format!("bundle {version} is halted already, {by}: {}", bundle.halted_why)));
+            let why = &bundle.halted_why;
+            return Err(match bundle.halted_by == itself().user {
+                true => AppError::Conflict(format!("bundle {version} is halted already, by itself: {why}")),
+                false => AppError::Conflict(format!("bundle {version} is halted already, by staff: {why}")),
+            });
         }
         store::commit(tx).await?;
         self.hub.poke_all();

@@ -1,11 +1,13 @@
 //! The languages of the pages, by fluent. Which one: the reader's choice (a cookie), else
 //! the browser's wish. Nothing that people read is written anywhere else in this room.
 
+use super::words::plain;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT_LANGUAGE;
 use axum_extra::extract::CookieJar;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use keepwatch_phrases::{Catalogue, Reader, SAID};
 use std::sync::LazyLock;
 use unic_langid::LanguageIdentifier;
 
@@ -77,6 +79,8 @@ type Bundle = FluentBundle<FluentResource>;
 
 static BUNDLES: LazyLock<[Bundle; 2]> = LazyLock::new(|| [bundle(Language::English), bundle(Language::Chinese)]);
 
+static PHRASES: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::new(&SAID));
+
 fn bundle(language: Language) -> Bundle {
     let id: LanguageIdentifier = language.tag().parse().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![id]);
@@ -147,6 +151,17 @@ impl Language {
     /// The text of a key.
     pub fn say(self, key: &str) -> String {
         self.with(key, &[])
+    }
+
+    /// What a use case or an agent has said in English, for a reader of this language; harmless, and
+    /// without commands for which one needs a terminal.
+    pub fn said(self, english: &str) -> String {
+        let reader = match self {
+            Self::English => Reader::EnglishPage,
+            Self::Chinese => Reader::ChinesePage,
+        };
+        let said = PHRASES.say(reader, english);
+        said.split('\n').map(plain).collect::<Vec<_>>().join("\n")
     }
 
     /// The text of a key that belongs to one of a family of words: `state-at-risk`.
@@ -301,7 +316,6 @@ mod tests {
             ("conflict", Conflict::ALL.map(Conflict::word).into()),
             ("conflict-help", pages::restore::destination::CONFLICTS.map(Conflict::word).into()),
             ("snapshot", pages::snapshot::SORTS.into()),
-            ("why", pages::restore::job::WHYS.map(|(_, word)| word).into()),
             ("destination", pages::restore::destination::WRONG.into()),
             ("report-section", sections::SECTIONS.into()),
             ("report-empty", sections::EMPTY.into()),

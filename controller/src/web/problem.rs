@@ -58,7 +58,7 @@ impl Problem {
             frame: Frame::bare(language, "/"),
             title: language.word("error", self.word),
             help: language.word("error", &format!("{}-help", self.word)),
-            detail: &self.detail,
+            detail: language.said(&self.detail),
         };
         match page.render() {
             Ok(html) => (self.status, Html(html)).into_response(),
@@ -72,11 +72,11 @@ impl Problem {
 
 #[derive(Template)]
 #[template(path = "problem.html")]
-struct Page<'a> {
+struct Page {
     frame: Frame,
     title: String,
     help: String,
-    detail: &'a str,
+    detail: String,
 }
 
 impl From<AppError> for Problem {

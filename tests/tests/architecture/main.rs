@@ -90,6 +90,7 @@ fn crates_depend_in_one_direction() {
         ("agent", &["keepwatch-controller"]),
         ("controller", &["keepwatch-agent"]),
         ("controller/cli", &["keepwatch-scan", "keepwatch-backup", "keepwatch-agent", "keepwatch-controller"]),
+        ("controller/phrases", &["keepwatch-"]),
     ] {
         let manifest = manifest(folder);
         let dependencies = &manifest[manifest.find("[dependencies]").unwrap()..];

@@ -2,19 +2,10 @@
 
 use super::*;
 use crate::sources;
+use fluent_bundle::FluentResource;
+use keepwatch_phrases::sources::{bare, literals, worth};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A sentence with its places as `{}`, whatever they are called.
-fn bare(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        out += before;
-        out += "{}";
-        rest = after.split_once('}').map_or("", |(_, behind)| behind);
-    }
-    out + rest
-}
+use std::path::Path;
 
 fn keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     let lines = text.lines().filter(|l| !l.starts_with('#'));
@@ -27,40 +18,10 @@ fn keys(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// The string literals that follow any of these words in the sources.
-fn literals(words: &[&str]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (path, code) in sources::code("") {
-        // These are for tests alone.
-        if path.ends_with("shapes.rs") || path.ends_with("i18n/tests.rs") || path.to_string_lossy().contains("scripted")
-        {
-            continue;
-        }
-        for word in words {
-            for rest in code.split(word).skip(1) {
-                let Some(start) = rest.trim_start().strip_prefix('"') else { continue };
-                found.insert(unescaped(start));
-            }
-        }
-    }
-    found
-}
-
-/// A literal from behind its first quote, as the compiler reads it.
-fn unescaped(start: &str) -> String {
-    let (mut out, mut chars) = (String::new(), start.chars().peekable());
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('\n') => while chars.next_if(|c| c.is_whitespace()).is_some() {},
-                Some(other) => out.push(other),
-                None => {}
-            },
-            c => out.push(c),
-        }
-    }
-    out
+fn said_after(words: &[&str]) -> BTreeSet<String> {
+    let of_tests = |path: &Path| path.ends_with("shapes.rs") || path.to_string_lossy().contains("scripted");
+    let code = sources::code("").into_iter().filter(|(path, _)| !of_tests(path));
+    code.flat_map(|(_, code)| literals(&code, words)).collect()
 }
 
 #[test]
@@ -78,17 +39,11 @@ fn both_catalogues_have_the_same_keys_and_places() {
 fn every_sentence_of_the_program_is_in_the_catalogue() {
     let known: BTreeSet<String> = ENGLISH.lines().filter_map(|l| l.split_once(" = ")).map(|(_, t)| bare(t)).collect();
     let mut said =
-        literals(&[".note(", ".note(&format!(", "#[error(", "confirm(context, &format!(", "question = format!("]);
-    said.extend(literals(&["list(&views,", "list(&rows,", "none = format!(", "NONE: &str ="]));
-    let missing: Vec<String> = said.iter().map(|s| bare(s)).filter(|s| !known.contains(s) && worth(s)).collect();
+        said_after(&[".note(", ".note(&format!(", "#[error(", "confirm(context, &format!(", "question = format!("]);
+    said.extend(said_after(&["list(&views,", "list(&rows,", "none = format!(", "NONE: &str ="]));
+    let missing: Vec<String> =
+        said.iter().map(|s| bare(s)).filter(|s| !known.contains(s) && worth(s) && !s.contains('\n')).collect();
     assert!(missing.is_empty(), "i18n/en.ftl and zh-CN.ftl lack:\n{}", missing.join("\n"));
-}
-
-/// Whether there is something to translate: more than places and punctuation.
-fn worth(sentence: &str) -> bool {
-    sentence.replace("{}", "").chars().any(char::is_alphabetic)
-        && !sentence.contains('\n')
-        && !sentence.starts_with('#')
 }
 
 #[test]

@@ -143,7 +143,7 @@ pub async fn make(
             Ok(show(&fill(&app, &visitor, typed, String::new(), Some(made)).await?)?.into_response())
         }
         Err(error @ (AppError::Invalid(_) | AppError::NotFound(_) | AppError::Conflict(_))) => {
-            wrong(&app, &visitor, typed, error.to_string()).await
+            wrong(&app, &visitor, typed, visitor.language.said(&error.to_string())).await
         }
         Err(error) => Err(error.into()),
     }

@@ -105,7 +105,7 @@ pub async fn create(
     match app.create_group(&visitor.actor, &name, &parent).await {
         Ok(_) => Ok(back_with("/groups", "group-created").into_response()),
         Err(error @ (AppError::Invalid(_) | AppError::Conflict(_) | AppError::NotFound(_))) => {
-            let page = show(&fill(&app, &visitor, name, parent, error.to_string()).await?)?;
+            let page = show(&fill(&app, &visitor, name, parent, visitor.language.said(&error.to_string())).await?)?;
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
         }
         Err(error) => Err(error.into()),

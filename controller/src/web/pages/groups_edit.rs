@@ -119,9 +119,11 @@ async fn fill(app: &App, visitor: &Visitor, wanted: &str, typed: Typed) -> Resul
 }
 
 /// What can be said of a wish beside its form, or the error that it is.
-fn said(error: AppError) -> Result<String, Problem> {
+fn said(visitor: &Visitor, error: AppError) -> Result<String, Problem> {
     match error {
-        AppError::Invalid(_) | AppError::Conflict(_) | AppError::NotFound(_) => Ok(error.to_string()),
+        AppError::Invalid(_) | AppError::Conflict(_) | AppError::NotFound(_) => {
+            Ok(visitor.language.said(&error.to_string()))
+        }
         error => Err(error.into()),
     }
 }
@@ -141,7 +143,7 @@ pub async fn rename(
     match app.rename_group(&visitor.actor, &group, &name).await {
         Ok(_) => Ok(back_with("/groups", "group-renamed").into_response()),
         Err(error) => {
-            let typed = Typed { name: Some(name), wrong_name: said(error)?, ..Typed::default() };
+            let typed = Typed { name: Some(name), wrong_name: said(&visitor, error)?, ..Typed::default() };
             again(&app, &visitor, &group, typed).await
         }
     }
@@ -159,7 +161,7 @@ pub async fn shift(
         Ok(_) if sure => Ok(back_with("/groups", "group-moved").into_response()),
         Ok(effects) => Ok(show(&moving(&app, &visitor, group, parent, &effects))?.into_response()),
         Err(error) => {
-            let typed = Typed { parent: Some(parent), wrong_parent: said(error)?, ..Typed::default() };
+            let typed = Typed { parent: Some(parent), wrong_parent: said(&visitor, error)?, ..Typed::default() };
             again(&app, &visitor, &group, typed).await
         }
     }
@@ -202,7 +204,7 @@ pub async fn remove(
     match app.remove_group(&visitor.actor, &group).await {
         Ok(()) => Ok(back_with("/groups", "group-removed").into_response()),
         Err(error) => {
-            let typed = Typed { wrong_removal: said(error)?, ..Typed::default() };
+            let typed = Typed { wrong_removal: said(&visitor, error)?, ..Typed::default() };
             again(&app, &visitor, &group, typed).await
         }
     }

@@ -295,7 +295,7 @@ fn facts(teller: Teller, host: &HostView, stored: u64) -> Facts {
         },
         refused: match row.bundle_refused.as_str() {
             "" => String::new(),
-            reason => teller.text("host-refused", "reason", &plain(reason)),
+            reason => teller.text("host-refused", "reason", &teller.language.said(reason)),
         },
         enrolled: teller.moment(row.enrolled),
         seen: teller.moment(row.last_seen),

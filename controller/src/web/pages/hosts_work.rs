@@ -172,7 +172,12 @@ pub async fn ask(
     show(&Done {
         title: teller.language.count("work-asked", done),
         refused_title: teller.language.count("work-refused", refused as u64),
-        refused: asked.refused.iter().take(NAMED).map(|(name, why)| (plain(name), plain(why))).collect(),
+        refused: asked
+            .refused
+            .iter()
+            .take(NAMED)
+            .map(|(name, why)| (plain(name), visitor.language.said(why)))
+            .collect(),
         more: match refused.saturating_sub(NAMED) {
             0 => String::new(),
             more => teller.language.count("work-more", more as u64),

@@ -146,7 +146,9 @@ pub async fn check(
         Unfit::TooLarge => language.count("import-too-large", MAX_UNPACKED >> 20),
         Unfit::Cut => language.say("import-cut"),
         Unfit::NoFile => language.say("import-no-file"),
-        Unfit::App(AppError::Invalid(why)) => language.with("import-refused", &[("why", Value::Text(&plain(&why)))]),
+        Unfit::App(AppError::Invalid(why)) => {
+            language.with("import-refused", &[("why", Value::Text(&language.said(&why)))])
+        }
         Unfit::App(error) => return Err(error.into()),
     };
     outbreak::refused(&form(&app, &visitor, import, Some(problem)).await?)

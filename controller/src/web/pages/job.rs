@@ -105,8 +105,8 @@ impl Job {
             },
             summary: if open { String::new() } else { summary(teller, &row.kind, &row.tally.0) },
             target: plain(&row.target),
-            message: plain(&row.message),
-            failures: row.failures.0.iter().take(named).map(|f| (plain(&f.path), plain(&f.reason))).collect(),
+            message: language.said(&row.message),
+            failures: row.failures.0.iter().take(named).map(|f| (plain(&f.path), language.said(&f.reason))).collect(),
             more: if more == 0 { String::new() } else { language.count("job-failures-more", more) },
             running: view.progress.map(|p| running(teller, &p)),
             open: open && row.cancel == 0,
@@ -239,11 +239,11 @@ pub async fn page(
     let exact = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default().with_timezone(&clock);
     let line = |line: crate::store::logs::LogLine| Line {
         at: exact(line.at).format("%m-%d %H:%M:%S").to_string(),
-        text: plain(&line.text),
+        text: language.said(&line.text),
     };
     let time = |(what, at): (String, i64)| (what, teller.moment(at), exact(at).format("%Y-%m-%d %H:%M").to_string());
     let mut job = Job::new(teller, view);
-    job.failures = row.failures.0.iter().map(|f| (plain(&f.path), plain(&f.reason))).collect();
+    job.failures = row.failures.0.iter().map(|f| (plain(&f.path), language.said(&f.reason))).collect();
     let unnamed = row.tally.0.failed.saturating_sub(job.failures.len() as u64);
     job.more = if unnamed == 0 { String::new() } else { language.count("job-failures-unnamed", unnamed) };
     show(&JobPage {

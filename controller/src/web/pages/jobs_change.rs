@@ -104,7 +104,7 @@ pub async fn ask(
         frame: Frame::of(&visitor),
         title: teller.language.count(&format!("jobs-done-{}", change.word()), changed.len() as u64),
         refused_title: teller.language.count("work-refused", refused.len() as u64),
-        refused: refused.iter().take(NAMED).map(|(job, why)| (job.clone(), plain(why))).collect(),
+        refused: refused.iter().take(NAMED).map(|(job, why)| (job.clone(), visitor.language.said(why))).collect(),
         more: match refused.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => teller.language.count("work-more", more as u64),

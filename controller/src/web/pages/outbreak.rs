@@ -380,7 +380,7 @@ pub async fn put_away(
             let of = came.asked as u64 + came.refused.len() as u64;
             let values = [("n", Value::Count(came.asked as u64)), ("of", Value::Count(of))];
             let problem = visitor.language.with("put-away-some", &values);
-            let why = came.refused.iter().map(|(name, why)| (plain(name), plain(why))).collect();
+            let why = came.refused.iter().map(|(name, why)| (plain(name), visitor.language.said(why))).collect();
             refused(&putting_away(&app, &visitor, &id, all, Some(problem), why).await?)
         }
         Err(AppError::Conflict(_)) => {

@@ -143,7 +143,7 @@ pub async fn page(
     let doubt = app.clock_seen(&visitor.actor).await?.doubt;
     let mut page = shown(teller, frame, overview);
     page.claims = u64::try_from(claims).ok().filter(|n| *n > 0).map(|n| teller.language.count("overview-claims", n));
-    page.doubt = Some(doubt).filter(|doubt| !doubt.is_empty());
+    page.doubt = Some(visitor.language.said(&doubt)).filter(|doubt| !doubt.is_empty());
     show(&page)
 }
 

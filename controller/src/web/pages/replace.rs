@@ -68,7 +68,7 @@ pub async fn confirm(
     let actor = &visitor.actor;
     if let Err(error) = app.replace_host(actor, &chosen.old, &chosen.new).await {
         let mut page = replace(&app, &visitor, chosen).await?;
-        page.problem = error.to_string();
+        page.problem = visitor.language.said(&error.to_string());
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, show(&page)?).into_response());
     }
     let new = app.host(actor, &chosen.new).await?.row.id;

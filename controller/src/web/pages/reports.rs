@@ -133,7 +133,9 @@ pub async fn page(
         None => (None, None),
         Some(Ok(made)) => (Some(Report { paper: summary::paper(language, &made) }), None),
         // What was chosen stays, and can be chosen otherwise.
-        Some(Err(AppError::Invalid(why) | AppError::NotFound(why) | AppError::Conflict(why))) => (None, Some(why)),
+        Some(Err(AppError::Invalid(why) | AppError::NotFound(why) | AppError::Conflict(why))) => {
+            (None, Some(visitor.language.said(&why)))
+        }
         Some(Err(error)) => return Err(error.into()),
     };
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -103,7 +103,7 @@ fn view(teller: Teller, rollout: Rollout) -> View {
                 let values = [
                     ("user", Value::Text(&by)),
                     ("when", Value::Text(&teller.words(at))),
-                    ("reason", Value::Text(&plain(&bundle.halted_why))),
+                    ("reason", Value::Text(&teller.language.said(&bundle.halted_why))),
                 ];
                 teller.language.with("rollout-halted", &values)
             }
@@ -163,7 +163,7 @@ pub async fn whole(app: State<Arc<App>>, visitor: Extension<Visitor>, Path(versi
         host_name: plain(&by.name),
         group: plain(&by.group),
         at: teller.moment(by.at),
-        reason: plain(&by.reason),
+        reason: teller.language.said(&by.reason),
     };
     show(&Whole {
         frame: Frame::of(&visitor),

@@ -7,6 +7,7 @@ use super::{Links, edition, examples};
 use crate::app::policies::{Given, PolicyView};
 use crate::app::{App, AppError};
 use crate::store::policies::EditionRow;
+use crate::web::i18n::Language;
 use crate::web::pages::{Frame, Page, Teller, back_with, show};
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
@@ -232,7 +233,10 @@ impl Draft {
                 return Ok((StatusCode::CONFLICT, Verdict::Overtaken(self.overtaken(teller, own, &history))));
             }
             Err(AppError::Invalid(message) | AppError::Conflict(message)) => {
-                return Ok((StatusCode::UNPROCESSABLE_ENTITY, Verdict::Wrong(wrong(&self.yaml, &message))));
+                return Ok((
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    Verdict::Wrong(wrong(visitor.language, &self.yaml, &message)),
+                ));
             }
             Err(error) => return Err(error.into()),
         };
@@ -273,7 +277,7 @@ impl Draft {
 /// Lines shown around the one that is wrong.
 const AROUND: usize = 2;
 
-fn wrong(text: &str, message: &str) -> Wrong {
+fn wrong(language: Language, text: &str, message: &str) -> Wrong {
     // What is not finished is missed after the last line.
     let last = text.lines().count();
     let line = shown::line_named(message).filter(|_| last > 0).map(|line| line.min(last));
@@ -282,5 +286,5 @@ fn wrong(text: &str, message: &str) -> Wrong {
         let numbered = text.lines().enumerate().map(|(at, text)| (at + 1, text));
         numbered.filter(|(n, _)| near(n)).map(|(n, text)| (n, plain(text), n == line)).collect()
     });
-    Wrong { message: shown::lines(message), line, excerpt: excerpt.unwrap_or_default() }
+    Wrong { message: language.said(message), line, excerpt: excerpt.unwrap_or_default() }
 }

@@ -106,7 +106,7 @@ pub async fn page(
         "" => (None, String::new()),
         words => match app.search(actor, &id, words, FOUND).await {
             Ok(search) => (Some(results(teller, search)), String::new()),
-            Err(error) => (None, error.to_string()),
+            Err(error) => (None, teller.language.said(&error.to_string())),
         },
     };
     let mark = |row: &SnapshotRow| Mark::of(teller, zone, row);
@@ -168,7 +168,7 @@ fn results(teller: Teller, search: Search) -> Results {
     Results {
         paths: search.paths.into_iter().map(|found| hit(teller, found)).collect(),
         more: search.more,
-        incomplete: search.incomplete,
+        incomplete: teller.language.said(&search.incomplete),
     }
 }
 

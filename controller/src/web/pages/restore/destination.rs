@@ -175,7 +175,7 @@ pub async fn ask(
             let (onto, source) = if other { (asked.to_host.trim(), own.as_str()) } else { (own.as_str(), "") };
             match app.ask_restore(actor, onto, source, spec).await {
                 Ok(job) => return Ok(Redirect::to(&format!("/restore/{}", job.row.id)).into_response()),
-                Err(error) => (if other { "to_host" } else { "form" }, error.to_string()),
+                Err(error) => (if other { "to_host" } else { "form" }, visitor.language.said(&error.to_string())),
             }
         }
     };

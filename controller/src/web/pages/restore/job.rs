@@ -27,13 +27,6 @@ use std::sync::Arc;
 pub(super) const SHOWN: usize = 10;
 /// Failures that are shown one by one.
 const FAILURES: usize = 50;
-/// What agents say most, and the word for it here. All else is shown as they say it.
-pub const WHYS: [(&str, &str); 4] = [
-    ("it is infected", "infected"),
-    ("something else is there already", "in-the-way"),
-    ("this PC does not allow restores into", "not-allowed"),
-    ("this PC allows no restores", "no-roots"),
-];
 
 #[derive(Template)]
 #[template(path = "restore-job.html")]
@@ -63,8 +56,8 @@ struct Restore {
     more_places: String,
     target: String,
     conflict: String,
-    why: Why,
-    failures: Vec<(String, Why)>,
+    why: String,
+    failures: Vec<(String, String)>,
     more_failures: String,
     note: String,
     change: String,
@@ -76,12 +69,6 @@ pub struct Whereto {
     pub path: String,
     /// On the PC; empty: not known yet.
     pub at: String,
-}
-
-/// Why something was not done, and in which language it says so.
-struct Why {
-    text: String,
-    language: &'static str,
 }
 
 struct Running {
@@ -208,8 +195,8 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
         more_places: if more > 0 { language.count("destination-more", more) } else { String::new() },
         target: plain(target),
         conflict: language.word("conflict", spec.conflict.word()),
-        why: if good || open { why(language, "") } else { why(language, &row.message) },
-        failures: row.failures.0.iter().take(FAILURES).map(|f| (plain(&f.path), why(language, &f.reason))).collect(),
+        why: if good || open { String::new() } else { language.said(&row.message) },
+        failures: row.failures.0.iter().take(FAILURES).map(|f| (plain(&f.path), language.said(&f.reason))).collect(),
         more_failures: if unnamed > 0 { language.count("destination-more", unnamed) } else { String::new() },
         change: match Asked::of(spec, &onto) {
             Some(asked) => {
@@ -217,14 +204,6 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
             }
             None => format!("/hosts/{}/snapshots/{}", from_host.row.id, spec.snapshot),
         },
-    }
-}
-
-fn why(language: Language, said: &str) -> Why {
-    let known = WHYS.iter().find(|(english, _)| said.starts_with(english));
-    match known.filter(|_| language != Language::English) {
-        Some((_, word)) => Why { text: language.word("why", word), language: language.tag() },
-        None => Why { text: plain(said), language: Language::English.tag() },
     }
 }
 

@@ -136,8 +136,9 @@ pub async fn page(
         }
         // It is infected, or cannot be read.
         Err(error @ (AppError::Conflict(_) | AppError::Repository(_))) => {
-            page.why_not = error.to_string();
-            page.infected = page.why_not.starts_with(INFECTED);
+            let why_not = error.to_string();
+            page.infected = why_not.starts_with(INFECTED);
+            page.why_not = visitor.language.said(&why_not);
         }
         Err(error) => return Err(error.into()),
     }

@@ -56,7 +56,7 @@ pub async fn page(
     let (profiles, problem) = match app.profiles(actor, &host_id, &id).await {
         Ok(profiles) => (profiles, String::new()),
         // What was backed up can be chosen all the same.
-        Err(error) => (vec![], error.to_string()),
+        Err(error) => (vec![], teller.language.said(&error.to_string())),
     };
     let folders = row.paths.0.iter().filter(|path| path.starts_with('/') && !profiles.contains(path));
     show(&Whole {
