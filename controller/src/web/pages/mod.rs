@@ -190,7 +190,7 @@ impl Frame {
 
     /// The ways that are open to the reader, area by area.
     pub fn ways(&self) -> Vec<Area> {
-        let path = self.here.split('?').next().unwrap_or_default();
+        let path = place(self.here.split('?').next().unwrap_or_default());
         let below = |href: &str| href != "/" && path.strip_prefix(href).is_some_and(|rest| rest.starts_with('/'));
         let open: Vec<_> = WAYS.iter().copied().filter(|(.., role)| self.ranks(*role)).collect();
         let areas = open.chunk_by(|one, next| one.0 == next.0).map(|ways| Area {
@@ -216,6 +216,15 @@ impl Frame {
     /// Whether the reader may have work done.
     pub fn operates(&self) -> bool {
         self.ranks(Role::Operator)
+    }
+}
+
+/// Where among the ways an address is: a PC's snapshots and their files are for restoring.
+fn place(path: &str) -> &str {
+    let of_host = path.strip_prefix("/hosts/").and_then(|rest| rest.split('/').nth(1));
+    match of_host {
+        Some("restore" | "snapshots" | "versions") => "/restore/",
+        _ => path,
     }
 }
 
@@ -277,4 +286,31 @@ fn own_name(headers: &HeaderMap, uri: &Uri) -> String {
     let authority = uri.authority().map(|a| a.host());
     let host = || headers.get(HOST)?.to_str().ok()?.rsplit_once(':').map(|(host, _)| host);
     words::plain(authority.or_else(host).unwrap_or("CONTROLLER"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_where_a_reader_is_stands_out() {
+        let here = |address: &str| {
+            let user = Some(User { name: "chief".into(), role: String::new(), rank: Role::Administrator });
+            let frame = Frame { user, ..Frame::bare(Language::English, address) };
+            let ways = frame.ways().into_iter().flat_map(|area| area.ways);
+            ways.filter(|way| way.here).map(|way| way.href).collect::<Vec<_>>()
+        };
+        for (address, way) in [
+            ("/", "/"),
+            ("/hosts?group=all", "/hosts"),
+            ("/hosts/01", "/hosts"),
+            ("/hosts/01/revoke", "/hosts"),
+            ("/hosts/01/restore", "/restore"),
+            ("/hosts/01/snapshots/ab/restore?path=/a", "/restore"),
+            ("/hosts/01/versions", "/restore"),
+            ("/restore/02", "/restore"),
+        ] {
+            assert_eq!(here(address), [way], "{address}");
+        }
+    }
 }
