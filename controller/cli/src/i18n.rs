@@ -39,6 +39,17 @@ impl Language {
         }
     }
 
+    /// The same for a sentence, before which may stand the path that it is about.
+    pub(crate) fn say_of(self, english: &str) -> String {
+        let whole = self.say(english);
+        if self == Self::En || whole != english {
+            return whole;
+        }
+        let parts = english.match_indices(": ").map(|(at, mark)| (&english[..at], &english[at + mark.len()..]));
+        let mut said = parts.map(|(path, rest)| (path, rest, self.say(rest)));
+        said.find(|(_, rest, said)| rest != said).map_or(whole, |(path, _, said)| format!("{path}：{said}"))
+    }
+
     /// Stable words, one or several with commas between, in this language; others stay.
     pub(crate) fn words(self, english: &str) -> String {
         if self == Self::En {

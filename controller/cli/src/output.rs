@@ -41,12 +41,27 @@ pub(crate) struct Output {
     language: Language,
 }
 
-/// Labels whose values are the program's own sentences.
-const SENTENCES: [&str; 8] =
-    ["rules", "disk", "not done", "its backups", "look encrypted", "ring", "in group", "reason"];
+/// Columns and labels that hold sentences of the program's own, of the controller's or of an agent's.
+const SENTENCES: [&str; 15] = [
+    "RULES",
+    "DISK",
+    "NOT DONE",
+    "ITS BACKUPS",
+    "LOOK ENCRYPTED",
+    "RING",
+    "IN GROUP",
+    "REASON",
+    "MESSAGE",
+    "FAILED",
+    "ERROR",
+    "WHAT",
+    "WAITED",
+    "WARNING",
+    "REFUSED",
+];
 
 /// Columns and labels that hold stable words, which people read in their language.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 21] = [
     "LAST SCAN",
     "LAST FULL SCAN",
     "LAST BACKUP",
@@ -65,6 +80,9 @@ const WORDS: [&str; 18] = [
     "DEALT WITH",
     "PUT AWAY",
     "OWN POLICY",
+    "COMPLETE",
+    "SCANNED",
+    "STAYS",
 ];
 
 impl Output {
@@ -224,11 +242,7 @@ fn list<R: Row>(format: Format, language: Language, rows: &[R]) -> Result<String
 fn pairs(language: Language, lines: Vec<(&'static str, String)>) -> String {
     let mut table = plain_table();
     for (name, value) in lines {
-        let value = match name {
-            _ if SENTENCES.contains(&name) => language.say(&value),
-            _ if WORDS.contains(&name.to_uppercase().as_str()) => language.words(&value),
-            _ => value,
-        };
+        let value = told(language, &name.to_uppercase(), value);
         table.add_row([format!("{}:", language.say(name)), harmless(&value).into_owned()]);
     }
     trimmed(&table)
@@ -240,8 +254,19 @@ fn headings<R: Row>(language: Language) -> Vec<String> {
 
 /// The cells, with the stable words among them in a language.
 fn worded(language: Language, header: &[&str], cells: Vec<String>) -> Vec<String> {
-    let word = |(heading, cell): (&&str, String)| if WORDS.contains(heading) { language.words(&cell) } else { cell };
-    header.iter().zip(cells).map(word).collect()
+    header.iter().zip(cells).map(|(heading, cell)| told(language, heading, cell)).collect()
+}
+
+/// A value as people read it, by what stands above or beside it.
+fn told(language: Language, name: &str, value: String) -> String {
+    match name {
+        _ if SENTENCES.contains(&name) => language.say_of(&value),
+        // A reason may be a sentence, too.
+        _ if WORDS.contains(&name) => {
+            Some(language.say(&value)).filter(|said| *said != value).unwrap_or_else(|| language.words(&value))
+        }
+        _ => value,
+    }
 }
 
 fn streamed<R: Row>(format: Format, language: Language, first: bool, row: &R) -> Result<String, Failure> {

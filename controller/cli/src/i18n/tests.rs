@@ -87,6 +87,18 @@ fn sentences_are_found_with_what_stands_in_their_places() {
 }
 
 #[test]
+fn what_a_file_was_not_done_for_stands_behind_its_path() {
+    let chinese = |text: &str| Language::ZhCn.say_of(text);
+    assert_eq!(
+        chinese("2 infected files are in the snapshot; the detections name them"),
+        "快照中有 2 个已感染的文件；检出中有名称"
+    );
+    assert_eq!(chinese("C:\\a: b.txt: it does not exist"), "C:\\a: b.txt：不存在");
+    assert_eq!(chinese("/a: nobody knows why"), "/a: nobody knows why");
+    assert_eq!(Language::En.say_of("/a: it does not exist"), "/a: it does not exist");
+}
+
+#[test]
 fn words_are_translated_one_by_one() {
     assert_eq!(Language::ZhCn.words("at-risk"), "有风险");
     assert_eq!(Language::ZhCn.words("backup-missed, something new"), "错过整次备份、something new");
