@@ -61,7 +61,7 @@ const SENTENCES: [&str; 15] = [
 ];
 
 /// Columns and labels that hold stable words, which people read in their language.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 22] = [
     "LAST SCAN",
     "LAST FULL SCAN",
     "LAST BACKUP",
@@ -80,6 +80,7 @@ const WORDS: [&str; 21] = [
     "DEALT WITH",
     "PUT AWAY",
     "OWN POLICY",
+    "PLACED BY HAND",
     "COMPLETE",
     "SCANNED",
     "STAYS",

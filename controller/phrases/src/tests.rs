@@ -69,7 +69,19 @@ const SOURCES: [(&str, &[&str]); 13] = [
     ("agent/src/quarantine/error.rs", &["#[error("]),
     ("agent/src/work", &["Ended::failed(", "Judgement::Bad(", "unavailable("]),
 ];
-const REFUSALS: [&str; 5] = ["NotFound(", "Invalid(", "Conflict(", "Forbidden(", "Repository("];
+const REFUSALS: [&str; 11] = [
+    "NotFound(",
+    "Invalid(",
+    "Conflict(",
+    "Forbidden(",
+    "Repository(",
+    "note(conn, job, ",
+    "note(conn, *job, ",
+    "note(&mut tx, job, ",
+    "note(conn, row.id, &",
+    "note(conn, job, &",
+    "note(&mut tx, job.id, &",
+];
 
 #[test]
 fn whatever_is_said_is_in_the_catalogue() {

@@ -48,6 +48,7 @@ key-damaged = its key is damaged
 key-none = it has no key
 keys-none-open = the password opens none of its keys, and { $n } of them are damaged
 log-again = it is tried again in { $n } minutes, as job { $id }
+log-again-there = it turned up again: its PC works on it
 log-lapsed = its turn has lapsed: nothing was heard of its PC
 log-leave = its PC has leave to begin
 log-without-leave = it went ahead without leave: its PC heard no answer for too long

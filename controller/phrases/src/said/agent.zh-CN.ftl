@@ -47,6 +47,7 @@ key-damaged = 其密钥已损坏
 key-none = 其中没有密钥
 keys-none-open = 密码打不开任何密钥，其中 { $n } 个已损坏
 log-again = 将在 { $n } 分钟后重试，任务 { $id }
+log-again-there = 任务再次出现：电脑正在执行
 log-lapsed = 轮次已失效：没有电脑的消息
 log-leave = 电脑已获准开始
 log-without-leave = 电脑长时间没有收到答复，已自行开始
