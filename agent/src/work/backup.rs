@@ -3,7 +3,7 @@
 use super::courtesy::{Heard, while_watched};
 use super::hooks;
 use super::scan::{attended, in_words, load};
-use super::{Speaker, failed_by, failed_reading};
+use super::{Speaker, counted, failed_by, failed_reading};
 use crate::one_read::{self, Scan};
 use crate::worker::{BackupOrder, Said, ScanOrder};
 use keepwatch_backup::{BackupOptions, BackupReport, Error, LookAhead, Observer, Progress, Repository, exists};
@@ -217,11 +217,23 @@ fn ended(report: BackupReport, verdict: Option<Verdict>, of_scan: String) -> End
 fn in_all(tally: &Tally, verdict: Option<&Verdict>, also: Vec<String>) -> String {
     let (infected, left_out) = verdict.map_or((0, 0), |verdict| (verdict.infected, verdict.left_out));
     let counts = [
-        (tally.failed, "files or folders are not in the snapshot; the failures name them"),
-        (left_out, "infected files were not saved, as the policy has it; the detections name them"),
-        (infected, "infected files are in the snapshot; the detections name them"),
+        (
+            tally.failed,
+            "file or folder is not in the snapshot; the failures name it",
+            "files or folders are not in the snapshot; the failures name them",
+        ),
+        (
+            left_out,
+            "infected file was not saved, as the policy has it; the detections name it",
+            "infected files were not saved, as the policy has it; the detections name them",
+        ),
+        (
+            infected,
+            "infected file is in the snapshot; the detections name it",
+            "infected files are in the snapshot; the detections name them",
+        ),
     ];
-    let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let counts = counts.into_iter().filter_map(|(n, one, many)| counted(n, one, many));
     let said: Vec<String> = counts.chain(also.into_iter().filter(|text| !text.is_empty())).collect();
     said.join("; ")
 }

@@ -74,6 +74,15 @@ fn obey_the_parent(stdin: impl BufRead, say: impl Fn(Word)) {
     std::process::exit(1)
 }
 
+/// So many of something, in words: one, or several; nothing where there is none.
+fn counted(n: u64, one: &str, several: &str) -> Option<String> {
+    match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {several}")),
+    }
+}
+
 /// The end of a job that a repository would not let be done.
 pub(crate) fn failed_by(error: &Error) -> Ended {
     let kind = match error {

@@ -1,7 +1,7 @@
 //! Puts files away, brings them back, destroys them; and says of each what came of it.
 
-use super::Speaker;
 use super::restore::{TargetError, allowed};
+use super::{Speaker, counted};
 use crate::quarantine::{PutAway, Receipt, Vault, VaultError, Wanted};
 use crate::worker::{Deed, QuarantineOrder, Said};
 use keepwatch_proto::ids::ItemId;
@@ -193,15 +193,24 @@ impl Account {
         let undone = tally.files.abs_diff(deeds as u64);
         let restored = u64::from(!target.is_empty());
         let said = [
-            (put_away, format!("{put_away} files were put away ('keepwatch quarantine list' shows them)")),
-            (named_elsewhere, format!("by {named_elsewhere} other names they are still there: put those away, too")),
-            (
-                undone,
-                format!("{undone} files could not be put away and stay where they are, each for the reason named"),
+            counted(
+                put_away,
+                "file was put away ('keepwatch quarantine list' shows it)",
+                "files were put away ('keepwatch quarantine list' shows them)",
             ),
-            (restored, AGAIN.to_owned()),
+            counted(
+                named_elsewhere,
+                "other name of what was put away is still there: put that away, too",
+                "other names of what was put away are still there: put those away, too",
+            ),
+            counted(
+                undone,
+                "file could not be put away and stays where it is, for the reason named",
+                "files could not be put away and stay where they are, each for the reason named",
+            ),
+            Some(AGAIN.to_owned()).filter(|_| restored > 0),
         ];
-        let said: Vec<String> = said.into_iter().filter(|(n, _)| *n > 0).map(|(_, words)| words).collect();
+        let said: Vec<String> = said.into_iter().flatten().collect();
         let outcome = if tally.failed == 0 { JobState::Succeeded } else { JobState::Partial };
         Ended { outcome, tally, target, ..Ended::failed(said.join("; ")) }
     }

@@ -4,7 +4,7 @@
 
 use super::backup::Saying;
 use super::scan::{attended, in_words, load};
-use super::{Speaker, failed_reading};
+use super::{Speaker, counted, failed_reading};
 use crate::one_read::{self, OneReadError, Scan};
 use crate::worker::{RestoreOrder, ScanOrder};
 use keepwatch_backup::{Conflict, Repository, RestoreOptions, RestoreReport};
@@ -112,18 +112,32 @@ fn ended(report: &RestoreReport, of_scan: String, target: String, dry_run: bool)
     let RestoreReport { files, bytes, failed, skipped, replaced, refused, .. } = *report;
     let tally = Tally { files, bytes, failed, skipped, replaced, refused, ..Tally::default() };
     let outcome = if failed == 0 { JobState::Succeeded } else { JobState::Partial };
-    let (would, were) = if dry_run { ("would be ", "would not be") } else { ("", "were not") };
     let said = [
-        (u64::from(dry_run), "nothing was written: this was a dry run".to_owned()),
-        (failed, format!("{failed} entries {were} restored, or not in full; they are named")),
-        (
+        Some("nothing was written: this was a dry run".to_owned()).filter(|_| dry_run),
+        match dry_run {
+            true => counted(
+                failed,
+                "entry would not be restored, or not in full; it is named",
+                "entries would not be restored, or not in full; they are named",
+            ),
+            false => counted(
+                failed,
+                "entry was not restored, or not in full; it is named",
+                "entries were not restored, or not in full; they are named",
+            ),
+        },
+        counted(
             refused,
-            format!("{refused} of them since they are infected; an administrator can ask for them with --infected"),
+            "of them since it is infected; an administrator can ask for it with --infected",
+            "of them since they are infected; an administrator can ask for them with --infected",
         ),
-        (replaced, format!("{replaced} {would}replaced")),
-        (skipped, format!("{skipped} are there already, or stay by choice")),
+        match dry_run {
+            true => counted(replaced, "would be replaced", "would be replaced"),
+            false => counted(replaced, "replaced", "replaced"),
+        },
+        counted(skipped, "is there already, or stays by choice", "are there already, or stay by choice"),
     ];
-    let said = said.into_iter().filter(|(n, _)| *n > 0).map(|(_, words)| words);
+    let said = said.into_iter().flatten();
     let said = said.chain(Some(of_scan).filter(|words| !words.is_empty()));
     Ended { outcome, tally, target, ..Ended::failed(said.collect::<Vec<_>>().join("; ")) }
 }

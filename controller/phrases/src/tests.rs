@@ -121,7 +121,7 @@ fn sentences_come_apart() {
         // Of two, one of which has the mark within itself, and of one that is not known.
         (
             "2 files or folders are not in the snapshot; the failures name them; the moon is away; cancelled",
-            "2 个文件或文件夹不在快照中；失败列表中有名称；the moon is away；已取消",
+            "2 个文件或文件夹不在快照中，名称见失败列表；the moon is away；已取消",
         ),
         // A number is a number, and not all that stands before a sentence.
         ("so 2 replaced", "so 2 replaced"),

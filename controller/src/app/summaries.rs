@@ -161,10 +161,14 @@ impl App {
         })
     }
 
-    /// Which day it is by the clocks that most PCs' policies go by: by it periods are offered.
+    /// Whose clocks most PCs' policies go by: what is not of one PC is told by them.
+    pub async fn fleet_zone(&self) -> Result<Tz, AppError> {
+        Ok(self.policies().await?.of(ROOT).time_zone.parse().unwrap_or(Tz::UTC))
+    }
+
+    /// Which day it is by these: by it periods are offered.
     pub async fn local_day(&self) -> Result<chrono::NaiveDate, AppError> {
-        let zone: Tz = self.policies().await?.of(ROOT).time_zone.parse().unwrap_or(Tz::UTC);
-        Ok(self.clock.now().with_timezone(&zone).date_naive())
+        Ok(self.clock.now().with_timezone(&self.fleet_zone().await?).date_naive())
     }
 
     /// What the database has of a period.

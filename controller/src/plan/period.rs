@@ -99,7 +99,7 @@ impl Period {
 }
 
 /// When a day begins: its first moment, also where the clock leaves midnight out.
-fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+pub fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = day.and_time(chrono::NaiveTime::MIN);
     let times = (0..=GAP_HOURS * 4).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
     let first = times.filter_map(|time| zone.from_local_datetime(&time).earliest()).next();

@@ -254,7 +254,7 @@ mod tests {
                 // Tests stand at the end; a constant for them may stand before.
                 let code =
                     text.split("#[cfg(test)]\nmod ").next().unwrap().split("#[cfg(test)]\n#[allow").next().unwrap();
-                for call in [".say(\"", ".count(\"", ".with(\"", ".with(\n", ".text(\""] {
+                for call in [".say(\"", ".lead(\"", ".count(\"", ".with(\"", ".with(\n", ".text(\""] {
                     used.extend(
                         code.split(call).skip(1).map(|rest| {
                             rest.trim_start().trim_start_matches('"').split('"').next().unwrap().to_owned()

@@ -110,8 +110,8 @@ pub fn paper(language: Language, summary: &Summary) -> Paper {
         false => language.with("report-days-so-far", &dates),
     };
     let made = words.time(summary.made.timestamp());
-    let zone = summary.zone.name();
-    let made = language.with("report-made-at", &[("at", Value::Text(&made)), ("zone", Value::Text(zone))]);
+    let zone = words.language.zone(summary.zone);
+    let made = language.with("report-made-at", &[("at", Value::Text(&made)), ("zone", Value::Text(&zone))]);
     let page_of = move |page: usize, pages: usize| {
         let n = |n: usize| Value::Count(u64::try_from(n).unwrap_or(0));
         language.with("report-page", &[("page", n(page)), ("pages", n(pages))])

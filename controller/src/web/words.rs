@@ -1,9 +1,11 @@
 //! Times, sizes and names as people read them.
 
 use super::i18n::{Language, Value};
+use crate::store::groups::ROOT;
 use askama::Template;
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 /// A point in time: how long ago or ahead it is, and exactly.
 #[derive(Template)]
@@ -53,6 +55,20 @@ const DAY: i64 = 24 * HOUR;
 const MOST_DAYS: i64 = 60;
 
 impl Language {
+    /// A group by its path; the topmost one is all of them.
+    pub fn group(self, path: &str) -> String {
+        if path == ROOT { self.say("group-all") } else { plain(path) }
+    }
+
+    /// Whose clocks times are shown by.
+    pub fn zone(self, zone: Tz) -> String {
+        match zone {
+            Tz::Asia__Shanghai | Tz::PRC | Tz::Asia__Chongqing | Tz::Asia__Harbin => self.say("zone-beijing"),
+            Tz::UTC => "UTC".to_owned(),
+            zone => self.with("zone-of", &[("zone", Value::Text(zone.name()))]),
+        }
+    }
+
     /// A time in Unix seconds, as seen from `now`; 0 is never.
     pub fn moment(self, seconds: i64, now: DateTime<Utc>) -> Moment {
         let time = DateTime::from_timestamp(seconds, 0).filter(|_| seconds != 0);

@@ -91,7 +91,7 @@ fn a_file_that_kills_the_scanner_costs_itself_and_is_set_aside() {
 
     // The next scan leaves it alone, until it changes.
     assert_eq!(staff.run(["scan", &host, &files, "--watch"]).code, 3);
-    assert!(staff.ended(&host, "scan")["message"].as_str().unwrap().contains("1 of them are set aside"));
+    assert!(staff.ended(&host, "scan")["message"].as_str().unwrap().contains("1 of them is set aside"));
     fs::write(format!("{files}/slow"), "short now").unwrap();
     assert_eq!(staff.run(["scan", &host, &files, "--watch"]).code, 0);
     assert_eq!(detections(&staff), 20);

@@ -51,7 +51,7 @@ fn a_snapshot_says_which_of_its_files_are_infected_also_of_those_that_had_not_ch
     );
     assert_eq!(infected[0]["content"].as_str().unwrap().len(), 64);
     assert_eq!((job["tally"]["detected"].as_u64(), job["tally"]["files"].as_u64()), (Some(2), Some(4)), "{job}");
-    assert!(job["message"].as_str().unwrap().contains("1 infected files are in the snapshot"), "{job}");
+    assert!(job["message"].as_str().unwrap().contains("1 infected file is in the snapshot"), "{job}");
     let found = staff.json(&["detections"]);
     assert_eq!(found.as_array().unwrap().len(), 2, "{found}");
     assert!(found.as_array().unwrap().iter().all(|d| d["job"] == job["id"]), "{found}");
@@ -91,7 +91,7 @@ fn what_is_infected_is_not_saved_where_the_policy_has_it_so() {
     let (job, snapshot) = backed_up(&staff, &host);
     assert_eq!((&job["state"], &snapshot["verdict"]), (&"succeeded".into(), &"clean".into()), "{job} {snapshot}");
     assert_eq!(saved(), ["letter.txt", "plain.txt", "trifle"]);
-    assert!(job["message"].as_str().unwrap().contains("1 infected files were not saved"), "{job}");
+    assert!(job["message"].as_str().unwrap().contains("1 infected file was not saved"), "{job}");
     assert_eq!(staff.json(&["detections"]).as_array().unwrap().len(), 2);
 
     // What is in the snapshot before and is found out only now.

@@ -93,10 +93,10 @@ fn one_outbreak_on_two_pcs_is_looked_at_put_away_and_acknowledged() {
     browser.click("#acknowledge-all");
     browser.write("#reason", "测试文件");
     browser.click("#go");
-    browser.until_shown(&["检出已全部确认", "没有需要您处理的可疑文件"]);
+    browser.until_shown(&["检出已全部标记为已处理", "没有需要您处理的可疑文件"]);
     browser.goto("/detections?state=acknowledged");
     browser.click("tbody th a");
-    browser.until_shown(&["确认：测试文件"]);
+    browser.until_shown(&["处理：测试文件"]);
 
     for language in ["en", "zh-CN"] {
         browser.speak(language);

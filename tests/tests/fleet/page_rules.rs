@@ -190,7 +190,7 @@ fn a_live_page_outlives_errors_restarts_and_the_end_of_the_session() {
     let mut controller = Controller::start();
     let browser = logged_in(&controller, "en-US");
     browser.goto("/groups");
-    browser.until_shown(&["Groups", "all"]);
+    browser.until_shown(&["Groups", "All PCs"]);
     browser.run("window.name = 'never reloaded'");
     controller.kill();
     browser.wait_for("#stale:not([hidden])");

@@ -1,5 +1,6 @@
 //! How a scan ended, in numbers and in words.
 
+use super::super::counted;
 use keepwatch_proto::job::{Ended, JobState, Tally};
 use keepwatch_proto::paths;
 use keepwatch_scan::Summary;
@@ -23,13 +24,28 @@ pub(super) fn ended(summary: &Summary) -> Ended {
 /// What the numbers do not say; nothing where there is nothing to say.
 pub(in crate::work) fn in_words(summary: &Summary, uninspected: u64) -> String {
     let counts = [
-        (uninspected, "files, folders or parts of files were not inspected; they are named, each with its reason"),
-        (summary.set_aside, "of them are set aside, since the scanner died on them before"),
-        (summary.windowed, "files are too large to be judged whole and were judged window by window"),
-        (summary.allowed, "files match rules, and the policy allows it"),
+        (
+            uninspected,
+            "file, folder or part of a file was not inspected; it is named, with its reason",
+            "files, folders or parts of files were not inspected; they are named, each with its reason",
+        ),
+        (
+            summary.set_aside,
+            "of them is set aside, since the scanner died on it before",
+            "of them are set aside, since the scanner died on them before",
+        ),
+        (
+            summary.windowed,
+            "file is too large to be judged whole and was judged window by window",
+            "files are too large to be judged whole and were judged window by window",
+        ),
+        (
+            summary.allowed,
+            "file matches rules, and the policy allows it",
+            "files match rules, and the policy allows it",
+        ),
     ];
-    let mut said: Vec<String> =
-        counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let mut said: Vec<String> = counts.into_iter().filter_map(|(n, one, many)| counted(n, one, many)).collect();
     let slowest = summary.slowest.iter().take(SLOWEST).filter(|(_, took)| *took >= SLOW);
     let slowest: Vec<String> =
         slowest.map(|(path, took)| format!("{} ({} s)", paths::of_path(path), took.as_secs())).collect();
@@ -88,7 +104,7 @@ mod tests {
         assert_eq!((ended.outcome, ended.tally.failed, ended.tally.skipped), (JobState::Partial, 7, 4));
         for words in [
             "7 files, folders or parts of files were not inspected",
-            "1 of them are set aside",
+            "1 of them is set aside",
             "3 files are too large",
             "6 files match rules, and the policy allows it",
             "slowest: /a (90 s), /b (8 s); ",

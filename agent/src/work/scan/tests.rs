@@ -87,8 +87,8 @@ fn a_file_over_the_limit_is_judged_in_windows_and_what_is_missing_is_named() {
     assert_eq!(ended.outcome, JobState::Partial);
     let Tally { files, detected, skipped, failed, .. } = ended.tally;
     assert_eq!((files, detected, skipped, failed, detections.len()), (2, 2, 0, 1, 2));
-    assert!(ended.message.starts_with("1 files"), "{}", ended.message);
-    assert!(ended.message.contains("1 files are too large"), "{}", ended.message);
+    assert!(ended.message.starts_with("1 file,"), "{}", ended.message);
+    assert!(ended.message.contains("1 file is too large"), "{}", ended.message);
     assert_eq!(failures.len(), 1);
     assert_eq!(failures[0].path, missing);
     assert!(failures[0].reason.starts_with("cannot be read"), "{}", failures[0].reason);
@@ -119,7 +119,7 @@ fn what_people_decided_takes_effect() {
     let path = Some(paths::of_path(&scene.file("found")));
     let (ended, found, _) = with(Tuning { allowed: vec![Allowed { path, ..Allowed::default() }], ..Tuning::default() });
     assert_eq!((found.len(), ended.tally.detected), (0, 0));
-    assert!(ended.message.contains("1 files match rules, and the policy allows it"), "{}", ended.message);
+    assert!(ended.message.contains("1 file matches rules, and the policy allows it"), "{}", ended.message);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_suspect_is_judged_and_a_condemned_one_is_said_and_stays_aside() {
     });
     assert_eq!((ended.outcome, ended.tally.detected, found.len()), (JobState::Partial, 2, 2));
     assert_eq!(failures, [Failure { path: condemned.clone(), reason: why.clone() }]);
-    assert!(ended.message.contains("1 of them are set aside"), "{}", ended.message);
+    assert!(ended.message.contains("1 of them is set aside"), "{}", ended.message);
     assert_eq!(at_work::left(&at_work::file(&scene.folder.path().join("scans")), scene.job).files, 2);
 
     // Also by the next one, until it changes.

@@ -135,11 +135,11 @@ help-hosts-show = 显示一台电脑的全部信息
 # Its name or id
 help-hosts-show--host = 名称或编号
 # Cut a host off for good, at once; its backups stay
-help-hosts-revoke = 立即永久吊销一台电脑；其备份保留
+help-hosts-revoke = 立即永久停用一台电脑；其备份保留
 # Its name or id
 help-hosts-revoke--host = 名称或编号
 # Have a new PC take over from an old one: it is in its group, on its schedule, and reads its backups; the old one is cut off
-help-hosts-replace = 由新电脑接替旧电脑：沿用其分组和计划，并可读取其备份；旧电脑被吊销
+help-hosts-replace = 由新电脑接替旧电脑：沿用其分组和计划，并可读取其备份；旧电脑被停用
 # Name or id of the PC that is gone
 help-hosts-replace--old = 旧电脑的名称或编号
 # Name or id of the PC in its place, enrolled already
@@ -169,7 +169,7 @@ help-hosts-refuse--id = 它在其中的编号
 # Have a host's backups deleted: one administrator asks, another approves, and days later they go
 help-hosts-delete-repository = 删除电脑的备份：一名管理员申请，另一名批准，数日后删除
 # Name or id of the host, which must be cut off
-help-hosts-delete-repository--host = 电脑的名称或编号，须已吊销
+help-hosts-delete-repository--host = 电脑的名称或编号，须已停用
 # Left out: ask for it
 # approve: Agree with who asked, as another administrator
 # call-off: Have it not done; any administrator can, until it begins
@@ -453,19 +453,19 @@ help-signatures-remove = 去掉一次导入的规则，并发布其余规则
 # The import's name
 help-signatures-remove--source = 导入的名称
 # How new signatures spread through the fleet, ring by ring
-help-rollouts = 新特征库如何分批分发到全部电脑
+help-rollouts = 新特征库如何分批推送到全部电脑
 # List the published bundles and how far each has come (the default)
-help-rollouts-list = 列出已发布的特征库及其分发进度（默认）
+help-rollouts-list = 列出已发布的特征库及其推送进度（默认）
 # Show how one bundle stands, by ring and by group, and which hosts refused it
-help-rollouts-show = 按批次和分组显示某一版的分发情况，以及哪些电脑拒绝了它
+help-rollouts-show = 按批次和分组显示某一版的推送情况，以及哪些电脑拒绝了它
 # Let a bundle go no further; hosts that have it keep it
-help-rollouts-halt = 停止分发某一版；已有它的电脑继续使用
+help-rollouts-halt = 停止推送某一版；已有它的电脑继续使用
 # Why; kept in the audit log and shown to others
 help-rollouts-halt--reason = 原因；记入审计日志，并显示给其他人员
 # Let a halted bundle go on; refusals up to now do not halt it again
-help-rollouts-resume = 恢复分发已停发的一版；此前的拒绝不再导致停发
+help-rollouts-resume = 恢复推送已停止的一版；此前的拒绝不再导致停止推送
 # Give a bundle to every ring at once; asks first
-help-rollouts-now = 立即向所有批次分发某一版；会先询问
+help-rollouts-now = 立即向所有批次推送某一版；会先询问
 # Who may log in
 help-users = 谁可以登录
 # List all users (the default)
@@ -508,7 +508,7 @@ help-report--force = 覆盖已存在的文件
 # What stock restic needs to open a host's backups without Keepwatch
 help-recovery-kit = 不依赖守备、用原版 restic 打开电脑备份所需的一切
 # Of all hosts, also of those that were revoked
-help-recovery-kit--all = 所有电脑的，包括已吊销的
+help-recovery-kit--all = 所有电脑的，包括已停用的
 # Encrypted to the offline recovery key: only 'keepwatch-controller recovery-key open', or 'age --decrypt', with that key's secret half can read it
 help-recovery-kit--sealed = 以离线恢复密钥加密：须用该密钥的私钥部分，通过“keepwatch-controller recovery-key open”或“age --decrypt”打开
 # Write it to a new file that only you can read, instead of the terminal

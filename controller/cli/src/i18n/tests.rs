@@ -79,7 +79,7 @@ fn sentences_are_found_with_what_stands_in_their_places() {
         chinese(
             "Cut PC-1 off for good? Its backups stay. Nobody is at a terminal to be asked; say --yes if it is meant"
         ),
-        "确定永久吊销 PC-1？它的备份会保留。 没有终端可供询问；确认无误请加 --yes"
+        "确定永久停用 PC-1？它的备份会保留。 没有终端可供询问；确认无误请加 --yes"
     );
     // A value that looks like a place is no place.
     assert!(chinese("{ $host } can no longer log in.").starts_with("{ $host } "));
@@ -91,7 +91,7 @@ fn what_a_file_was_not_done_for_stands_behind_its_path() {
     let chinese = |text: &str| Language::ZhCn.say_of(text);
     assert_eq!(
         chinese("2 infected files are in the snapshot; the detections name them"),
-        "快照中有 2 个已感染的文件；检出中有名称"
+        "快照中有 2 个被感染的文件，详见检出"
     );
     assert_eq!(chinese("C:\\a: b.txt: it does not exist"), "C:\\a: b.txt：不存在");
     assert_eq!(chinese("/a: nobody knows why"), "/a: nobody knows why");
@@ -102,7 +102,7 @@ fn what_a_file_was_not_done_for_stands_behind_its_path() {
 fn words_are_translated_one_by_one() {
     assert_eq!(Language::ZhCn.words("at-risk"), "有风险");
     assert_eq!(Language::ZhCn.words("backup-missed, something new"), "错过整次备份、something new");
-    assert_eq!(Language::ZhCn.words("2 away, 1 lost"), "2 离开、1 失联");
+    assert_eq!(Language::ZhCn.words("2 away, 1 lost"), "2 长期离线、1 失联");
     assert_eq!(Language::En.words("at-risk, x"), "at-risk, x");
 }
 

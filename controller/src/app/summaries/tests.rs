@@ -73,7 +73,8 @@ async fn a_report_has_the_pages_figures() {
     app.revoke_host(&admin, &gone.to_string()).await.unwrap();
     let found = enrol_into(&app, "f", "预算处").await;
     store::hosts::seen(&mut app.store.write().await.unwrap(), found, app.now(), 0).await.unwrap();
-    detect(&app, found, "/x", app.now() - 5).await;
+    let at = app.now() - 5;
+    detect(&app, found, "/x", at).await;
 
     let all = app.summary(&admin, &wanted("week", "")).await.unwrap();
     assert_eq!(all.now, app.fleet(&admin).await.unwrap());
@@ -88,7 +89,7 @@ async fn a_report_has_the_pages_figures() {
     assert_eq!((one.now, one.departments.len()), (figures[0].all, 2));
     let worst = &one.unprotected[0];
     assert_eq!((worst.name.as_str(), worst.state), ("f", State::AtRisk), "the worst first");
-    assert_eq!(worst.since, app.now() - 5, "since something was found");
+    assert_eq!(worst.since, at, "since something was found");
     // Nobody from another department is in it.
     assert_eq!(one.unprotected.iter().map(|host| host.name.as_str()).collect::<Vec<_>>(), ["f", "b", "c"]);
 }

@@ -7,7 +7,7 @@ use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::app::pages::Page as Pages;
 use crate::store::audit::AuditRow;
-use crate::web::i18n::Language;
+use crate::web::i18n::{Language, Value};
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
 use crate::web::words::{Badge, Moment, plain};
@@ -15,6 +15,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use chrono_tz::Tz;
 use keepwatch_proto::ids::JobId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -103,6 +104,7 @@ struct Audit {
     deeds: Vec<Choice>,
     outcomes: Vec<Choice>,
     problem: String,
+    zone: String,
     records: Vec<Record>,
     /// The way to older ones; empty: there are none.
     older: String,
@@ -142,7 +144,8 @@ pub async fn page(
     let teller = Teller::new(&app, &visitor);
     let language = teller.language;
     let place = Pages { limit: 0, after: asked.after.clone() };
-    let (wanted, problem) = match asked.wanted() {
+    let zone = app.fleet_zone().await?;
+    let (wanted, problem) = match asked.wanted(zone) {
         Some(wanted) => (wanted, String::new()),
         None => (Default::default(), language.say("audit-no-date")),
     };
@@ -163,7 +166,8 @@ pub async fn page(
         deeds,
         outcomes: outcomes.into(),
         problem,
-        records: rows.into_iter().map(|row| record(teller, &names, row)).collect(),
+        zone: language.with("audit-zone", &[("zone", Value::Text(&language.zone(zone)))]),
+        records: rows.into_iter().map(|row| record(teller, zone, &names, row)).collect(),
         older: if next.is_empty() { next } else { asked.address("/audit", &next) },
         newest: if asked.after.is_empty() { String::new() } else { asked.address("/audit", "") },
         file: asked.address("/audit/file", ""),
@@ -217,13 +221,13 @@ const ID: usize = 13;
 /// Particulars that take no more room stand in the line itself.
 const SHORT: usize = 90;
 
-fn record(teller: Teller, names: &HashMap<String, String>, row: AuditRow) -> Record {
+fn record(teller: Teller, zone: Tz, names: &HashMap<String, String>, row: AuditRow) -> Record {
     let (object, host) = object_in_words(names, &row.object);
     let detail = row.detail.lines().map(plain).collect::<Vec<_>>().join("\n");
     Record {
         host: host.map(|id| format!("/hosts/{id}")).unwrap_or_default(),
         when: teller.moment(row.at),
-        exact: exact(row.at),
+        exact: exact(zone, row.at),
         user: plain(&row.user_name),
         deed: deed_in_words(teller.language, &row.action),
         object: plain(&object),
@@ -238,8 +242,9 @@ fn record(teller: Teller, names: &HashMap<String, String>, row: AuditRow) -> Rec
     }
 }
 
-fn exact(at: i64) -> String {
-    chrono::DateTime::from_timestamp(at, 0).map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+fn exact(zone: Tz, at: i64) -> String {
+    let at = chrono::DateTime::from_timestamp(at, 0).map(|at| at.with_timezone(&zone));
+    at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
 }
 
 /// All records that the filters leave, as a table for a spreadsheet.
@@ -248,10 +253,11 @@ pub async fn file(
     Extension(visitor): Extension<Visitor>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    let Some(wanted) = asked.wanted() else {
+    let zone = app.fleet_zone().await?;
+    let Some(wanted) = asked.wanted(zone) else {
         let why = visitor.language.say("audit-no-date");
         return Err(crate::app::AppError::Invalid(why).into());
     };
     app.begin_audit_export(&visitor.actor).await?;
-    table::response(app, visitor, wanted)
+    table::response(app, visitor, zone, wanted)
 }

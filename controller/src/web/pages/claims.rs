@@ -108,7 +108,11 @@ pub async fn sure(
         title: teller.text(&format!("claim-ask-{verdict}"), "host", &asking.name),
         about: teller.language.word("claim-about", verdict),
         button: teller.language.word("claim-do", verdict),
-        groups: groups.into_iter().map(|path| (plain(&path), path)).map(|(label, path)| (path, label)).collect(),
+        groups: groups
+            .into_iter()
+            .map(|path| (visitor.language.group(&path), path))
+            .map(|(label, path)| (path, label))
+            .collect(),
         asking,
     })
 }

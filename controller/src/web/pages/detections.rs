@@ -265,7 +265,9 @@ pub async fn page(
                 chosen: s.word() == asked.severity,
             })
             .collect(),
-        groups: groups.map(|path| Choice { label: plain(&path), chosen: path == asked.group, value: path }).collect(),
+        groups: groups
+            .map(|path| Choice { label: teller.language.group(&path), chosen: path == asked.group, value: path })
+            .collect(),
         filtered: !(asked.severity.is_empty() && asked.group.is_empty() && asked.host.is_empty()),
         unfiltered: asked.address(&[("severity", ""), ("group", ""), ("host", "")]),
         without_host: asked.address(&[("host", "")]),

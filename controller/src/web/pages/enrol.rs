@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::AppError;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{Moment, plain};
+use crate::web::words::Moment;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Path, State};
@@ -75,7 +75,7 @@ async fn fill(app: &App, visitor: &Visitor, typed: Typed, wrong: String, made: O
         .into_iter()
         .partition(|(row, _)| row.uses_left > 0 && row.expires > app.now());
     let tokens = good.into_iter().map(|(row, group)| Token {
-        group: plain(&group),
+        group: visitor.language.group(&group),
         by_rules: row.by_rules != 0,
         left: teller.language.count("enrol-left", crate::web::words::unsigned(row.uses_left)),
         expires: teller.moment(row.expires),
@@ -93,7 +93,11 @@ async fn fill(app: &App, visitor: &Visitor, typed: Typed, wrong: String, made: O
         frame: Frame::of(visitor),
         typed,
         wrong,
-        groups: groups.into_iter().map(|path| (plain(&path), path)).map(|(label, path)| (path, label)).collect(),
+        groups: groups
+            .into_iter()
+            .map(|path| (visitor.language.group(&path), path))
+            .map(|(label, path)| (path, label))
+            .collect(),
         terms: TERMS.map(|(days, word)| (days, teller.language.word("term", word))).into(),
         made,
         tokens: tokens.collect(),

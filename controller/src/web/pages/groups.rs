@@ -8,7 +8,7 @@ use crate::plan::health::{Figures, GroupFigures};
 use crate::plan::tree::SLASH;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{address, plain, size};
+use crate::web::words::{address, size};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, State};
@@ -58,7 +58,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visitor): Extension<Vis
 async fn fill(app: &App, visitor: &Visitor, name: String, parent: String, wrong: String) -> Result<Groups, Problem> {
     let teller = Teller::new(app, visitor);
     let groups = app.group_health(&visitor.actor, "").await?;
-    let parents = groups.iter().map(|group| (group.name.clone(), plain(&group.name))).collect();
+    let parents = groups.iter().map(|group| (group.name.clone(), visitor.language.group(&group.name))).collect();
     let rows = groups.into_iter().map(|group| row(teller, group)).collect();
     Ok(Groups { frame: Frame::of(visitor), rows, parents, name, parent, wrong })
 }
@@ -84,7 +84,9 @@ fn row(teller: Teller, group: GroupFigures) -> Row {
             state("unknown", all.unknown),
         ],
         // What is above it stands above it.
-        name: plain(group.name.strip_prefix(&format!("{}{SLASH}", group.parent)).unwrap_or(&group.name)),
+        name: teller
+            .language
+            .group(group.name.strip_prefix(&format!("{}{SLASH}", group.parent)).unwrap_or(&group.name)),
         step: group.depth.min(STEPS),
         all,
         silent: there.map(|(key, n)| teller.language.count(key, n.into())).collect(),

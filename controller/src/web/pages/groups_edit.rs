@@ -95,9 +95,9 @@ async fn fill(app: &App, visitor: &Visitor, wanted: &str, typed: Typed) -> Resul
     let left = group.hosts as usize + details.children.len() + details.tokens.len() + details.rules.len();
     Ok(Edit {
         frame: Frame::of(visitor),
-        shown: plain(&group.path),
+        shown: teller.language.group(&group.path),
         name: typed.name.unwrap_or_else(|| group.name.clone()),
-        parents: parents.map(|path| (plain(&path), path)).map(|(label, path)| (path, label)).collect(),
+        parents: parents.map(|path| (teller.language.group(&path), path)).map(|(label, path)| (path, label)).collect(),
         parent: typed.parent.unwrap_or(group.parent),
         list: address("/hosts", &[("group", &group.path)]),
         hosts: teller.language.count("groups-hosts", group.hosts.into()),
@@ -170,9 +170,9 @@ pub async fn shift(
 fn moving(app: &App, visitor: &Visitor, group: String, parent: String, effects: &[Effect]) -> Move {
     use crate::web::i18n::Value;
     let language = Teller::new(app, visitor).language;
-    let (from, to) = (plain(&group), plain(&parent));
+    let (from, to) = (visitor.language.group(&group), visitor.language.group(&parent));
     let changed = |effect: &Effect| Changed {
-        group: plain(&effect.group),
+        group: visitor.language.group(&effect.group),
         hosts: language.count("groups-hosts", effect.hosts.len() as u64),
         changes: effect.changes.iter().take(CHANGES).map(|(f, was, is)| (f.clone(), plain(was), plain(is))).collect(),
         more: match effect.changes.len().saturating_sub(CHANGES) {

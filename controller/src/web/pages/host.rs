@@ -173,7 +173,7 @@ pub async fn page(
             0 => String::new(),
             n => teller.language.count("host-held", n as u64),
         },
-        policy: details.policy.into_iter().map(field).collect(),
+        policy: details.policy.into_iter().map(|view| field(teller, view)).collect(),
         policy_page: policy_page(&host.group),
         id,
         frame,
@@ -275,7 +275,7 @@ fn facts(teller: Teller, host: &HostView, stored: u64) -> Facts {
     let (free, total) = (size(facts.disk_free), size(facts.disk_total));
     let next = |at: i64| (at != 0).then(|| teller.moment(at));
     Facts {
-        group: plain(&host.group),
+        group: teller.language.group(&host.group),
         group_list: address("/hosts", &[("group", &host.group)]),
         pinned: row.pinned != 0,
         system: plain(&system.join(" · ")),
@@ -322,12 +322,12 @@ fn finding(teller: Teller, view: DetectionView) -> Finding {
     }
 }
 
-fn field(view: FieldView) -> Field {
+fn field(teller: Teller, view: FieldView) -> Field {
     Field {
         field: view.field,
         value: plain(&view.value),
         origin_page: if view.origin.is_empty() { String::new() } else { policy_page(&view.origin) },
-        origin: plain(&view.origin),
-        locked: plain(&view.locked_by),
+        origin: teller.language.group(&view.origin),
+        locked: teller.language.group(&view.locked_by),
     }
 }

@@ -198,7 +198,7 @@ fn facets(teller: Teller, choice: &Choice, counts: &Counts) -> Vec<Facet> {
         all.sort_by_key(|(.., n)| std::cmp::Reverse(*n));
         all
     };
-    let groups = counts.groups.iter().map(|(path, n)| (path.clone(), plain(path), *n)).collect();
+    let groups = counts.groups.iter().map(|(path, n)| (path.clone(), teller.language.group(path), *n)).collect();
     let bundle = |version: &i64| super::hosts::signatures(teller, *version);
     let bundles = counts.bundles.iter().rev().map(|(v, n)| (v.to_string(), bundle(v), *n)).collect();
     vec![
@@ -277,7 +277,7 @@ fn row(teller: Teller, choice: &Choice, host: &HostView) -> Row {
         id: host.row.id.to_string(),
         tick: teller.text("hosts-tick", "host", &name),
         former: former.map(|former| teller.text("hosts-formerly", "name", &former)).unwrap_or_default(),
-        group: plain(&host.group),
+        group: teller.language.group(&host.group),
         badge: teller.badge("state", host.state.word()),
         reasons: host.reasons.iter().take(REASONS).map(|r| language.word("reason", r.word())).collect(),
         more: match host.reasons.len().saturating_sub(REASONS) {

@@ -127,8 +127,11 @@ async fn look(app: &App, visitor: &Visitor, wish: &Wish, changed: bool, wrong: S
     let language = teller.language;
     let n = hosts.len();
     let away = hosts.iter().filter(|host| !host.connected).count();
-    let named =
-        |host: &HostView| Named { id: host.row.id.to_string(), name: plain(host.name()), group: plain(&host.group) };
+    let named = |host: &HostView| Named {
+        id: host.row.id.to_string(),
+        name: plain(host.name()),
+        group: visitor.language.group(&host.group),
+    };
     let key = if wish.key.is_empty() { JobId::new(&app.clock).to_string() } else { wish.key.clone() };
     let groups = if wish.deed == "move" { app.group_paths(&visitor.actor).await? } else { vec![] };
     show(&Preview {
@@ -144,7 +147,11 @@ async fn look(app: &App, visitor: &Visitor, wish: &Wish, changed: bool, wrong: S
             more => language.count("work-more", more as u64),
         },
         hidden: wish.hidden(key, mark(&hosts)),
-        groups: groups.into_iter().map(|path| (plain(&path), path)).map(|(label, path)| (path, label)).collect(),
+        groups: groups
+            .into_iter()
+            .map(|path| (visitor.language.group(&path), path))
+            .map(|(label, path)| (path, label))
+            .collect(),
         group: wish.group.clone(),
         changed,
         wrong,
@@ -212,7 +219,7 @@ pub async fn move_them(
             "work-moved",
             &[
                 ("n", crate::web::i18n::Value::Count(moved.len() as u64)),
-                ("group", crate::web::i18n::Value::Text(&plain(&wish.group))),
+                ("group", crate::web::i18n::Value::Text(&visitor.language.group(&wish.group))),
             ],
         ),
         refused_title: String::new(),

@@ -250,7 +250,7 @@ pub async fn page(
         frame: Frame::of(&visitor),
         restores: row.kind == "restore",
         times: times.into_iter().filter(|(_, at)| *at != 0).map(time).collect(),
-        zone: teller.text("job-zone", "zone", clock.name()),
+        zone: teller.text("job-zone", "zone", &teller.language.zone(clock)),
         attempt: if row.attempt > 1 { row.attempt.to_string() } else { String::new() },
         before: row.retry_of,
         more_paths: match paths.len().saturating_sub(PATHS) {

@@ -158,7 +158,10 @@ fn facets(teller: Teller, choice: &Choice, groups: Vec<String>) -> Vec<Facet> {
         Facet {
             name: "group",
             label: language.say("column-group"),
-            options: groups.into_iter().map(|path| option(&path, plain(&path), &choice.group)).collect(),
+            options: groups
+                .into_iter()
+                .map(|path| option(&path, teller.language.group(&path), &choice.group))
+                .collect(),
         },
         Facet { name: "since", label: language.say("jobs-since"), options: SINCE.map(since).into() },
     ]

@@ -104,8 +104,10 @@ pub async fn enter(
 
 /// Asks whether what waited is still to be sent: it was meant before the session ended.
 fn resume(language: Language, carried: Carried) -> Page {
-    let shown = typed(&carried).into_iter().map(|text| plain_lines(&text.chars().take(SHOWN).collect::<String>()));
-    let shown = shown.collect();
+    let texts = typed(&carried).into_iter().map(|text| plain_lines(&text.chars().take(SHOWN).collect::<String>()));
+    // What somebody has written stands first, and what is a word each in one place.
+    let (mut shown, words): (Vec<String>, Vec<String>) = texts.partition(|text| text.contains('\n'));
+    shown.extend(Some(words.join("\n")).filter(|words| !words.is_empty()));
     show(&Resume { frame: Frame::bare(language, "/"), carried, shown })
 }
 

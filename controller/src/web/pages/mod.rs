@@ -132,8 +132,19 @@ pub struct Frame {
     /// Who is logged in.
     pub user: Option<User>,
     /// What the deed before this page came to.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
 }
+
+/// What a deed came to.
+pub struct Notice {
+    /// `attention` where something is asked of the reader, else `succeeded`.
+    pub kind: &'static str,
+    /// What people read.
+    pub text: String,
+}
+
+/// The notices that ask for something.
+const ASKING: [&str; 1] = ["choose-password"];
 
 /// Who is logged in.
 pub struct User {
@@ -159,7 +170,10 @@ impl Frame {
                 role: language.word("role", actor.role.word()),
                 rank: actor.role,
             }),
-            notice: visitor.notice.as_ref().filter(|w| known(w)).map(|word| language.word("notice", word)),
+            notice: visitor.notice.as_ref().filter(|w| known(w)).map(|word| Notice {
+                kind: if ASKING.contains(&word.as_str()) { "attention" } else { "succeeded" },
+                text: language.word("notice", word),
+            }),
         }
     }
 
@@ -171,6 +185,18 @@ impl Frame {
     /// The text of a key.
     pub fn say(&self, key: &str) -> String {
         self.language.say(key)
+    }
+
+    /// The text of a key that leads to what stands behind it, with the space between where the language
+    /// has one.
+    pub fn lead(&self, key: &str) -> String {
+        let text = self.say(key);
+        if text.ends_with('：') { text } else { text + " " }
+    }
+
+    /// A version of the signatures.
+    pub fn version(&self, version: &impl std::fmt::Display) -> String {
+        self.language.with("signatures-version", &[("version", Value::Text(&version.to_string()))])
     }
 
     /// The address of an asset.

@@ -4,7 +4,6 @@ use super::Teller;
 use super::overview::{Bar, Count, bar, counts, of_group};
 use crate::plan::overview::{AGES, Department, LIMITS};
 use crate::web::i18n::Value;
-use crate::web::words::plain;
 use std::cmp::Reverse;
 
 /// So many departments are in the table of ages.
@@ -86,7 +85,7 @@ fn place(teller: Teller, department: &Department) -> Place {
 
 /// One of which only its own PCs count says so.
 fn name(teller: Teller, department: &Department) -> String {
-    let path = plain(&department.path);
+    let path = teller.language.group(&department.path);
     match (department.whole, path.as_str()) {
         (true, _) => path,
         (false, "") => teller.language.say("overview-no-place"),

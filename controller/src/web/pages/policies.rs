@@ -65,7 +65,7 @@ fn row(teller: Teller, place: PlaceView) -> Row {
         hosts: place.hosts,
         own: place.revision > 0,
         edition: edition(teller, place.revision),
-        origin: plain(&place.origin),
+        origin: teller.language.group(&place.origin),
         edited: teller.moment(place.edited_at),
         by: plain(&place.edited_by),
     }
@@ -149,12 +149,12 @@ pub async fn group(State(app): State<Arc<App>>, Extension(visitor): Extension<Vi
     let inherited = own.origin != own.group && !own.origin.is_empty();
     show(&Group {
         frame: Frame::of(&visitor),
-        title: teller.text("policy-of", "group", &plain(&own.group)),
+        title: teller.text("policy-of", "group", &teller.language.group(&own.group)),
         links: Links::of(&own.group),
         own: own.revision > 0,
         yaml: shown::lines(&own.yaml),
         edition: edition(teller, own.revision),
-        origin: inherited.then(|| (plain(&own.origin), at("/policies/group", &own.origin))),
+        origin: inherited.then(|| (teller.language.group(&own.origin), at("/policies/group", &own.origin))),
         ruled: parts(teller, &own.group, ruled),
         defaults: parts(teller, &own.group, defaults),
         count,
@@ -183,8 +183,9 @@ fn field(teller: Teller, group: &str, view: FieldView) -> Field {
         label: shown::label(teller, &view.field),
         value: shown::value(teller, &view.field, &view.value),
         own: view.origin == group,
-        origin: (!view.origin.is_empty()).then(|| (plain(&view.origin), at("/policies/group", &view.origin))),
-        locked_by: plain(&view.locked_by),
+        origin: (!view.origin.is_empty())
+            .then(|| (teller.language.group(&view.origin), at("/policies/group", &view.origin))),
+        locked_by: teller.language.group(&view.locked_by),
         overruled: plain(&view.overruled),
         path: view.field,
     }

@@ -7,7 +7,7 @@ use crate::app::hosts::HostView;
 use crate::web::i18n::Value;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
-use crate::web::words::{Moment, plain};
+use crate::web::words::Moment;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Query, State};
@@ -105,7 +105,7 @@ async fn replace(app: &Arc<App>, visitor: &Visitor, chosen: Chosen) -> Result<Re
             let all = app.snapshots(actor, &old.row.id.to_string()).await?;
             let snapshots = teller.language.count("replace-count", all.len() as u64);
             Some(Inherits {
-                group: plain(&old.group),
+                group: visitor.language.group(&old.group),
                 snapshots,
                 newest: teller.moment(all.iter().map(|row| row.received).max().unwrap_or(0)),
                 connected: old.connected,

@@ -11,7 +11,7 @@ use crate::web::i18n::{Language, Value};
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
 use crate::web::summary;
-use crate::web::words::{Icon, encoded, plain};
+use crate::web::words::{Icon, encoded};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
@@ -206,7 +206,10 @@ async fn groups(app: &App, visitor: &Visitor, choice: &Choice) -> Result<Vec<Off
     };
     // The root is what all of them are in.
     let below = groups.into_iter().filter(|group| !group.parent.is_empty());
-    let offers =
-        below.map(|group| Offer { label: plain(&group.path), chosen: choice.group == group.path, value: group.path });
+    let offers = below.map(|group| Offer {
+        label: visitor.language.group(&group.path),
+        chosen: choice.group == group.path,
+        value: group.path,
+    });
     Ok(std::iter::once(all).chain(offers).collect())
 }

@@ -129,7 +129,7 @@ fn ring(teller: Teller, ring: Ring) -> RingView {
         n => teller.language.count("rollout-after", n),
     };
     RingView {
-        name: if ring.group.is_empty() { wait } else { plain(&ring.group) },
+        name: if ring.group.is_empty() { wait } else { teller.language.group(&ring.group) },
         due: ring.due.map(|due| teller.moment(due.timestamp())),
         hosts: ring.hosts,
     }
@@ -161,7 +161,7 @@ pub async fn whole(app: State<Arc<App>>, visitor: Extension<Visitor>, Path(versi
     let refusal = |by: RefusedBy| Refused {
         host: by.host.to_string(),
         host_name: plain(&by.name),
-        group: plain(&by.group),
+        group: teller.language.group(&by.group),
         at: teller.moment(by.at),
         reason: teller.language.said(&by.reason),
     };

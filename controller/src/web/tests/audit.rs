@@ -49,7 +49,7 @@ async fn the_table_is_for_spreadsheets_and_reckons_nothing() {
     let got = pages.get("/audit/file?user=chief", &chief).await;
     assert_eq!(got.header("content-type"), "text/csv; charset=utf-8");
     assert!(got.header("content-disposition").starts_with("attachment; filename=\"keepwatch-audit-"));
-    assert!(got.text.starts_with("\u{feff}Time (UTC),Who,"), "{}", got.text);
+    assert!(got.text.starts_with("\u{feff}Time: Beijing time (UTC+8),Who,"), "{}", got.text);
     assert!(got.text.contains("\"'=HYPERLINK(\"\"http://evil\"\",\"\"a\"\")\"\r\n"), "{}", got.text);
     assert!(got.text.contains(",audit export,"), "taking it away is on record: {}", got.text);
     assert_eq!(pages.get("/audit/file?from=x", &chief).await.status, StatusCode::UNPROCESSABLE_ENTITY);

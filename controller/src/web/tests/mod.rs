@@ -217,7 +217,7 @@ async fn pages_show_what_is_and_escape_what_a_pc_says() {
     assert!(fleet.contains("0 of 1 PCs are protected; 1 needs attention"), "{fleet}");
     let chinese = pages.get("/", &format!("{viewer}; keepwatch-language=zh-CN")).await.text;
     assert!(
-        chinese.contains("1 台电脑中，0 台受保护，1 台需要处理") && chinese.contains("lang=\"zh-CN\""),
+        chinese.contains("1 台电脑中，0 台受保护，1 台未受保护") && chinese.contains("lang=\"zh-CN\""),
         "{chinese}"
     );
     assert!(pages.get(&format!("/hosts/{host}"), &operator).await.text.contains(&format!("/hosts/{host}/backup")));

@@ -51,7 +51,7 @@ async fn a_policy_is_checked_then_saved_and_can_be_taken_back() {
         assert!(checked.contains(word), "{word}: {checked}");
     }
     let tried = pages.post(EDIT, &chief, &draft("0", "", "simulate")).await.text;
-    assert!(tried.contains("What would run when") && tried.contains("Asia/Shanghai"), "{tried}");
+    assert!(tried.contains("What would run when") && tried.contains("Beijing time"), "{tried}");
     let mark = hidden(&checked, "checked");
     let saved = pages.post(EDIT, &chief, &draft("0", &mark, "save")).await;
     assert_eq!(saved.header("location"), "/policies/group?notice=policy-saved&group=all");

@@ -116,7 +116,7 @@ async fn a_file_is_found_compared_looked_at_and_chosen() {
 
     // The calendar offers the newest, and the newest clean one.
     let calendar = pages.get(&format!("/hosts/{host}/restore"), &viewer).await.text;
-    for part in ["Newest snapshot", "Newest clean snapshot", &first, &second, "class=\"has\"", "Asia/Shanghai"] {
+    for part in ["Newest snapshot", "Newest clean snapshot", &first, &second, "class=\"has\"", "Beijing time"] {
         assert!(calendar.contains(part), "{part}: {calendar}");
     }
     assert!(!calendar.contains("/whole\""), "a viewer restores nothing");

@@ -146,7 +146,7 @@ async fn a_rollout_is_halted_with_a_reason_and_goes_on() {
     pages.publish(&wang, "own", "rule a { condition: true }").await;
     for page in ["/rollouts", "/rollouts/1"] {
         let text = pages.get(page, &viewer).await.text;
-        assert!(text.contains("Bundle 1") && text.contains("Spreading") && text.contains("0 of 1 PCs"), "{text}");
+        assert!(text.contains("Version 1") && text.contains("Spreading") && text.contains("0 of 1 PCs"), "{text}");
         assert!(!text.contains("/rollouts/1/halt"), "a viewer only looks: {text}");
     }
     let asked = pages.get("/rollouts/1/halt", &operator).await.text;

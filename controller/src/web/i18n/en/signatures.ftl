@@ -34,7 +34,7 @@ signatures-changed = { $n ->
    *[other] { $n } rules changed
   }
 signatures-spread = How it spreads
-signatures-bundle = Bundle
+signatures-bundle = Signatures
 signatures-facts = Facts
 source-remove = Take out
 source-remove-title = Take this source out?

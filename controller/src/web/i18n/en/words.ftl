@@ -49,7 +49,7 @@ state-at-risk = At risk
 state-unknown = Unknown
 connected = Connected
 disconnected = Off or away
-signatures-version = v{ $version }
+signatures-version = Version { $version }
 signatures-from = v{ $version }, { $when }
 none = none
 month-1 = January
@@ -64,3 +64,7 @@ month-9 = September
 month-10 = October
 month-11 = November
 month-12 = December
+
+group-all = All PCs
+zone-beijing = Beijing time (UTC+8)
+zone-of = { $zone } time

@@ -1,7 +1,7 @@
 ## 首页
 overview-none = 还没有电脑接入
 overview-all = 全部 { $hosts } 台电脑均受保护
-overview-some = { $hosts } 台电脑中，{ $protected } 台受保护，{ $rest } 台需要处理
+overview-some = { $hosts } 台电脑中，{ $protected } 台受保护，{ $rest } 台未受保护
 overview-wall = 大屏视图
 overview-counts = 各状态的电脑数
 overview-detections = 未处理的检出

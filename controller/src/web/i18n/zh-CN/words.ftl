@@ -37,3 +37,7 @@ month-9 = 9 月
 month-10 = 10 月
 month-11 = 11 月
 month-12 = 12 月
+
+group-all = 全部
+zone-beijing = 北京时间（UTC+8）
+zone-of = { $zone } 时间

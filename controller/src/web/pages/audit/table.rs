@@ -5,12 +5,13 @@ use super::exact;
 use crate::app::App;
 use crate::app::audit::Wanted;
 use crate::app::pages::Page;
-use crate::web::i18n::Language;
+use crate::web::i18n::{Language, Value};
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
 use axum::body::Body;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use chrono_tz::Tz;
 use futures_util::stream;
 use std::sync::Arc;
 
@@ -28,21 +29,21 @@ struct Rest {
 }
 
 /// The file, as it is read. Where reading fails it breaks off, and the browser says so.
-pub fn response(app: Arc<App>, visitor: Visitor, wanted: Wanted) -> Result<Response, Problem> {
+pub fn response(app: Arc<App>, visitor: Visitor, zone: Tz, wanted: Wanted) -> Result<Response, Problem> {
     let day = app.clock.now().format("%Y-%m-%d");
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"keepwatch-audit-{day}.csv\"")),
     ];
-    let head = heading(visitor.language);
+    let head = heading(visitor.language, zone);
     let rest = Rest { app, visitor, wanted, after: Some(String::new()) };
-    let rows = stream::unfold(rest, |mut rest| async move {
+    let rows = stream::unfold(rest, move |mut rest| async move {
         let page = Page { limit: AT_ONCE, after: rest.after.take()? };
         let read = rest.app.audit_of(&rest.visitor.actor, &rest.wanted, &page).await;
         let piece = read.map(|(rows, next)| {
             rest.after = (!next.is_empty()).then_some(next);
             let line = |row: crate::store::audit::AuditRow| {
-                let at = exact(row.at);
+                let at = exact(zone, row.at);
                 line(&[&at, &row.user_name, &row.action, &row.object, &row.outcome, &row.origin, &row.detail])
             };
             rows.into_iter().map(line).collect::<String>()
@@ -53,9 +54,9 @@ pub fn response(app: Arc<App>, visitor: Visitor, wanted: Wanted) -> Result<Respo
     Ok((headers, Body::from_stream(body)).into_response())
 }
 
-fn heading(language: Language) -> String {
+fn heading(language: Language, zone: Tz) -> String {
     let columns = [
-        language.say("audit-column-utc"),
+        language.with("audit-column-time", &[("zone", Value::Text(&language.zone(zone)))]),
         language.say("audit-column-user"),
         language.say("audit-column-deed"),
         language.say("audit-column-object"),
@@ -99,6 +100,9 @@ mod tests {
         ] {
             assert_eq!(cell(text), told);
         }
-        assert!(heading(Language::Chinese).starts_with(MARK) && heading(Language::English).ends_with("\r\n"));
+        assert!(
+            heading(Language::Chinese, Tz::UTC).starts_with(MARK)
+                && heading(Language::English, Tz::UTC).ends_with("\r\n")
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! The filters of the records, as an address has them.
 
 use crate::app::audit::Wanted;
+use crate::plan::period::midnight;
 use crate::web::words::encoded;
 use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 /// What was filled in, and where the page begins.
@@ -39,12 +41,12 @@ pub struct Filled {
 }
 
 impl Asked {
-    /// Which records; `None`: a day that there is none of.
-    pub fn wanted(&self) -> Option<Wanted> {
+    /// Which records, by days of these clocks; `None`: a day that there is none of.
+    pub fn wanted(&self, zone: Tz) -> Option<Wanted> {
         let day = |text: &str| -> Option<Option<NaiveDate>> {
             if text.trim().is_empty() { Some(None) } else { Some(Some(text.trim().parse().ok()?)) }
         };
-        let begin = |day: NaiveDate| day.and_time(Default::default()).and_utc().timestamp();
+        let begin = |day: NaiveDate| midnight(day, zone).timestamp();
         let after = |day: NaiveDate| day.checked_add_days(Days::new(1));
         let until = match day(&self.until)? {
             None => 0,
@@ -92,11 +94,13 @@ mod tests {
     #[test]
     fn days_are_whole() {
         let asked = |from: &str, until: &str| Asked { from: from.into(), until: until.into(), ..Asked::default() };
-        let wanted = asked("2026-11-27", "2026-11-27").wanted().unwrap();
+        let wanted = asked("2026-11-27", "2026-11-27").wanted(Tz::UTC).unwrap();
         assert_eq!((wanted.since, wanted.until - wanted.since), (1_795_737_600, 86_400));
-        assert_eq!(asked("", " ").wanted(), Some(Wanted::default()));
+        let here = asked("2026-11-27", "").wanted(Tz::Asia__Shanghai).unwrap();
+        assert_eq!(wanted.since - here.since, 8 * 3600);
+        assert_eq!(asked("", " ").wanted(Tz::UTC), Some(Wanted::default()));
         for bad in ["2026-13-01", "yesterday", "+262142-12-31"] {
-            assert_eq!(asked("", bad).wanted(), None, "{bad}");
+            assert_eq!(asked("", bad).wanted(Tz::UTC), None, "{bad}");
         }
     }
 

@@ -206,7 +206,7 @@ impl Draft {
     fn page(self, teller: Teller, visitor: &Visitor, own: &PolicyView, verdict: Verdict) -> Edit {
         Edit {
             frame: Frame::of(visitor),
-            title: teller.text("policy-of", "group", &plain(&own.group)),
+            title: teller.text("policy-of", "group", &teller.language.group(&own.group)),
             links: Links::of(&own.group),
             group: own.group.clone(),
             height: (self.yaml.lines().count() + 2).clamp(*HEIGHT.start(), *HEIGHT.end()),

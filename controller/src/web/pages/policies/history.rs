@@ -57,7 +57,7 @@ pub async fn page(State(app): State<Arc<App>>, Extension(visitor): Extension<Vis
     });
     show(&History {
         frame: Frame::of(&visitor),
-        title: teller.text("policy-of", "group", &plain(&own.group)),
+        title: teller.text("policy-of", "group", &teller.language.group(&own.group)),
         links: Links::of(&own.group),
         editions: shown.collect(),
         more: match history.len().saturating_sub(SHOWN) {

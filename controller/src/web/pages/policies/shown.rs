@@ -159,7 +159,7 @@ pub(super) fn effects(teller: Teller, effects: &[Effect]) -> (Vec<Shown>, u64) {
         (what, value(teller, field, was), value(teller, field, is))
     };
     let shown = effects.iter().map(|effect| Shown {
-        group: plain(&effect.group),
+        group: teller.language.group(&effect.group),
         count: language.count("policy-hosts", effect.hosts.len() as u64),
         hosts: effect.hosts.iter().take(NAMED).map(|name| plain(name)).collect(),
         more: match effect.hosts.len().saturating_sub(NAMED) {

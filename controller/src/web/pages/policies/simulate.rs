@@ -111,7 +111,7 @@ pub async fn page(
     let span = |n: u32| (n, teller.language.count("simulate-days", n.into()), n == days);
     show(&Simulation {
         frame: Frame::of(&visitor),
-        title: teller.text("policy-of", "group", &plain(&own.group)),
+        title: teller.text("policy-of", "group", &teller.language.group(&own.group)),
         links: Links::of(&own.group),
         group: own.group,
         spans: SPANS.map(span).into(),
@@ -132,8 +132,10 @@ impl Forecast {
         }
         let hosts = language.count("policy-hosts", simulated.hosts.into());
         Self {
-            about: language
-                .with("simulate-about", &[("hosts", Value::Text(&hosts)), ("zone", Value::Text(zone.name()))]),
+            about: language.with(
+                "simulate-about",
+                &[("hosts", Value::Text(&hosts)), ("zone", Value::Text(&teller.language.zone(zone)))],
+            ),
             days: days.into_iter().map(|(date, hours)| day(teller, date, hours, most.unwrap_or(1))).collect(),
             left_out: match simulated.left_out {
                 0 => String::new(),
@@ -207,7 +209,7 @@ mod tests {
         ];
         let simulated = Simulated { time_zone: "Asia/Shanghai".into(), hosts: 12, hours: hours.into(), left_out: 1 };
         let forecast = Forecast::of(teller, simulated);
-        assert_eq!(forecast.about, "12 PCs; times are of Asia/Shanghai");
+        assert_eq!(forecast.about, "12 PCs; times are in Beijing time (UTC+8)");
         let told: Vec<_> = forecast
             .days
             .iter()

@@ -124,7 +124,7 @@ pub async fn page(
         later: days.keys().map(|day| Month::of(*day)).filter(|m| *m > last).min().map(|m| m.word()),
         months: months.into_iter().map(|month| shown(teller, zone, month, &days)).collect(),
         weekdays: (1..=7).map(|n| weekday(teller, n)).collect(),
-        zone: teller.text("calendar-zone", "zone", zone.name()),
+        zone: teller.text("calendar-zone", "zone", &teller.language.zone(zone)),
         host: id,
         q,
     })

@@ -67,7 +67,7 @@ impl Pc {
                 true => String::new(),
                 false => teller.text("find-former", "names", &plain(&former.join(", "))),
             },
-            group: plain(&host.group),
+            group: teller.language.group(&host.group),
             connected: host.connected,
             revoked: host.row.revoked != 0,
             seen: teller.moment(host.row.last_seen),
