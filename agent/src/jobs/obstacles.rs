@@ -132,6 +132,12 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_not_asked_is_not_looked_at() {
+        let nothing = Obstacles::default();
+        assert_eq!(Looks::default().look(nothing, DateTime::UNIX_EPOCH).await, nothing);
+    }
+
+    #[tokio::test]
     async fn one_that_hangs_holds_nothing_up_and_is_not_begun_twice() {
         let (mut look, looks) = (Look::default(), Arc::new(AtomicUsize::new(0)));
         let began = Instant::now();
