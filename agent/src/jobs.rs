@@ -6,6 +6,7 @@ mod account;
 mod course;
 mod deaths;
 mod due;
+mod looks;
 mod obstacles;
 mod orders;
 mod plan;
@@ -18,7 +19,7 @@ use crate::config::{QuarantineConfig, StateDir};
 use crate::identity::Present;
 use crate::ledger::{Cause, Ledger, LedgerError, Standing};
 use crate::media::Media;
-use crate::platform::{self, Medium};
+use crate::platform;
 use crate::signatures::InUse;
 use crate::worker::Hooks;
 use account::Wishes;
@@ -28,9 +29,9 @@ use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::JobId;
 use keepwatch_proto::job::{Ended, JobSpec, JobState, Progress, Want};
-use obstacles::Looks;
+use looks::Looks;
 pub(crate) use plan::{Step, is_aside, plan};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,7 @@ impl Jobs {
         let desired = jobs.ledger.desired()?;
         let held = |id: JobId| desired.iter().flat_map(|d| &d.jobs).any(|job| job.id == id && job.pause);
         taken_up.into_iter().for_each(|(job, spec)| running.begin(&jobs, job, spec, held(job)));
-        let (mut media, mut looked) = (Media::new(present_media().await), Instant::now());
+        let (mut media, mut looked) = (Media::default(), None::<Instant>);
         jobs.ledger.wait_anew()?;
         let (mut heard, mut awake, mut looks) = (None, jobs.clock.now(), Looks::default());
         loop {
@@ -135,14 +136,16 @@ impl Jobs {
             if *jobs.connected.borrow() && queue::is_answered(&standing) {
                 heard = Some(now);
             }
-            if looked.elapsed() >= LOOK_FOR_MEDIA {
-                media.look(present_media().await, jobs.wants_media(&standing));
-                looked = Instant::now();
-            }
             let host = jobs.identity.borrow().host;
             // What staff say of a job waits for no look at the PC, which may take its time.
             for step in plan(&standing, Pc::free(host), None, heard, now).into_iter().filter(Step::is_word) {
                 jobs.take(step, &mut running, &mut media)?;
+            }
+            if looked.is_none_or(|at| at.elapsed() >= LOOK_FOR_MEDIA) {
+                if let Some(present) = looks.media(platform::removable_media).await {
+                    media.look(present, jobs.wants_media(&standing));
+                }
+                looked = Some(Instant::now());
             }
             let asked = due::to_ask(&standing, host, now);
             let pc = Pc { host, obstacles: looks.look(asked, now).await };
@@ -211,9 +214,4 @@ impl Jobs {
         let wanted = standing.desired.as_ref().is_some_and(|desired| desired.policy.scan.removable);
         wanted && self.bundle.borrow().is_some()
     }
-}
-
-/// An empty drive may make whoever asks wait.
-async fn present_media() -> BTreeSet<Medium> {
-    tokio::task::spawn_blocking(platform::removable_media).await.unwrap_or_default()
 }
