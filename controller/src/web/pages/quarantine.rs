@@ -1,6 +1,7 @@
 //! Files that are put away on their PCs: what, where, why and when; and to bring one back or destroy it.
 
 use super::{Frame, Page, Teller, back_with, outbreak, show};
+use crate::app::pages::Page as Place;
 use crate::app::quarantine::{QuarantineView, SHOWN};
 use crate::app::{App, AppError};
 use crate::web::problem::Problem;
@@ -75,7 +76,7 @@ pub async fn page(
         }
     };
     let meant = Selection { names: host.iter().map(|(id, _)| id.clone()).collect(), ..Selection::default() };
-    let found = app.quarantine(&visitor.actor, &meant, all).await?;
+    let (found, beyond) = app.quarantine(&visitor.actor, &meant, all, &Place::default()).await?;
     let number: usize = asked.page.parse().unwrap_or(0);
     let from = number.saturating_mul(FILES);
     let address = |state: &str, number: usize| {
@@ -98,12 +99,12 @@ pub async fn page(
         frame: Frame::of(&visitor),
         states: STATES.map(tab).into(),
         newer: (number > 0).then(|| address(state, number - 1)),
-        older: (from + FILES < found.len().min(SHOWN)).then(|| address(state, number + 1)),
-        cut: match found.len() > SHOWN {
-            true => teller.language.count("quarantine-cut", SHOWN as u64),
-            false => String::new(),
+        older: (from + FILES < found.len()).then(|| address(state, number + 1)),
+        cut: match beyond.is_empty() {
+            true => String::new(),
+            false => teller.language.count("quarantine-cut", SHOWN.into()),
         },
-        files: found.into_iter().take(SHOWN).skip(from).take(FILES).map(|view| file(teller, view)).collect(),
+        files: found.into_iter().skip(from).take(FILES).map(|view| file(teller, view)).collect(),
         host,
         all,
     })
