@@ -6,6 +6,7 @@ use crate::app::detections::DetectionView;
 use crate::app::outbreaks::{Filter, GROUPS, Outbreak, file_of, severity_of};
 use crate::app::pages;
 use crate::plan::outbreak;
+use crate::store::detections::DetectionRow;
 use crate::web::i18n::Value;
 use crate::web::session::Visitor;
 use crate::web::words::{Badge, Moment, encoded, plain, size, unsigned};
@@ -140,7 +141,7 @@ impl Detection {
         Self {
             id: row.id.to_string(),
             severity: teller.badge("severity", severity_of(&row.severity).word()),
-            description: plain(teller.description(&row.metadata.0)),
+            description: plain(teller.language.description(&row.metadata.0)),
             rule: plain(&format!("{} · {}", row.namespace, row.rule)),
             path: plain(&row.path),
             host: row.host.to_string(),
@@ -283,7 +284,7 @@ pub async fn page(
 fn row(teller: Teller, names: &HashMap<HostId, String>, group: &Outbreak) -> Row {
     let language = teller.language;
     let face = &group.face;
-    let description = plain(teller.description(&face.metadata.0));
+    let (title, rule) = called(teller, face);
     let (first, last) = group.seen();
     let now = teller.now.timestamp();
     let away = group.members.iter().filter(|member| !member.put_away.is_empty()).count();
@@ -300,8 +301,8 @@ fn row(teller: Teller, names: &HashMap<HostId, String>, group: &Outbreak) -> Row
     Row {
         id: face.id.to_string(),
         severity: teller.badge("severity", group.severity().word()),
-        title: if description.is_empty() { plain(&face.rule) } else { description },
-        rule: plain(&format!("{} · {}", face.namespace, face.rule)),
+        title,
+        rule,
         spreads: group.hosts.len() > 1,
         on: named(teller, names, &group.hosts),
         place,
@@ -320,6 +321,12 @@ fn row(teller: Teller, names: &HashMap<HostId, String>, group: &Outbreak) -> Row
             DAYS,
         )),
     }
+}
+
+/// What people read of a detection's rule, and its own name.
+pub(super) fn called(teller: Teller, row: &DetectionRow) -> (String, String) {
+    let title = plain(teller.language.called(&row.metadata.0, &row.rule));
+    (title, plain(&format!("{} · {}", row.namespace, row.rule)))
 }
 
 /// The first of these PCs by name.

@@ -45,7 +45,6 @@ use axum::http::header::HOST;
 use axum::http::uri::Uri;
 use axum::response::{Html, Redirect};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
 pub const NOTICES: &[&str] = &[
@@ -251,15 +250,6 @@ impl Teller {
 
     fn badge(self, family: &str, kind: &'static str) -> words::Badge {
         words::Badge { kind, label: self.language.word(family, kind) }
-    }
-
-    /// What a rule says of itself, in the reader's language where it does.
-    fn description(self, metadata: &BTreeMap<String, String>) -> &str {
-        let own = match self.language {
-            Language::Chinese => metadata.get("description_zh"),
-            Language::English => None,
-        };
-        own.or(metadata.get("description")).map_or("", String::as_str)
     }
 
     fn text(self, key: &str, name: &str, value: &str) -> String {

@@ -1,7 +1,7 @@
 //! Detections that belong together, and what staff do about them: acknowledge one or all, have their
 //! files put away.
 
-use super::detections::{Bars, Detection, named};
+use super::detections::{Bars, Detection, called, named};
 use super::{Frame, Page, Teller, back_with, show};
 use crate::app::detections::DetectionView;
 use crate::app::outbreaks::{MEMBERS, MOST_PUT_AWAY, Outbreak, SNAPSHOT_HOSTS, file_of, mark};
@@ -106,7 +106,7 @@ pub async fn page(
         0 => format!("/detections/{id}"),
         _ => format!("/detections/{id}?page={number}"),
     };
-    let (title, rule) = called(teller, &group);
+    let (title, rule) = called(teller, &group.face);
     show(&Group {
         frame: Frame::of(&visitor),
         title,
@@ -133,14 +133,6 @@ pub async fn page(
         holding: holding.into_iter().map(|one| holds(teller, &names, one)).collect(),
         id,
     })
-}
-
-/// What people read of the rule, and its own name.
-fn called(teller: Teller, group: &Outbreak) -> (String, String) {
-    let face = &group.face;
-    let description = plain(teller.description(&face.metadata.0));
-    let title = if description.is_empty() { plain(&face.rule) } else { description };
-    (title, plain(&format!("{} · {}", face.namespace, face.rule)))
 }
 
 fn sentence(teller: Teller, group: &Outbreak, names: &HashMap<HostId, String>) -> String {
@@ -306,7 +298,7 @@ async fn acknowledgement(
     let name = |host: &HostId| plain(names.get(host).map_or("?", String::as_str));
     let more = meant.len().saturating_sub(LISTED);
     let own = format!("/detections/{id}");
-    let (title, _) = called(teller, &group);
+    let (title, _) = called(teller, &group.face);
     Ok(Acknowledge {
         // A refused form is at an address that only takes forms.
         frame: Frame { here: own.clone(), ..Frame::of(visitor) },
@@ -411,7 +403,7 @@ async fn putting_away(
     Ok(PutAway {
         frame: Frame { here: format!("/detections/{id}"), ..Frame::of(visitor) },
         id: id.to_owned(),
-        title: called(teller, &group).0,
+        title: called(teller, &group.face).0,
         all,
         question: teller.language.count("put-away-question", meant.len() as u64),
         count: meant.len(),
