@@ -40,10 +40,10 @@ use super::{assets, words};
 use crate::app::App;
 use crate::app::audit::Role;
 use askama::Template;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::HOST;
 use axum::http::uri::Uri;
-use axum::response::{Html, Redirect};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 
 /// What a deed came to, as a page's address tells the next page.
@@ -261,6 +261,11 @@ type Page = Result<Html<String>, Problem>;
 
 fn show(page: &impl Template) -> Page {
     Ok(Html(page.render()?))
+}
+
+/// A form that comes again with what was typed, and what is wrong.
+fn refused(page: &impl Template) -> Result<Response, Problem> {
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, show(page)?).into_response())
 }
 
 /// To a page that says what the deed came to; its own query comes after that.

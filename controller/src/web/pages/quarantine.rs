@@ -1,6 +1,6 @@
 //! Files that are put away on their PCs: what, where, why and when; and to bring one back or destroy it.
 
-use super::{Frame, Page, Teller, back_with, outbreak, show};
+use super::{Frame, Page, Teller, back_with, refused, show};
 use crate::app::pages::Page as Place;
 use crate::app::quarantine::{QuarantineView, SHOWN};
 use crate::app::{App, AppError};
@@ -176,7 +176,7 @@ pub async fn restore(
         Ok(_) => Ok(back_with("/quarantine", "quarantine-restore-asked").into_response()),
         Err(AppError::Invalid(_)) => {
             let problem = visitor.language.say("quarantine-no-path");
-            outbreak::refused(&deed(&app, &visitor, &id, true, target, Some(problem)).await?)
+            refused(&deed(&app, &visitor, &id, true, target, Some(problem)).await?)
         }
         Err(error) => Err(error.into()),
     }

@@ -1,6 +1,6 @@
 //! The rules that PCs scan with: where they are from, what was published, and who has which.
 
-use super::{Frame, Page, Teller, back_with, show};
+use super::{Frame, Page, Teller, back_with, refused, show};
 use crate::app::App;
 use crate::app::rule_texts::{BundleView, FILES};
 use crate::store::sources::SourceRow;
@@ -262,7 +262,7 @@ pub async fn remove(
     }
     let mut page = of_source(&app, &visitor, &name, true).await?;
     page.problems = done.problems.iter().filter(|p| p.fatal).map(said).collect();
-    super::outbreak::refused(&page)
+    refused(&page)
 }
 
 /// What is wrong with a file, and where.
