@@ -1,5 +1,6 @@
 //! What the scans found: put together where it is the same again and again, or one by one.
 
+use super::turns::number;
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::app::detections::DetectionView;
@@ -227,7 +228,7 @@ pub async fn page(
         }
     };
     let (mut rows, mut detections, mut next, mut summary) = (vec![], vec![], None, String::new());
-    let number: usize = asked.page.parse().unwrap_or(0);
+    let number = number(&asked.page);
     if view == "together" {
         let found = app.outbreaks(&visitor.actor, &filter, number).await?;
         let hosts = found.groups.iter().flat_map(|group| group.hosts.iter().take(NAMED).copied()).collect();

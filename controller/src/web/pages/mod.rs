@@ -30,6 +30,7 @@ pub mod restore;
 pub mod rollouts;
 pub mod signatures;
 pub mod snapshot;
+mod turns;
 pub mod users;
 pub mod wall;
 

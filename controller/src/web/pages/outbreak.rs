@@ -6,6 +6,7 @@ mod deeds;
 pub use deeds::{acknowledge, acknowledge_all, ask_all, ask_away, ask_one, put_away};
 
 use super::detections::{Bars, Detection, called, named};
+use super::turns::{Part, Turns};
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::app::detections::DetectionView;
@@ -20,7 +21,6 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use keepwatch_proto::ids::HostId;
-use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -54,8 +54,7 @@ struct Group {
     metadata: Vec<(String, String)>,
     text: Option<RuleText>,
     detections: Vec<Detection>,
-    newer: Option<String>,
-    older: Option<String>,
+    turns: Turns,
     holding: Vec<Holding>,
     holding_cut: String,
 }
@@ -75,13 +74,6 @@ struct Holding {
     more: String,
 }
 
-/// Which part of it.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Part {
-    page: String,
-}
-
 /// The page.
 pub async fn page(
     State(app): State<Arc<App>>,
@@ -92,7 +84,7 @@ pub async fn page(
     let teller = Teller::new(&app, &visitor);
     let group = app.outbreak(&visitor.actor, &id).await?;
     let names = app.host_names_of(&visitor.actor, &group.hosts.iter().copied().collect()).await?;
-    let number: usize = part.page.parse().unwrap_or(0);
+    let number = part.number();
     let from = number.saturating_mul(MEMBERS);
     let members = app.outbreak_members(&visitor.actor, &group, from).await?;
     let view = |row: DetectionRow| DetectionView {
@@ -124,8 +116,7 @@ pub async fn page(
         metadata: metadata(teller, &group.face.metadata.0),
         text: text.map(|text| rule_text(teller, text)),
         detections: members.into_iter().map(|row| Detection::new(teller, view(row))).collect(),
-        newer: (number > 0).then(|| address(number - 1)),
-        older: (from + MEMBERS < group.members.len()).then(|| address(number + 1)),
+        turns: Turns::at(number, from.saturating_add(MEMBERS) < group.members.len(), address),
         holding_cut: match group.hosts.len() > SNAPSHOT_HOSTS {
             true => teller.language.count("outbreak-snapshots-cut", SNAPSHOT_HOSTS as u64),
             false => String::new(),

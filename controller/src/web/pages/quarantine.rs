@@ -1,5 +1,6 @@
 //! Files that are put away on their PCs: what, where, why and when; and to bring one back or destroy it.
 
+use super::turns::{Turns, number};
 use super::{Frame, Page, Teller, back_with, refused, show};
 use crate::app::pages::Page as Place;
 use crate::app::quarantine::{QuarantineView, SHOWN};
@@ -31,8 +32,7 @@ struct Quarantine {
     host: Option<(String, String)>,
     all: bool,
     files: Vec<File>,
-    newer: Option<String>,
-    older: Option<String>,
+    turns: Turns,
     cut: String,
 }
 
@@ -77,7 +77,7 @@ pub async fn page(
     };
     let meant = Selection { names: host.iter().map(|(id, _)| id.clone()).collect(), ..Selection::default() };
     let (found, beyond) = app.quarantine(&visitor.actor, &meant, all, &Place::default()).await?;
-    let number: usize = asked.page.parse().unwrap_or(0);
+    let number = number(&asked.page);
     let from = number.saturating_mul(FILES);
     let address = |state: &str, number: usize| {
         let mut address = format!("/quarantine?state={state}");
@@ -98,8 +98,7 @@ pub async fn page(
     show(&Quarantine {
         frame: Frame::of(&visitor),
         states: STATES.map(tab).into(),
-        newer: (number > 0).then(|| address(state, number - 1)),
-        older: (from + FILES < found.len()).then(|| address(state, number + 1)),
+        turns: Turns::at(number, from.saturating_add(FILES) < found.len(), |number| address(state, number)),
         cut: match beyond.is_empty() {
             true => String::new(),
             false => teller.language.count("quarantine-cut", SHOWN.into()),
