@@ -18,6 +18,7 @@ pub mod job;
 pub mod jobs;
 pub mod jobs_change;
 pub mod login;
+mod many;
 pub mod outbreak;
 pub mod overview;
 mod overview_charts;
