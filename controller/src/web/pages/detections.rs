@@ -1,5 +1,6 @@
 //! What the scans found: put together where it is the same again and again, or one by one.
 
+use super::choosing::Choosable;
 use super::turns::number;
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
@@ -41,8 +42,8 @@ struct Detections {
     view: &'static str,
     host: Option<(String, String)>,
     without_host: String,
-    severities: Vec<Choice>,
-    groups: Vec<Choice>,
+    severities: Vec<Choosable>,
+    groups: Vec<Choosable>,
     filtered: bool,
     unfiltered: String,
     summary: String,
@@ -57,13 +58,6 @@ pub(super) struct Tab {
     pub(super) href: String,
     pub(super) label: String,
     pub(super) here: bool,
-}
-
-/// What can be chosen in a form.
-struct Choice {
-    value: String,
-    label: String,
-    chosen: bool,
 }
 
 /// Detections that belong together.
@@ -260,14 +254,13 @@ pub async fn page(
         severities: Severity::ALL[1..]
             .iter()
             .rev()
-            .map(|s| Choice {
-                value: s.word().into(),
-                label: language
-                    .with("detections-least", &[("severity", Value::Text(&language.word("severity", s.word())))]),
-                chosen: s.word() == asked.severity,
+            .map(|severity| {
+                let word = language.word("severity", severity.word());
+                let label = teller.text("detections-least", "severity", &word);
+                Choosable::new(severity.word(), label, &asked.severity)
             })
             .collect(),
-        groups: groups.map(|path| Choice { label: plain(&path), chosen: path == asked.group, value: path }).collect(),
+        groups: groups.map(|path| Choosable::new(path.as_str(), plain(&path), &asked.group)).collect(),
         filtered: !(asked.severity.is_empty() && asked.group.is_empty() && asked.host.is_empty()),
         unfiltered: asked.address(&[("severity", ""), ("group", ""), ("host", "")]),
         without_host: asked.address(&[("host", "")]),

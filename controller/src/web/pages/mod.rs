@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod audit;
+mod choosing;
 pub mod claims;
 pub mod detections;
 pub mod enrol;
@@ -42,9 +43,9 @@ use super::{assets, words};
 use crate::app::App;
 use crate::app::audit::Role;
 use askama::Template;
-use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::HOST;
 use axum::http::uri::Uri;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
 

@@ -87,10 +87,7 @@ pub async fn page(
     let number = part.number();
     let from = number.saturating_mul(MEMBERS);
     let members = app.outbreak_members(&visitor.actor, &group, from).await?;
-    let view = |row: DetectionRow| DetectionView {
-        host_name: names.get(&row.host).cloned().unwrap_or_default(),
-        row,
-    };
+    let view = |row: DetectionRow| DetectionView { host_name: names.get(&row.host).cloned().unwrap_or_default(), row };
     let text = app.rule_text(&visitor.actor, &group.face.namespace, &group.face.rule).await?;
     let holding = app.holding(&visitor.actor, &group).await?;
     let (first, last) = group.seen();
