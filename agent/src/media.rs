@@ -7,24 +7,21 @@ use std::path::PathBuf;
 /// The media that are known, and those whose turn has not come.
 #[derive(Debug, Default)]
 pub(crate) struct Media {
-    known: BTreeSet<Medium>,
+    /// Nothing, before the first look.
+    known: Option<BTreeSet<Medium>>,
     waiting: Vec<Medium>,
 }
 
 impl Media {
-    /// What is in the PC already is not new.
-    pub(crate) fn new(present: BTreeSet<Medium>) -> Self {
-        Self { known: present, waiting: vec![] }
-    }
-
     /// Takes in what is in the PC now. Where new ones are not `wanted`, they are known from
-    /// now on and nothing else; one that was taken out again waits no longer.
+    /// now on and nothing else; one that was taken out again waits no longer. What the first look
+    /// finds was there before, and is not new.
     pub(crate) fn look(&mut self, present: BTreeSet<Medium>, wanted: bool) {
         self.waiting.retain(|medium| wanted && present.contains(medium));
-        if wanted {
-            self.waiting.extend(present.difference(&self.known).cloned());
+        if let Some(known) = self.known.as_ref().filter(|_| wanted) {
+            self.waiting.extend(present.difference(known).cloned());
         }
-        self.known = present;
+        self.known = Some(present);
     }
 
     /// The next one to scan, where it can be.
@@ -60,7 +57,7 @@ mod tests {
 
     #[test]
     fn each_is_scanned_when_it_comes_and_not_again() {
-        let mut media = Media::new(set(&[("1", "/m/old")]));
+        let mut media = Media::default();
         media.look(set(&[("1", "/m/old")]), true);
         assert_eq!(media.next(), None);
         media.look(set(&[("1", "/m/old"), ("2", "/m/new")]), true);
@@ -75,7 +72,8 @@ mod tests {
 
     #[test]
     fn one_that_goes_or_is_not_wanted_waits_no_longer() {
-        let mut media = Media::new(set(&[]));
+        let mut media = Media::default();
+        media.look(set(&[]), true);
         media.look(set(&[("1", "/m/a"), ("2", "/m/b")]), true);
         media.look(set(&[("2", "/m/b")]), true);
         assert_eq!(media.next(), Some(PathBuf::from("/m/b")));

@@ -1,7 +1,7 @@
 //! What the policy's schedules ask for now: a pure decision.
 
 use super::obstacles::Obstacles;
-use super::{Lane, lane, scan_of};
+use super::plan::{Lane, lane, scan_of};
 use crate::ledger::{Standing, Turn};
 use chrono::{DateTime, TimeDelta, Utc};
 use keepwatch_proto::ids::HostId;

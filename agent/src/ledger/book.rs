@@ -1,6 +1,7 @@
 //! The ledger's tables within one transaction.
 
-use super::{Cause, LedgerError, Record, Turn, turn_key};
+use super::turn::{Turn, turn_key};
+use super::{Cause, LedgerError, Record};
 use chrono::{DateTime, Utc};
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::event::{Event, EventKind};

@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used)]
 //! What the ledger promises, across restarts and cuts at every point.
 
+use super::jobs::MOST_TAKEN_UP;
 use super::*;
 use chrono::TimeDelta;
-use keepwatch_proto::job::Job;
+use keepwatch_proto::detection::Detection;
+use keepwatch_proto::event::{Event, EventKind};
+use keepwatch_proto::job::{Job, KnownJobs, Want};
 use keepwatch_proto::policy::Policy;
 use tempfile::TempDir;
 

@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod figures;
+mod machines;
 mod plans;
 mod quarantine;
 mod rollouts;
+mod work;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -15,17 +18,16 @@ use crate::session::Profiles;
 use clap::Parser;
 use futures_util::stream::{self, BoxStream};
 use keepwatch_proto::pin::Fingerprint;
-use keepwatch_proto::wire::staff::figures_server::{Figures, FiguresServer};
-use keepwatch_proto::wire::staff::machines_server::{Machines, MachinesServer};
+use keepwatch_proto::wire::staff::figures_server::FiguresServer;
+use keepwatch_proto::wire::staff::machines_server::MachinesServer;
 use keepwatch_proto::wire::staff::plans_server::PlansServer;
 use keepwatch_proto::wire::staff::quarantine_server::QuarantineServer;
 use keepwatch_proto::wire::staff::rollouts_server::RolloutsServer;
 use keepwatch_proto::wire::staff::staff_server::{Staff, StaffServer};
-use keepwatch_proto::wire::staff::work_server::{Work, WorkServer};
+use keepwatch_proto::wire::staff::work_server::WorkServer;
 use keepwatch_proto::wire::staff::*;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
@@ -55,57 +57,8 @@ fn job(state: &str) -> Job {
     Job { id: "1".into(), kind: "backup".into(), state: state.into(), ..Default::default() }
 }
 
-/// What is asked of many. The first answer to each key is lost on the way.
-#[derive(Default)]
-struct Many {
-    keys: Mutex<Vec<String>>,
-}
-
 fn unscripted<T>() -> Result<Response<T>, Status> {
     Err(Status::unimplemented("not in the script"))
-}
-
-#[tonic::async_trait]
-impl Work for Many {
-    async fn select_hosts(&self, request: Request<Selection>) -> Result<Response<SelectedHosts>, Status> {
-        let named = request.into_inner().names;
-        let names = if named.is_empty() { vec!["PC-1".into(), "PC\x1b[2J".into()] } else { named };
-        let hosts = names.into_iter().map(|name| SelectedHost { name, ..Default::default() }).collect();
-        Ok(Response::new(SelectedHosts { hosts }))
-    }
-
-    async fn create_jobs(&self, request: Request<CreateJobsRequest>) -> Result<Response<CreateJobsReply>, Status> {
-        let CreateJobsRequest { hosts, key, .. } = request.into_inner();
-        let mut keys = self.keys.lock().unwrap();
-        if !keys.contains(&key) {
-            keys.push(key);
-            return Err(Status::unavailable("going down"));
-        }
-        let names = hosts.unwrap_or_default().names;
-        let refusal = |name: &String| Refusal { what: name.clone(), why: "it was revoked".into() };
-        let (gone, there): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| name == "gone");
-        let jobs = there.iter().map(|_| Job { id: "failed".into(), ..job("queued") }).collect();
-        Ok(Response::new(CreateJobsReply { jobs, refused: gone.iter().map(refusal).collect() }))
-    }
-
-    async fn change_jobs(&self, request: Request<ChangeJobsRequest>) -> Result<Response<ChangeJobsReply>, Status> {
-        let jobs = request.into_inner().jobs;
-        let refusal = |what: String| Refusal { what, why: "this job has ended already".into() };
-        let (ended, changed): (Vec<String>, Vec<String>) = jobs.into_iter().partition(|job| job == "ended");
-        Ok(Response::new(ChangeJobsReply { changed, refused: ended.into_iter().map(refusal).collect() }))
-    }
-
-    async fn find_jobs(&self, _: Request<FindJobsRequest>) -> Result<Response<FindJobsReply>, Status> {
-        Ok(Response::new(FindJobsReply { jobs: vec![job("running")], next: "1/2".into() }))
-    }
-
-    async fn job_log(&self, _: Request<JobId>) -> Result<Response<JobLogReply>, Status> {
-        unscripted()
-    }
-
-    async fn list_slots(&self, _: Request<Empty>) -> Result<Response<Slots>, Status> {
-        unscripted()
-    }
 }
 
 /// The scripted answers, and a refusal for all else.
@@ -115,7 +68,7 @@ macro_rules! staff {
         impl Staff for Script {
             $($scripted)*
             $(async fn $name(&self, _: Request<$request>) -> Result<Response<$reply>, Status> {
-                Err(Status::unimplemented("not in the script"))
+                unscripted()
             })*
         }
     };
@@ -245,56 +198,6 @@ staff! {
     fleet_report: Empty => FleetReportReply;
 }
 
-#[tonic::async_trait]
-impl Figures for Script {
-    async fn group_health(&self, request: Request<GroupName>) -> Result<Response<GroupsHealth>, Status> {
-        only_with_session(&request)?;
-        let group = |group: &str, depth| GroupHealthReply { group: group.into(), depth, ..Default::default() };
-        Ok(Response::new(GroupsHealth { at: 1, groups: vec![group("all", 0), group("a\x1b[2J", 1)] }))
-    }
-
-    type MakeReportStream = BoxStream<'static, Result<ReportPart, Status>>;
-
-    async fn make_report(
-        &self,
-        request: Request<MakeReportRequest>,
-    ) -> Result<Response<Self::MakeReportStream>, Status> {
-        only_with_session(&request)?;
-        let MakeReportRequest { period, group, format, language } = request.into_inner();
-        let data = format!("{period} {group} {format} {language}").into_bytes();
-        // One breaks off on the way; one would go elsewhere.
-        let total = data.len() as u64 + u64::from(group == "short");
-        replies(vec![Ok(ReportPart { data, total, name: format!("../../{period}.{format}") })])
-    }
-}
-
-#[tonic::async_trait]
-impl Machines for Script {
-    async fn list_claims(&self, request: Request<Empty>) -> Result<Response<ClaimList>, Status> {
-        only_with_session(&request)?;
-        let claims = vec![ClaimView { name: "PC\x1b[2J".into(), ..Default::default() }];
-        Ok(Response::new(ClaimList { claims }))
-    }
-
-    async fn decide_claim(&self, request: Request<DecideClaimRequest>) -> Result<Response<ClaimView>, Status> {
-        let DecideClaimRequest { id, verdict, group } = request.into_inner();
-        match (verdict.as_str(), group.as_str()) {
-            ("same", "") | ("new", "税务局") | ("refuse", "") => {
-                Ok(Response::new(ClaimView { id, ..Default::default() }))
-            }
-            _ => Err(Status::invalid_argument(format!("not in the script: {verdict} {group}"))),
-        }
-    }
-
-    async fn get_clock(&self, _: Request<Empty>) -> Result<Response<ClockView>, Status> {
-        Ok(Response::new(ClockView { now: 1, trusted: 1, ..Default::default() }))
-    }
-
-    async fn confirm_clock(&self, _: Request<Empty>) -> Result<Response<ClockView>, Status> {
-        Err(Status::permission_denied("this needs the role administrator"))
-    }
-}
-
 /// A controller on loopback, and a user's home.
 struct Stage {
     port: u16,
@@ -316,7 +219,8 @@ impl Stage {
         let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let port = incoming.local_addr().unwrap().port();
         let mut door = Server::builder().tls_config(ServerTlsConfig::new().identity(identity)).unwrap();
-        let door = door.add_service(StaffServer::new(Script::default())).add_service(WorkServer::new(Many::default()));
+        let door =
+            door.add_service(StaffServer::new(Script::default())).add_service(WorkServer::new(work::Many::default()));
         let door = door.add_service(FiguresServer::new(Script::default()));
         let door = door.add_service(MachinesServer::new(Script::default()));
         let door = door.add_service(RolloutsServer::new(Script::default()));
@@ -441,24 +345,6 @@ async fn a_watch_outlives_a_restart_and_its_exit_code_is_the_jobs() {
 }
 
 #[tokio::test]
-async fn what_is_asked_of_many_is_named_where_it_was_not_done_and_never_asked_for_twice() {
-    let stage = Stage::logged_in().await;
-    assert_eq!(stage.says(&["backup", "PC-1", "gone", "--yes"]).await.unwrap(), Outcome::Partial);
-    says(stage.says(&["backup", "gone"]).await, "it was revoked");
-    assert_eq!(stage.says(&["scan", "PC-1", "/a"]).await.unwrap(), Outcome::Done);
-    assert_eq!(stage.says(&["backup", "PC-1", "PC-2", "--yes", "--watch"]).await.unwrap(), Outcome::Failed);
-    // Nobody is there to say whether all are meant.
-    says(stage.says(&["backup", "--group", "tax"]).await, "--yes");
-    says(stage.says(&["jobs", "cancel", "--query", "connected"]).await, "--yes");
-    says(stage.says(&["backup"]).await, "nobody is meant");
-    says(stage.says(&["jobs", "cancel"]).await, "nobody is meant");
-    assert_eq!(stage.says(&["jobs", "cancel", "1"]).await.unwrap(), Outcome::Done);
-    assert_eq!(stage.says(&["jobs", "cancel", "1", "ended"]).await.unwrap(), Outcome::Partial);
-    says(stage.says(&["jobs", "cancel", "ended"]).await, "ended already");
-    stage.says(&["jobs", "--state", "open"]).await.unwrap();
-}
-
-#[tokio::test]
 async fn a_download_is_whole_or_not_there() {
     let stage = Stage::logged_in().await;
     let to = stage.path("file");
@@ -470,30 +356,6 @@ async fn a_download_is_whole_or_not_there() {
     stage.says(&["download", "PC-1", "latest", "/whole", "-o", &to, "--force"]).await.unwrap();
     let left = std::fs::read_dir(stage.home.path()).unwrap().filter(|e| e.as_ref().unwrap().path().ends_with(".part"));
     assert_eq!(left.count(), 0);
-}
-
-#[tokio::test]
-async fn a_report_comes_whole_under_its_name_and_replaces_nothing() {
-    let stage = Stage::logged_in().await;
-    let to = stage.path("");
-    let line =
-        ["report", "--period", "2026-W47", "--group", "税务局", "--format", "pdf", "--language", "zh-CN", "-o", &to];
-    stage.says(&line).await.unwrap();
-    let file = Path::new(&to).join("2026-W47.pdf");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "2026-W47 税务局 pdf zh-CN");
-    says(stage.says(&line).await, "--force");
-    stage.says(&[&line[..], &["--force"]].concat()).await.unwrap();
-    let short = ["report", "--period", "week", "--group", "short", "--file", &to];
-    says(stage.says(&short).await, "only 18 of 19");
-    stage.says(&["report", "--period", "month"]).await.unwrap();
-    for wrong in [
-        &["--group", "a"][..],
-        &["--format", "csv"],
-        &["--period", "week", "--watch"],
-        &["--period", "week", "--format", "doc"],
-    ] {
-        assert!(Arguments::try_parse_from([&["keepwatch", "report"], wrong].concat()).is_err(), "{wrong:?}");
-    }
 }
 
 #[tokio::test]
@@ -513,19 +375,6 @@ async fn a_listing_that_breaks_off_is_a_failure() {
     let stage = Stage::logged_in().await;
     says(stage.says(&["ls", "PC-1", "latest"]).await, "damaged");
     stage.says(&["find", "PC-1", "*.docx"]).await.unwrap();
-}
-
-#[tokio::test]
-async fn who_is_let_in_again_is_said_in_so_many_words() {
-    let stage = Stage::logged_in().await;
-    stage.says(&["hosts", "pending"]).await.unwrap();
-    stage.says(&["hosts", "approve", "1", "--as", "same"]).await.unwrap();
-    stage.says(&["hosts", "approve", "1", "--as", "new", "--group", "税务局"]).await.unwrap();
-    stage.says(&["hosts", "refuse", "1"]).await.unwrap();
-    // Which of two PCs keeps the backups is nothing to guess.
-    assert!(Arguments::try_parse_from(["keepwatch", "hosts", "approve", "1"]).is_err());
-    stage.says(&["clock"]).await.unwrap();
-    says(stage.says(&["clock", "confirm"]).await, "administrator");
 }
 
 #[tokio::test]

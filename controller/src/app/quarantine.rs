@@ -4,15 +4,17 @@
 use super::audit::{Actor, Role};
 use super::hosts::names;
 use super::jobs::{JobView, Wish, is_full};
+use super::pages::{Page, cut};
 use super::{App, AppError};
-use crate::store::{self, Conn, quarantine::QuarantineRow};
+use crate::store::quarantine::{Place, QuarantineRow};
+use crate::store::{self, Conn};
 use keepwatch_proto::ids::{HostId, ItemId};
 use keepwatch_proto::quarantine::{Action, Changed, Contents, Item, ItemState, QuarantineSpec};
 use keepwatch_proto::selection::Selection;
 use std::collections::HashSet;
 
-/// How many are shown at once.
-pub const SHOWN: usize = 1000;
+/// How many are on a page where nobody says how many.
+pub const SHOWN: u32 = 1000;
 /// Of one host so many are kept: an honest one has far fewer, over years.
 const MOST: i64 = 20_000;
 /// Files that one page may show to be gone; the next page shows the others.
@@ -30,33 +32,36 @@ pub struct QuarantineView {
 }
 
 impl App {
-    /// The newest ones, of the hosts that are meant or of all; held ones, or all. One more than
-    /// [`SHOWN`] says that there are older ones.
+    /// One page of them, the newest first, and where the next begins; empty: there is none. Of the
+    /// hosts that are meant or of all; held ones, or all.
     pub async fn quarantine(
         &self,
         actor: &Actor,
         hosts: &Selection,
         all: bool,
-    ) -> Result<Vec<QuarantineView>, AppError> {
+        page: &Page,
+    ) -> Result<(Vec<QuarantineView>, String), AppError> {
         let meant = match hosts.is_empty() {
             true => None,
             false => Some(self.select(actor, hosts).await?.into_iter().map(|host| host.row.id)),
         };
+        let (size, from) = (page.size(SHOWN), from(page)?);
         let mut conn = self.store.read().await?;
         let mut rows = Vec::new();
         match meant {
-            None => rows = store::quarantine::list(&mut conn, all, SHOWN + 1).await?,
+            None => rows = store::quarantine::list(&mut conn, None, all, &from, size + 1).await?,
             Some(hosts) => {
                 for host in hosts {
-                    rows.extend(store::quarantine::of_host(&mut conn, host, all, SHOWN + 1).await?);
+                    rows.extend(store::quarantine::list(&mut conn, Some(host), all, &from, size + 1).await?);
+                    rows.sort_by_key(|row| std::cmp::Reverse((row.at, row.id, row.host)));
+                    rows.truncate(size as usize + 1);
                 }
-                rows.sort_by_key(|row| std::cmp::Reverse((row.at, row.id)));
-                rows.truncate(SHOWN + 1);
             }
         }
+        let (rows, next) = cut(rows, size, |row| (row.at, format!("{}/{}", row.id, row.host)));
         let names = names(&mut conn).await?;
         let name = |row: &QuarantineRow| names.get(&row.host).cloned().unwrap_or_default();
-        Ok(rows.into_iter().map(|row| QuarantineView { host_name: name(&row), row }).collect())
+        Ok((rows.into_iter().map(|row| QuarantineView { host_name: name(&row), row }).collect(), next))
     }
 
     /// One of them.
@@ -217,4 +222,11 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Where a page begins.
+fn from(page: &Page) -> Result<Place, AppError> {
+    let (before, last) = page.place()?;
+    let (id, host) = last.split_once('/').unwrap_or((&last, ""));
+    Ok(Place { before, id: id.to_owned(), host: host.to_owned() })
 }

@@ -2,7 +2,8 @@
 
 use super::calls::Reply;
 use super::{Service, views};
-use crate::app::quarantine::{QuarantineView, SHOWN};
+use crate::app::pages::Page;
+use crate::app::quarantine::QuarantineView;
 use crate::rpc::status;
 use keepwatch_proto::wire::staff as wire;
 use keepwatch_proto::wire::staff::quarantine_server::Quarantine;
@@ -12,12 +13,10 @@ use tonic::{Request, Response};
 impl Quarantine for Service {
     async fn list_quarantined(&self, request: Request<wire::ListQuarantinedRequest>) -> Reply<wire::QuarantinedFiles> {
         let actor = self.actor(&request).await?;
-        let wire::ListQuarantinedRequest { hosts, all } = request.into_inner();
-        let hosts = hosts.unwrap_or_default().into();
-        let mut files = self.0.quarantine(&actor, &hosts, all).await.map_err(|e| status(&e))?;
-        let more = files.len() > SHOWN;
-        files.truncate(SHOWN);
-        Ok(Response::new(wire::QuarantinedFiles { files: files.into_iter().map(view).collect(), more }))
+        let wire::ListQuarantinedRequest { hosts, all, limit, after } = request.into_inner();
+        let (hosts, page) = (hosts.unwrap_or_default().into(), Page { limit, after });
+        let (files, next) = self.0.quarantine(&actor, &hosts, all, &page).await.map_err(|e| status(&e))?;
+        Ok(Response::new(wire::QuarantinedFiles { files: files.into_iter().map(view).collect(), next }))
     }
 
     async fn get_quarantined(&self, request: Request<wire::QuarantinedId>) -> Reply<wire::QuarantinedFile> {

@@ -102,20 +102,39 @@ pub async fn change(
     Ok(())
 }
 
-/// The newest ones, at most `limit`; held ones, or all.
-pub async fn list(conn: &mut Conn, all: bool, limit: usize) -> Result<Vec<QuarantineRow>, StoreError> {
-    let query = "SELECT * FROM quarantine WHERE $1 = 1 OR state = 'held' ORDER BY at DESC, id DESC LIMIT $2";
-    Ok(sqlx::query_as(query).bind(i64::from(all)).bind(signed(limit as u64)).fetch_all(conn).await?)
+/// Where a list goes on: with what came before this moment, or in it and is listed after this one.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Unix seconds.
+    pub before: i64,
+    /// Its id.
+    pub id: String,
+    /// The PC that has it: a copy of a PC has another's by the same id.
+    pub host: String,
 }
 
-/// Those of one host, likewise.
-pub async fn of_host(conn: &mut Conn, host: HostId, all: bool, limit: usize) -> Result<Vec<QuarantineRow>, StoreError> {
-    let query = "SELECT * FROM quarantine WHERE host = $1 AND ($2 = 1 OR state = 'held') ORDER BY at DESC, id DESC \
-                 LIMIT $3";
-    Ok(sqlx::query_as(query)
-        .bind(host.to_string())
+/// The newest ones from there on, of one host or of all; held ones, or all.
+pub async fn list(
+    conn: &mut Conn,
+    host: Option<HostId>,
+    all: bool,
+    from: &Place,
+    limit: u32,
+) -> Result<Vec<QuarantineRow>, StoreError> {
+    // What holds for everything would keep the database from its index.
+    let whose = if host.is_some() { "host = $1" } else { "$1 = ''" };
+    let query = format!(
+        "SELECT * FROM quarantine WHERE {whose} AND ($2 = 1 OR state = 'held') \
+         AND (at < $3 OR (at = $3 AND (id < $4 OR (id = $4 AND host < $5)))) \
+         ORDER BY at DESC, id DESC, host DESC LIMIT $6"
+    );
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(host.map(|host| host.to_string()).unwrap_or_default())
         .bind(i64::from(all))
-        .bind(signed(limit as u64))
+        .bind(from.before)
+        .bind(&from.id)
+        .bind(&from.host)
+        .bind(i64::from(limit))
         .fetch_all(conn)
         .await?)
 }

@@ -51,11 +51,21 @@ fn sizes(words: Words, title: String) -> Column {
     Column { title, unit: words.language.say("report-bytes"), numbers: true }
 }
 
-/// Ends a table.
-fn table(words: Words, key: &str, columns: Vec<Column>, rows: Vec<Row>, total: usize) -> Vec<Part> {
-    let language = words.language;
-    let (name, empty) = (language.word("report-section", key), language.word("report-empty", key));
-    vec![Part::Table(Table { name, columns, rows, total, empty })]
+/// A row of texts.
+fn row(texts: impl IntoIterator<Item = String>) -> Row {
+    Row { cells: texts.into_iter().map(Cell::text).collect(), step: 0 }
+}
+
+/// A section that is one table.
+fn table(words: Words, key: &str, columns: Vec<Column>, rows: Vec<Row>) -> Section {
+    let total = rows.len();
+    beginning(words, key, columns, rows, total)
+}
+
+/// A section that is the beginning of a table with so many rows.
+fn beginning(words: Words, key: &str, columns: Vec<Column>, rows: Vec<Row>, total: usize) -> Section {
+    let (name, empty) = (words.language.word("report-section", key), words.language.word("report-empty", key));
+    section(words, key, String::new(), vec![Part::Table(Table { name, columns, rows, total, empty })])
 }
 
 fn state(language: Language, state: State) -> String {
@@ -153,9 +163,7 @@ fn departments(words: Words, summary: &Summary) -> Section {
     columns.extend(STATES.map(|(s, _)| counts(state(language, s))));
     columns.push(counts(language.say("column-detections")));
     columns.push(sizes(words, language.say("column-storage")));
-    let total = rows.len();
-    let note = language.say("report-departments-help");
-    section(words, "departments", note, table(words, "departments", columns, rows, total))
+    Section { note: language.say("report-departments-help"), ..table(words, "departments", columns, rows) }
 }
 
 fn departments_happened(words: Words, summary: &Summary) -> Section {
@@ -178,23 +186,26 @@ fn departments_happened(words: Words, summary: &Summary) -> Section {
         counts(language.say("report-restores")),
         sizes(words, language.say("report-stored")),
     ];
-    let total = rows.len();
-    section(words, "departments-happened", String::new(), table(words, "departments-happened", columns, rows, total))
+    table(words, "departments-happened", columns, rows)
 }
 
 fn unprotected(words: Words, summary: &Summary) -> Section {
     let language = words.language;
-    let row = |host: &Unprotected| {
+    let of = |host: &Unprotected| {
         let reasons: Vec<String> = host.reasons.iter().map(|r| language.word("reason", r.word())).collect();
         let last = match host.last_backup {
             0 => language.say("time-never"),
             at => words.day(at),
         };
-        let cells = [plain(&host.name), department(&host.group), state(language, host.state)];
-        let more = [reasons.join(&language.say("report-and")), words.day(host.since), last];
-        Row { cells: cells.into_iter().chain(more).map(Cell::text).collect(), step: 0 }
+        row([
+            plain(&host.name),
+            department(&host.group),
+            state(language, host.state),
+            reasons.join(&language.say("report-and")),
+            words.day(host.since),
+            last,
+        ])
     };
-    let rows: Vec<Row> = summary.unprotected.iter().map(row).collect();
     let columns = vec![
         texts(language.say("column-host")),
         texts(language.say("report-department")),
@@ -203,29 +214,25 @@ fn unprotected(words: Words, summary: &Summary) -> Section {
         texts(language.say("report-since")),
         texts(language.say("column-backup")),
     ];
-    let total = rows.len();
-    section(words, "unprotected", String::new(), table(words, "unprotected", columns, rows, total))
+    table(words, "unprotected", columns, summary.unprotected.iter().map(of).collect())
 }
 
 fn detections(words: Words, summary: &Summary) -> Section {
     let language = words.language;
-    let row = |(host, row): &(String, DetectionRow)| {
-        let own = if language == Language::Chinese { row.metadata.0.get("description_zh") } else { None };
-        let says = own.or(row.metadata.0.get("description")).filter(|text| !text.is_empty());
-        let severity = row.severity.parse().unwrap_or(Severity::High);
-        let stands =
-            if row.acknowledged == 0 { language.say("report-open") } else { language.say("report-acknowledged") };
-        let cells = [
-            words.time(row.at),
+    let of = |(host, found): &(String, DetectionRow)| {
+        let severity = found.severity.parse().unwrap_or(Severity::High);
+        row([
+            words.time(found.at),
             plain(host),
             language.word("severity", severity.word()),
-            plain(says.unwrap_or(&row.rule)),
-            plain(&row.path),
-            stands,
-        ];
-        Row { cells: cells.map(Cell::text).into(), step: 0 }
+            plain(language.called(&found.metadata.0, &found.rule)),
+            plain(&found.path),
+            match found.acknowledged {
+                0 => language.say("report-open"),
+                _ => language.say("report-acknowledged"),
+            },
+        ])
     };
-    let rows: Vec<Row> = summary.detections.iter().map(row).collect();
     let columns = vec![
         texts(language.say("detection-found")),
         texts(language.say("column-host")),
@@ -235,24 +242,22 @@ fn detections(words: Words, summary: &Summary) -> Section {
         texts(language.say("report-stands")),
     ];
     let total = usize::try_from(summary.happened.found).unwrap_or(0);
-    section(words, "detections", String::new(), table(words, "detections", columns, rows, total))
+    beginning(words, "detections", columns, summary.detections.iter().map(of).collect(), total)
 }
 
 fn restores(words: Words, summary: &Summary) -> Section {
     let language = words.language;
-    let row = |(host, row): &(String, Restore)| {
-        let took = if row.started > 0 && row.ended > 0 {
-            let seconds = (row.ended - row.started).max(0);
+    let of = |(host, it): &(String, Restore)| {
+        let took = if it.started > 0 && it.ended > 0 {
+            let seconds = (it.ended - it.started).max(0);
             Cell::number(language.span(seconds), u64::try_from(seconds).unwrap_or(0))
         } else {
             Cell::default()
         };
-        let cells = [words.time(row.created), plain(host), plain(&row.origin), language.word("job", &row.state)];
-        let mut cells: Vec<Cell> = cells.map(Cell::text).into();
-        cells.push(took);
-        Row { cells, step: 0 }
+        let mut row = row([words.time(it.created), plain(host), plain(&it.origin), language.word("job", &it.state)]);
+        row.cells.push(took);
+        row
     };
-    let rows: Vec<Row> = summary.restores.iter().map(row).collect();
     let took = Column { title: language.say("report-took"), unit: language.say("report-seconds"), numbers: true };
     let columns = vec![
         texts(language.say("report-asked")),
@@ -261,13 +266,12 @@ fn restores(words: Words, summary: &Summary) -> Section {
         texts(language.say("column-state")),
         took,
     ];
-    let total = rows.len();
-    section(words, "restores", String::new(), table(words, "restores", columns, rows, total))
+    table(words, "restores", columns, summary.restores.iter().map(of).collect())
 }
 
 fn signatures(words: Words, summary: &Summary) -> Section {
     let language = words.language;
-    let row = |it: &Signatures| {
+    let of = |it: &Signatures| {
         let version = match it.version {
             0 => language.say("none"),
             version => {
@@ -275,16 +279,16 @@ fn signatures(words: Words, summary: &Summary) -> Section {
                 language.with("signatures-version", &[("version", Value::Text(&version))])
             }
         };
-        Row { cells: vec![Cell::text(version), Cell::text(words.day(it.published)), words.count(it.hosts)], step: 0 }
+        let mut row = row([version, words.day(it.published)]);
+        row.cells.push(words.count(it.hosts));
+        row
     };
-    let rows: Vec<Row> = summary.signatures.iter().map(row).collect();
     let columns = vec![
         texts(language.say("report-version")),
         texts(language.say("report-published")),
         counts(language.say("column-hosts")),
     ];
-    let total = rows.len();
-    section(words, "signatures", String::new(), table(words, "signatures", columns, rows, total))
+    table(words, "signatures", columns, summary.signatures.iter().map(of).collect())
 }
 
 /// The words of all of them.

@@ -6,6 +6,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use std::collections::BTreeMap;
 
 /// A point in time: how long ago or ahead it is, and exactly.
 #[derive(Template)]
@@ -109,6 +110,20 @@ impl Language {
                 self.with("span-hours", &[("hours", Value::Count(hours)), ("minutes", Value::Count(minutes))])
             }
         }
+    }
+
+    /// What a rule says of itself, in this language where it does; empty: nothing.
+    pub fn description(self, metadata: &BTreeMap<String, String>) -> &str {
+        let own = match self {
+            Self::Chinese => metadata.get("description_zh"),
+            Self::English => None,
+        };
+        own.or(metadata.get("description")).map_or("", String::as_str)
+    }
+
+    /// The same, or else the rule's name.
+    pub fn called<'a>(self, metadata: &'a BTreeMap<String, String>, rule: &'a str) -> &'a str {
+        Some(self.description(metadata)).filter(|text| !text.is_empty()).unwrap_or(rule)
     }
 }
 

@@ -166,6 +166,7 @@ fn wire_types_stop_at_the_doors() {
         "controller/src/web",
         "agent/src/work",
         "agent/src/ledger.rs",
+        "agent/src/ledger",
     ];
     let inside: Vec<Source> = inside.into_iter().flat_map(sources).collect();
     forbid(&inside, &["wire::agent", "wire::staff", "keepwatch_proto::wire", "tonic::"], "nouns, not messages");

@@ -1,7 +1,7 @@
 //! `quarantine`: files that were put away on PCs so that nobody can open or run them.
 
 use super::many::{self, Many};
-use super::remote_path;
+use super::{more_after, remote_path};
 use crate::ask;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
@@ -32,6 +32,12 @@ struct Filter {
     /// Also those that were restored or deleted, or are not there any more
     #[arg(long)]
     all: bool,
+    /// At most so many, the newest first; 1000 if left out
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Where the page before ended, as it said
+    #[arg(long, value_name = "PLACE")]
+    after: Option<String>,
     #[command(flatten)]
     refresh: Refresh,
 }
@@ -159,10 +165,7 @@ async fn list(context: &Context, request: wire::ListQuarantinedRequest) -> Resul
     let answer = context.quarantine().await?.list_quarantined(request).await?.into_inner();
     let views: Vec<QuarantineView> = answer.files.into_iter().map(Into::into).collect();
     context.output.list(&views, none)?;
-    if answer.more {
-        let shown = views.len();
-        context.output.note(&format!("Only the newest {shown} are shown; there are older ones. Name a PC."));
-    }
+    more_after(context, &answer.next);
     Ok(())
 }
 
@@ -170,7 +173,8 @@ impl Filter {
     fn request(&self) -> wire::ListQuarantinedRequest {
         let meant = !self.hosts.is_empty() || self.many.is_given();
         let hosts = if meant { self.many.with(self.hosts.clone()).ok() } else { None };
-        wire::ListQuarantinedRequest { hosts, all: self.all }
+        let (limit, after) = (self.limit.unwrap_or_default(), self.after.clone().unwrap_or_default());
+        wire::ListQuarantinedRequest { hosts, all: self.all, limit, after }
     }
 }
 
@@ -247,5 +251,8 @@ mod tests {
         assert_eq!((named.hosts.unwrap().names.len(), named.all), (2, true));
         assert_eq!(request("list --group tax").hosts.unwrap().group, "tax");
         assert_eq!(request("--query state:at-risk").hosts.unwrap().query, "state:at-risk");
+        let older = wire::ListQuarantinedRequest { limit: 5, after: "1/2/3".into(), ..Default::default() };
+        assert_eq!(request("list --limit 5 --after 1/2/3"), older);
+        assert_eq!(request("--limit 5 --after 1/2/3"), older);
     }
 }

@@ -165,7 +165,6 @@ none-deletion = No host's backups are to be deleted.
 none-found = Nothing of that name is in any snapshot.
 none-entry = The folder is empty.
 note-dealt = Detection { $id } is dealt with.
-note-newest-put-away = Only the newest { $n } are shown; there are older ones. Name a PC.
 ask-destroy = Destroy { $path } of { $host } for good?
 note-note = note: { $note }
 note-left-out = left out: { $line }

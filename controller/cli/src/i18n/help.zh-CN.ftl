@@ -533,6 +533,8 @@ help-quarantine--hosts = 仅这些电脑上的（名称或编号）
 help-quarantine--group = 此分组及其下级分组的所有电脑
 # Also those that were restored or deleted, or are not there any more
 help-quarantine--all = 包括已恢复、已删除或已不在的
+# At most so many, the newest first; 1000 if left out
+help-quarantine--limit = 最多显示多少个，最新的在前；省略为 1000
 # List files that are put away, the newest first (the default)
 help-quarantine-list = 列出被隔离的文件，最新的在前（默认）
 # Only those on these PCs (names or ids)
@@ -541,6 +543,8 @@ help-quarantine-list--hosts = 仅这些电脑上的（名称或编号）
 help-quarantine-list--group = 此分组及其下级分组的所有电脑
 # Also those that were restored or deleted, or are not there any more
 help-quarantine-list--all = 包括已恢复、已删除或已不在的
+# At most so many, the newest first; 1000 if left out
+help-quarantine-list--limit = 最多显示多少个，最新的在前；省略为 1000
 # Show one of them
 help-quarantine-show = 显示其中一个
 # Put a file of a PC away, whatever it is

@@ -164,7 +164,6 @@ none-deletion = 没有待删除的备份。
 none-found = 任何快照中都没有这个名称。
 none-entry = 文件夹为空。
 note-dealt = 检出 { $id } 已处理。
-note-newest-put-away = 只显示最新的 { $n } 个，还有更早的；请指定电脑。
 ask-destroy = 永久销毁 { $host } 上的 { $path }？
 note-note = 注意：{ $note }
 note-left-out = 未包含：{ $line }

@@ -14,7 +14,11 @@ impl Quarantine for Script {
     ) -> Result<Response<QuarantinedFiles>, Status> {
         only_with_session(&request)?;
         let file = QuarantinedFile { path: "/a\x1b[2J".into(), ..Default::default() };
-        Ok(Response::new(QuarantinedFiles { files: vec![file], more: true }))
+        match request.get_ref().after.as_str() {
+            "" => Ok(Response::new(QuarantinedFiles { files: vec![file], next: "1/2/3".into() })),
+            "1/2/3" => Ok(Response::new(QuarantinedFiles::default())),
+            other => Err(Status::invalid_argument(format!("'{other}' is no place in a listing"))),
+        }
     }
 
     async fn get_quarantined(&self, request: Request<QuarantinedId>) -> Result<Response<QuarantinedFile>, Status> {
@@ -47,6 +51,8 @@ async fn files_are_put_away_and_nothing_is_destroyed_unasked() {
     for line in [&["quarantine"][..], &["quarantine", "list", "PC-1", "--all"], &["quarantine", "show", "1"]] {
         assert_eq!(stage.says(line).await.unwrap(), Outcome::Done);
     }
+    stage.says(&["quarantine", "--after", "1/2/3"]).await.unwrap();
+    says(stage.says(&["quarantine", "list", "--after", "else"]).await, "no place in a listing");
     says(stage.says(&["quarantine", "show", "none"]).await, "no file was put away");
     says(stage.says(&["quarantine", "add", "PC-1", "relative"]).await, "no full path");
     assert_eq!(stage.says(&["quarantine", "add", "PC-1", "/a"]).await.unwrap(), Outcome::Done);

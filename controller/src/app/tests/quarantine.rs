@@ -1,6 +1,8 @@
 //! What PCs have put away, as the database follows it.
 
 use super::*;
+use crate::app::pages::Page;
+use crate::app::quarantine::QuarantineView;
 use crate::plan::health::{Reason, State};
 use keepwatch_proto::ids::ItemId;
 use keepwatch_proto::quarantine::{Changed, Contents, Item, ItemState, QuarantineSpec};
@@ -192,10 +194,10 @@ async fn operators_have_it_done_viewers_look_and_all_of_it_is_recorded() {
     scene.tells(EventKind::Quarantined(item.clone())).await;
     let (app, id) = (scene.app.clone(), item.id.to_string());
     let (viewer, operator) = (actor(Role::Viewer), actor(Role::Operator));
-    let all = Selection::default();
-    assert_eq!(app.quarantine(&viewer, &all, false).await.unwrap().len(), 1);
+    let (all, newest) = (Selection::default(), Page::default());
+    assert_eq!(app.quarantine(&viewer, &all, false, &newest).await.unwrap().0.len(), 1);
     let named = Selection { names: vec!["PC-1".into()], ..Selection::default() };
-    assert_eq!(app.quarantine(&viewer, &named, false).await.unwrap()[0].host_name, "PC-1");
+    assert_eq!(app.quarantine(&viewer, &named, false, &newest).await.unwrap().0[0].host_name, "PC-1");
     for refused in [
         app.put_away(&viewer, "PC-1", "/a", "").await,
         app.restore_quarantined(&viewer, &id, "").await,
@@ -227,6 +229,42 @@ async fn operators_have_it_done_viewers_look_and_all_of_it_is_recorded() {
     let gone = Changed { id: item.id, state: ItemState::Deleted, target: String::new() };
     scene.tells(EventKind::QuarantineChanged(gone)).await;
     assert!(matches!(app.restore_quarantined(&operator, &id, "").await, Err(AppError::Conflict(_))));
-    assert_eq!(app.quarantine(&viewer, &all, false).await.unwrap().len(), 0);
-    assert_eq!(app.quarantine(&viewer, &all, true).await.unwrap().len(), 1);
+    assert_eq!(app.quarantine(&viewer, &all, false, &newest).await.unwrap().0.len(), 0);
+    assert_eq!(app.quarantine(&viewer, &all, true, &newest).await.unwrap().0.len(), 1);
+}
+
+#[tokio::test]
+async fn the_list_goes_on_where_a_page_ended_and_shows_each_once() {
+    let mut scene = Scene::set().await;
+    // All of one moment, as a scan puts them away; and a copy of the PC tells of them too.
+    let items: Vec<Item> = ["/a", "/b", "/c"].map(|path| scene.item(path)).into();
+    for item in &items {
+        scene.tells(EventKind::Quarantined(item.clone())).await;
+    }
+    let copy = enrol(&scene.app, "PC-2").await;
+    let told = |(seq, item): (u64, &Item)| Event { seq, at: item.at, kind: EventKind::Quarantined(item.clone()) };
+    let told = (1..).zip(&items).map(told).collect();
+    scene.app.ingest(copy, report(BootId::new(&scene.app.clock), told)).await.unwrap();
+
+    let viewer = actor(Role::Viewer);
+    let named =
+        |names: &[&str]| Selection { names: names.iter().map(|n| (*n).into()).collect(), ..Selection::default() };
+    for (hosts, expected) in [(named(&[]), 6), (named(&["PC-1", "PC-2"]), 6), (named(&["PC-2"]), 3)] {
+        let whole = scene.app.quarantine(&viewer, &hosts, true, &Page::default()).await.unwrap();
+        assert_eq!((whole.0.len(), whole.1.as_str()), (expected, ""));
+        let (mut seen, mut page) = (Vec::new(), Page { limit: 1, after: String::new() });
+        loop {
+            let (files, next) = scene.app.quarantine(&viewer, &hosts, true, &page).await.unwrap();
+            assert_eq!(files.len(), 1);
+            seen.extend(files);
+            if next.is_empty() {
+                break;
+            }
+            page.after = next;
+        }
+        let keys = |files: &[QuarantineView]| -> Vec<_> { files.iter().map(|f| (f.row.id, f.row.host)).collect() };
+        assert_eq!(keys(&seen), keys(&whole.0));
+    }
+    let nowhere = Page { limit: 0, after: "somewhere".into() };
+    assert!(matches!(scene.app.quarantine(&viewer, &named(&[]), true, &nowhere).await, Err(AppError::Invalid(_))));
 }

@@ -3,6 +3,7 @@
 mod table;
 mod wanted;
 
+use super::choosing::Choosable;
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::app::pages::Page as Pages;
@@ -101,8 +102,8 @@ pub const DEEDS: [&str; 71] = [
 struct Audit {
     frame: Frame,
     filled: Filled,
-    deeds: Vec<Choice>,
-    outcomes: Vec<Choice>,
+    deeds: Vec<Choosable>,
+    outcomes: Vec<Choosable>,
     problem: String,
     zone: String,
     records: Vec<Record>,
@@ -111,13 +112,6 @@ struct Audit {
     /// The way back to the newest; empty: these are.
     newest: String,
     file: String,
-}
-
-/// Something to choose in a filter.
-struct Choice {
-    value: String,
-    label: String,
-    chosen: bool,
 }
 
 struct Record {
@@ -157,10 +151,10 @@ pub async fn page(
         true => HashMap::new(),
         false => names(&app, &visitor, &rows).await?,
     };
-    let mut deeds: Vec<Choice> =
-        DEEDS.iter().map(|deed| choice(deed, deed_in_words(language, deed), &asked.action)).collect();
+    let mut deeds: Vec<Choosable> =
+        DEEDS.iter().map(|deed| Choosable::new(*deed, deed_in_words(language, deed), &asked.action)).collect();
     deeds.sort_by(|a, b| a.label.cmp(&b.label));
-    let outcomes = ["done", "refused"].map(|word| choice(word, language.word("outcome", word), &asked.outcome));
+    let outcomes = ["done", "refused"].map(|word| Choosable::new(word, language.word("outcome", word), &asked.outcome));
     show(&Audit {
         frame: Frame::of(&visitor),
         deeds,
@@ -173,10 +167,6 @@ pub async fn page(
         file: asked.address("/audit/file", ""),
         filled: asked.filled(),
     })
-}
-
-fn choice(value: &str, label: String, asked: &str) -> Choice {
-    Choice { value: value.to_owned(), label, chosen: value == asked }
 }
 
 /// The names of the PCs that the records are about, by their ids.

@@ -1,11 +1,14 @@
 //! What the scans found: put together where it is the same again and again, or one by one.
 
+use super::choosing::Choosable;
+use super::turns::number;
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::app::detections::DetectionView;
 use crate::app::outbreaks::{Filter, GROUPS, Outbreak, file_of, severity_of};
 use crate::app::pages;
 use crate::plan::outbreak;
+use crate::store::detections::DetectionRow;
 use crate::web::i18n::Value;
 use crate::web::session::Visitor;
 use crate::web::words::{Badge, Moment, encoded, plain, size, unsigned};
@@ -39,8 +42,8 @@ struct Detections {
     view: &'static str,
     host: Option<(String, String)>,
     without_host: String,
-    severities: Vec<Choice>,
-    groups: Vec<Choice>,
+    severities: Vec<Choosable>,
+    groups: Vec<Choosable>,
     filtered: bool,
     unfiltered: String,
     summary: String,
@@ -55,13 +58,6 @@ pub(super) struct Tab {
     pub(super) href: String,
     pub(super) label: String,
     pub(super) here: bool,
-}
-
-/// What can be chosen in a form.
-struct Choice {
-    value: String,
-    label: String,
-    chosen: bool,
 }
 
 /// Detections that belong together.
@@ -140,7 +136,7 @@ impl Detection {
         Self {
             id: row.id.to_string(),
             severity: teller.badge("severity", severity_of(&row.severity).word()),
-            description: plain(teller.description(&row.metadata.0)),
+            description: plain(teller.language.description(&row.metadata.0)),
             rule: plain(&format!("{} · {}", row.namespace, row.rule)),
             path: plain(&row.path),
             host: row.host.to_string(),
@@ -226,7 +222,7 @@ pub async fn page(
         }
     };
     let (mut rows, mut detections, mut next, mut summary) = (vec![], vec![], None, String::new());
-    let number: usize = asked.page.parse().unwrap_or(0);
+    let number = number(&asked.page);
     if view == "together" {
         let found = app.outbreaks(&visitor.actor, &filter, number).await?;
         let hosts = found.groups.iter().flat_map(|group| group.hosts.iter().take(NAMED).copied()).collect();
@@ -258,16 +254,13 @@ pub async fn page(
         severities: Severity::ALL[1..]
             .iter()
             .rev()
-            .map(|s| Choice {
-                value: s.word().into(),
-                label: language
-                    .with("detections-least", &[("severity", Value::Text(&language.word("severity", s.word())))]),
-                chosen: s.word() == asked.severity,
+            .map(|severity| {
+                let word = language.word("severity", severity.word());
+                let label = teller.text("detections-least", "severity", &word);
+                Choosable::new(severity.word(), label, &asked.severity)
             })
             .collect(),
-        groups: groups
-            .map(|path| Choice { label: teller.language.group(&path), chosen: path == asked.group, value: path })
-            .collect(),
+        groups: groups.map(|path| Choosable::new(path.as_str(), language.group(&path), &asked.group)).collect(),
         filtered: !(asked.severity.is_empty() && asked.group.is_empty() && asked.host.is_empty()),
         unfiltered: asked.address(&[("severity", ""), ("group", ""), ("host", "")]),
         without_host: asked.address(&[("host", "")]),
@@ -285,7 +278,7 @@ pub async fn page(
 fn row(teller: Teller, names: &HashMap<HostId, String>, group: &Outbreak) -> Row {
     let language = teller.language;
     let face = &group.face;
-    let description = plain(teller.description(&face.metadata.0));
+    let (title, rule) = called(teller, face);
     let (first, last) = group.seen();
     let now = teller.now.timestamp();
     let away = group.members.iter().filter(|member| !member.put_away.is_empty()).count();
@@ -302,8 +295,8 @@ fn row(teller: Teller, names: &HashMap<HostId, String>, group: &Outbreak) -> Row
     Row {
         id: face.id.to_string(),
         severity: teller.badge("severity", group.severity().word()),
-        title: if description.is_empty() { plain(&face.rule) } else { description },
-        rule: plain(&format!("{} · {}", face.namespace, face.rule)),
+        title,
+        rule,
         spreads: group.hosts.len() > 1,
         on: named(teller, names, &group.hosts),
         place,
@@ -322,6 +315,12 @@ fn row(teller: Teller, names: &HashMap<HostId, String>, group: &Outbreak) -> Row
             DAYS,
         )),
     }
+}
+
+/// What people read of a detection's rule, and its own name.
+pub(super) fn called(teller: Teller, row: &DetectionRow) -> (String, String) {
+    let title = plain(teller.language.called(&row.metadata.0, &row.rule));
+    (title, plain(&format!("{} · {}", row.namespace, row.rule)))
 }
 
 /// The first of these PCs by name.

@@ -311,7 +311,7 @@ fn finding(teller: Teller, view: DetectionView) -> Finding {
     let row = view.row;
     // A severity of a later version is a grave one until somebody has looked.
     let severity = row.severity.parse().unwrap_or(Severity::High);
-    let said = plain(teller.description(&row.metadata.0));
+    let said = plain(teller.language.description(&row.metadata.0));
     Finding {
         severity: teller.badge("severity", severity.word()),
         rule: if said.is_empty() { String::new() } else { plain(&row.rule) },

@@ -1,6 +1,7 @@
 //! The list of PCs: searched, narrowed, in an order, page by page, with how many each other choice
 //! would show. What is done with those ticked is confirmed on a page of its own.
 
+use super::choosing::{Chip, Choosable, Facet};
 use super::hosts_choice::{Choice, Pairs, value};
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
@@ -50,30 +51,6 @@ struct Tab {
     label: String,
     n: u32,
     here: bool,
-}
-
-/// A respect to choose in.
-struct Facet {
-    name: &'static str,
-    label: String,
-    rare: bool,
-    options: Vec<Choosable>,
-}
-
-/// A value to choose.
-pub struct Choosable {
-    /// As an address has it.
-    pub value: String,
-    /// What people read.
-    pub label: String,
-    /// Whether it is chosen.
-    pub chosen: bool,
-}
-
-/// Something that was chosen, and the way to drop it.
-struct Chip {
-    label: String,
-    href: String,
 }
 
 struct Column {
@@ -217,28 +194,26 @@ fn facet(name: &'static str, label: String, rare: bool, chosen: &str, all: Vec<(
         .into_iter()
         // What is unknown of a PC cannot be asked for.
         .filter(|(value, ..)| !value.is_empty())
-        .map(|(value, label, n)| Choosable { label: format!("{label} ({n})"), chosen: value == chosen, value })
+        .map(|(value, label, n)| Choosable::new(value, format!("{label} ({n})"), chosen))
         .collect();
     if !known && !chosen.is_empty() {
-        options.insert(0, Choosable { value: chosen.to_owned(), label: plain(chosen), chosen: true });
+        options.insert(0, Choosable::new(chosen, plain(chosen), chosen));
     }
     Facet { name, label, rare, options }
 }
 
 fn chips(teller: Teller, choice: &Choice, facets: &[Facet]) -> Vec<Chip> {
-    let said = |label: &str, value: &str| {
-        teller.language.with("hosts-chip", &[("what", Value::Text(label)), ("value", Value::Text(value))])
-    };
+    let language = teller.language;
     let mut chips = Vec::new();
     if !choice.wanted.words.is_empty() {
-        let label = said(&teller.language.say("hosts-search"), &plain(&choice.wanted.words));
-        chips.push(Chip { label, href: choice.but("q", "") });
+        let words = plain(&choice.wanted.words);
+        chips.push(Chip::new(language, &language.say("hosts-search"), &words, choice.but("q", "")));
     }
     for facet in facets {
         if let Some(option) = facet.options.iter().find(|option| option.chosen) {
             // Without how many.
             let value = option.label.rsplit_once(" (").map_or(option.label.as_str(), |(label, _)| label);
-            chips.push(Chip { label: said(&facet.label, value), href: choice.but(facet.name, "") });
+            chips.push(Chip::new(language, &facet.label, value, choice.but(facet.name, "")));
         }
     }
     chips

@@ -2,11 +2,13 @@
 //! which; only who has seen that has it done. Asked twice, it is done once.
 
 use super::hosts_choice::{Choice, Pairs, chosen, value};
-use super::{Frame, Page, Teller, show};
+use super::many::{Done, NAMED, more, taken_along};
+use super::{Frame, Page, show};
 use crate::app::App;
 use crate::app::hosts::HostView;
 use crate::app::hosts::search::{Chosen, mark};
 use crate::app::verification::TRIAL;
+use crate::web::i18n::Value;
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
 use crate::web::words::{address, plain};
@@ -20,8 +22,6 @@ use std::sync::Arc;
 
 /// What can be asked of many, and what the pages say of it.
 pub const WORK: [&str; 4] = ["scan", "backup", "verify", "move"];
-/// PCs that are named.
-const NAMED: usize = 100;
 
 #[derive(Template)]
 #[template(path = "hosts-work.html")]
@@ -51,18 +51,6 @@ struct Named {
     group: String,
 }
 
-#[derive(Template)]
-#[template(path = "hosts-done.html")]
-struct Done {
-    frame: Frame,
-    title: String,
-    refused_title: String,
-    refused: Vec<(String, String)>,
-    more: String,
-    jobs: String,
-    back: String,
-}
-
 /// What is asked of them.
 struct Wish {
     deed: &'static str,
@@ -89,15 +77,13 @@ impl Wish {
     }
 
     /// What the form takes along.
-    fn hidden(&self, key: String, mark: String) -> Pairs {
-        let named = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let mut hidden: Pairs =
-            self.choice.pairs().into_iter().filter(|(_, value)| !value.is_empty()).map(named).collect();
+    fn hidden(&self, key: &str, mark: &str) -> Pairs {
+        let mut hidden = taken_along(self.choice.pairs());
         match &self.chosen {
             Chosen::Named(ids) => hidden.extend(ids.iter().map(|id| ("host".to_owned(), id.clone()))),
-            Chosen::Found(_) => hidden.push(named(("all", "1"))),
+            Chosen::Found(_) => hidden.extend(taken_along([("all", "1")])),
         }
-        hidden.extend([named(("deed", self.deed)), ("key".to_owned(), key), ("mark".to_owned(), mark)]);
+        hidden.extend(taken_along([("deed", self.deed), ("key", key), ("mark", mark)]));
         hidden
     }
 }
@@ -123,8 +109,7 @@ pub async fn preview_move(
 
 async fn look(app: &App, visitor: &Visitor, wish: &Wish, changed: bool, wrong: String) -> Page {
     let hosts = app.chosen_hosts(&visitor.actor, &wish.chosen).await?;
-    let teller = Teller::new(app, visitor);
-    let language = teller.language;
+    let language = visitor.language;
     let n = hosts.len();
     let away = hosts.iter().filter(|host| !host.connected).count();
     let named = |host: &HostView| Named {
@@ -142,14 +127,11 @@ async fn look(app: &App, visitor: &Visitor, wish: &Wish, changed: bool, wrong: S
         n,
         away: if away == 0 || wish.deed == "move" { String::new() } else { language.count("work-away", away as u64) },
         named: hosts.iter().take(NAMED).map(named).collect(),
-        more: match n.saturating_sub(NAMED) {
-            0 => String::new(),
-            more => language.count("work-more", more as u64),
-        },
-        hidden: wish.hidden(key, mark(&hosts)),
+        more: more(language, n),
+        hidden: wish.hidden(&key, &mark(&hosts)),
         groups: groups
             .into_iter()
-            .map(|path| (visitor.language.group(&path), path))
+            .map(|path| (language.group(&path), path))
             .map(|(label, path)| (path, label))
             .collect(),
         group: wish.group.clone(),
@@ -174,26 +156,10 @@ pub async fn ask(
     }
     let selection = Selection { names: hosts.iter().map(|h| h.row.id.to_string()).collect(), ..Selection::default() };
     let asked = app.ask_many(&visitor.actor, &selection, &spec, &wish.key).await?;
-    let teller = Teller::new(&app, &visitor);
-    let (done, refused) = (asked.jobs.len() as u64, asked.refused.len());
-    show(&Done {
-        title: teller.language.count("work-asked", done),
-        refused_title: teller.language.count("work-refused", refused as u64),
-        refused: asked
-            .refused
-            .iter()
-            .take(NAMED)
-            .map(|(name, why)| (plain(name), visitor.language.said(why)))
-            .collect(),
-        more: match refused.saturating_sub(NAMED) {
-            0 => String::new(),
-            more => teller.language.count("work-more", more as u64),
-        },
-        jobs: address("/jobs", &[("state", "open"), ("kind", wish.deed)]),
-        back: wish.choice.address(),
-        // What is asked for is no page to come back to.
-        frame: Frame { here: "/hosts".into(), ..Frame::of(&visitor) },
-    })
+    let title = visitor.language.count("work-asked", asked.jobs.len() as u64);
+    let mut done = Done::new(no_way_back(&visitor), title, &asked.refused, wish.choice.address());
+    done.jobs = address("/jobs", &[("state", "open"), ("kind", wish.deed)]);
+    show(&done)
 }
 
 /// Moves them.
@@ -204,31 +170,23 @@ pub async fn move_them(
 ) -> Result<(StatusCode, axum::response::Html<String>), Problem> {
     let wish = Wish::read("move", &pairs)?;
     let hosts = app.chosen_hosts(&visitor.actor, &wish.chosen).await?;
-    let teller = Teller::new(&app, &visitor);
     if hosts.is_empty() || mark(&hosts) != value(&pairs, "mark") {
         return Ok((StatusCode::OK, look(&app, &visitor, &wish, true, String::new()).await?));
     }
     if wish.group.is_empty() {
-        let wrong = teller.language.say("work-no-group");
+        let wrong = visitor.language.say("work-no-group");
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, look(&app, &visitor, &wish, false, wrong).await?));
     }
     let ids: Vec<String> = hosts.iter().map(|host| host.row.id.to_string()).collect();
     let moved = app.move_hosts(&visitor.actor, &ids, &wish.group).await?;
-    let page = show(&Done {
-        title: teller.language.with(
-            "work-moved",
-            &[
-                ("n", crate::web::i18n::Value::Count(moved.len() as u64)),
-                ("group", crate::web::i18n::Value::Text(&visitor.language.group(&wish.group))),
-            ],
-        ),
-        refused_title: String::new(),
-        refused: vec![],
-        more: String::new(),
-        jobs: String::new(),
-        back: wish.choice.but("group", &wish.group),
-        // What is asked for is no page to come back to.
-        frame: Frame { here: "/hosts".into(), ..Frame::of(&visitor) },
-    })?;
+    let group = visitor.language.group(&wish.group);
+    let values = [("n", Value::Count(moved.len() as u64)), ("group", Value::Text(&group))];
+    let title = visitor.language.with("work-moved", &values);
+    let page = show(&Done::new(no_way_back(&visitor), title, &[], wish.choice.but("group", &wish.group)))?;
     Ok((StatusCode::OK, page))
+}
+
+/// What is asked for is no page to come back to.
+fn no_way_back(visitor: &Visitor) -> Frame {
+    Frame { here: "/hosts".into(), ..Frame::of(visitor) }
 }

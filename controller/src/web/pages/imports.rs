@@ -1,7 +1,7 @@
 //! To import rules: sent in, checked, looked at, and only then published.
 
 use super::signatures::{Kind, Said, kinds, said};
-use super::{Frame, Page, Teller, back_with, outbreak, show};
+use super::{Frame, Page, Teller, back_with, refused, show};
 use crate::app::imports::{Draft, Findings};
 use crate::app::signatures::Import;
 use crate::app::{App, AppError};
@@ -151,7 +151,7 @@ pub async fn check(
         }
         Unfit::App(error) => return Err(error.into()),
     };
-    outbreak::refused(&form(&app, &visitor, import, Some(problem)).await?)
+    refused(&form(&app, &visitor, import, Some(problem)).await?)
 }
 
 #[derive(Template)]
@@ -234,7 +234,7 @@ pub async fn publish(
     let errors: Vec<_> = done.problems.into_iter().filter(|p| p.fatal).collect();
     (draft.findings.all_rules, draft.findings.error_count) = (0, errors.len());
     draft.findings.errors = errors;
-    outbreak::refused(&of_draft(&app, &visitor, draft))
+    refused(&of_draft(&app, &visitor, draft))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What is to be done, is being done and was done on all PCs, the newest first, narrowed and page by page.
 
+use super::choosing::{Chip, Choosable, Facet};
 use super::hosts_choice::{Pairs, value};
 use super::job::{Day, by_day};
 use super::{Frame, Page, Teller, show};
 use crate::app::App;
 use crate::app::pages::Page as Place;
 use crate::app::select::Filter;
-use crate::web::i18n::Value;
 use crate::web::session::Visitor;
 use crate::web::words::{address, plain};
 use askama::Template;
@@ -83,7 +83,7 @@ struct Jobs {
     frame: Frame,
     choice: Choice,
     facets: Vec<Facet>,
-    chips: Vec<(String, String)>,
+    chips: Vec<Chip>,
     days: Vec<Day>,
     /// Whether one of them has not ended.
     open: bool,
@@ -91,12 +91,6 @@ struct Jobs {
     next: String,
     /// Whether this is not the first page.
     later: bool,
-}
-
-struct Facet {
-    name: &'static str,
-    label: String,
-    options: Vec<(String, String, bool)>,
 }
 
 /// The page.
@@ -137,47 +131,30 @@ pub async fn page(
 
 fn facets(teller: Teller, choice: &Choice, groups: Vec<String>) -> Vec<Facet> {
     let language = teller.language;
-    let option = |value: &str, label: String, chosen: &str| (value.to_owned(), label, value == chosen);
-    let coarse = STATES.map(|state| option(state, language.word("jobs-state", state), &choice.state));
-    let exactly = EXACTLY.map(|state| option(state, language.word("job", state), &choice.state));
-    let since = |days: u32| {
-        let word = days.to_string();
-        (word.clone(), language.count("jobs-since-days", days.into()), word == choice.since)
-    };
+    let coarse = STATES.map(|state| Choosable::new(state, language.word("jobs-state", state), &choice.state));
+    let exactly = EXACTLY.map(|state| Choosable::new(state, language.word("job", state), &choice.state));
+    let kinds = KINDS.map(|kind| Choosable::new(kind, language.word("kind", kind), &choice.kind));
+    let group = |path: String| Choosable::new(path.as_str(), language.group(&path), &choice.group);
+    let since =
+        |days: u32| Choosable::new(days.to_string(), language.count("jobs-since-days", days.into()), &choice.since);
+    let facet = |name, label, options| Facet { name, label, rare: false, options };
     vec![
-        Facet {
-            name: "state",
-            label: language.say("column-state"),
-            options: coarse.into_iter().chain(exactly).collect(),
-        },
-        Facet {
-            name: "kind",
-            label: language.say("jobs-kind"),
-            options: KINDS.map(|kind| option(kind, language.word("kind", kind), &choice.kind)).into(),
-        },
-        Facet {
-            name: "group",
-            label: language.say("column-group"),
-            options: groups
-                .into_iter()
-                .map(|path| option(&path, teller.language.group(&path), &choice.group))
-                .collect(),
-        },
-        Facet { name: "since", label: language.say("jobs-since"), options: SINCE.map(since).into() },
+        facet("state", language.say("column-state"), coarse.into_iter().chain(exactly).collect()),
+        facet("kind", language.say("jobs-kind"), kinds.into()),
+        facet("group", language.say("column-group"), groups.into_iter().map(group).collect()),
+        facet("since", language.say("jobs-since"), SINCE.map(since).into()),
     ]
 }
 
-fn chips(teller: Teller, choice: &Choice, facets: &[Facet], host: &str) -> Vec<(String, String)> {
-    let said = |label: &str, value: &str| {
-        teller.language.with("hosts-chip", &[("what", Value::Text(label)), ("value", Value::Text(value))])
-    };
+fn chips(teller: Teller, choice: &Choice, facets: &[Facet], host: &str) -> Vec<Chip> {
+    let language = teller.language;
     let mut chips = Vec::new();
     if !host.is_empty() {
-        chips.push((said(&teller.language.say("column-host"), host), choice.but("host", "")));
+        chips.push(Chip::new(language, &language.say("column-host"), host, choice.but("host", "")));
     }
     for facet in facets {
-        if let Some((_, label, _)) = facet.options.iter().find(|(.., chosen)| *chosen) {
-            chips.push((said(&facet.label, label), choice.but(facet.name, "")));
+        if let Some(option) = facet.options.iter().find(|option| option.chosen) {
+            chips.push(Chip::new(language, &facet.label, &option.label, choice.but(facet.name, "")));
         }
     }
     chips

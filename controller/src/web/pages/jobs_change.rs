@@ -2,7 +2,8 @@
 
 use super::hosts_choice::{Pairs, value};
 use super::jobs::Choice;
-use super::{Frame, Page, Teller, show};
+use super::many::{Done, NAMED, more, taken_along};
+use super::{Frame, Page, show};
 use crate::app::App;
 use crate::app::jobs::JobView;
 use crate::app::pages::Page as Place;
@@ -21,8 +22,6 @@ use std::sync::Arc;
 pub const CHANGES: [&str; 3] = ["cancel", "pause", "resume"];
 /// Jobs that are changed at once.
 const AT_ONCE: u32 = 2000;
-/// Jobs that are named.
-const NAMED: usize = 100;
 
 #[derive(Template)]
 #[template(path = "jobs-change.html")]
@@ -34,19 +33,7 @@ struct Preview {
     n: usize,
     named: Vec<(String, String, String)>,
     more: String,
-    hidden: Vec<(String, String)>,
-    back: String,
-}
-
-#[derive(Template)]
-#[template(path = "hosts-done.html")]
-struct Done {
-    frame: Frame,
-    title: String,
-    refused_title: String,
-    refused: Vec<(String, String)>,
-    more: String,
-    jobs: String,
+    hidden: Pairs,
     back: String,
 }
 
@@ -64,10 +51,8 @@ pub async fn preview(
     let language = visitor.language;
     let n = jobs.len();
     let named = |job: &JobView| (job.row.id.to_string(), language.word("kind", &job.row.kind), plain(&job.host_name));
-    let mut hidden: Vec<(String, String)> = Vec::new();
-    let pairs = choice.pairs().into_iter().filter(|(_, value)| !value.is_empty());
-    hidden.extend(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    hidden.extend([("deed".to_owned(), change.word().to_owned()), ("until".to_owned(), until.to_string())]);
+    let mut hidden = taken_along(choice.pairs());
+    hidden.extend(taken_along([("deed", change.word()), ("until", &until.to_string())]));
     show(&Preview {
         frame: Frame::of(&visitor),
         title: language.count(&format!("jobs-ask-{}", change.word()), n as u64),
@@ -75,10 +60,7 @@ pub async fn preview(
         button: language.word("jobs-do", change.word()),
         n,
         named: jobs.iter().take(NAMED).map(named).collect(),
-        more: match n.saturating_sub(NAMED) {
-            0 => String::new(),
-            more => language.count("work-more", more as u64),
-        },
+        more: more(language, n),
         hidden,
         back: choice.address(),
     })
@@ -99,19 +81,8 @@ pub async fn ask(
         true => (vec![], vec![]),
         false => app.change_many(&visitor.actor, &ids, &Selection::default(), "", change).await?,
     };
-    let teller = Teller::new(&app, &visitor);
-    show(&Done {
-        frame: Frame::of(&visitor),
-        title: teller.language.count(&format!("jobs-done-{}", change.word()), changed.len() as u64),
-        refused_title: teller.language.count("work-refused", refused.len() as u64),
-        refused: refused.iter().take(NAMED).map(|(job, why)| (job.clone(), visitor.language.said(why))).collect(),
-        more: match refused.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => teller.language.count("work-more", more as u64),
-        },
-        jobs: String::new(),
-        back: choice.address(),
-    })
+    let title = visitor.language.count(&format!("jobs-done-{}", change.word()), changed.len() as u64);
+    show(&Done::new(Frame::of(&visitor), title, &refused, choice.address()))
 }
 
 fn change(pairs: &Pairs) -> Result<Change, Problem> {

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod audit;
+mod choosing;
 pub mod claims;
 pub mod detections;
 pub mod enrol;
@@ -18,6 +19,7 @@ pub mod job;
 pub mod jobs;
 pub mod jobs_change;
 pub mod login;
+mod many;
 pub mod outbreak;
 pub mod overview;
 mod overview_charts;
@@ -30,6 +32,7 @@ pub mod restore;
 pub mod rollouts;
 pub mod signatures;
 pub mod snapshot;
+mod turns;
 pub mod users;
 pub mod wall;
 
@@ -40,12 +43,11 @@ use super::{assets, words};
 use crate::app::App;
 use crate::app::audit::Role;
 use askama::Template;
-use axum::http::HeaderMap;
 use axum::http::header::HOST;
 use axum::http::uri::Uri;
-use axum::response::{Html, Redirect};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
 
 /// What a deed came to, as a page's address tells the next page.
 pub const NOTICES: &[&str] = &[
@@ -279,15 +281,6 @@ impl Teller {
         words::Badge { kind, label: self.language.word(family, kind) }
     }
 
-    /// What a rule says of itself, in the reader's language where it does.
-    fn description(self, metadata: &BTreeMap<String, String>) -> &str {
-        let own = match self.language {
-            Language::Chinese => metadata.get("description_zh"),
-            Language::English => None,
-        };
-        own.or(metadata.get("description")).map_or("", String::as_str)
-    }
-
     fn text(self, key: &str, name: &str, value: &str) -> String {
         self.language.with(key, &[(name, Value::Text(value))])
     }
@@ -297,6 +290,11 @@ type Page = Result<Html<String>, Problem>;
 
 fn show(page: &impl Template) -> Page {
     Ok(Html(page.render()?))
+}
+
+/// A form that comes again with what was typed, and what is wrong.
+fn refused(page: &impl Template) -> Result<Response, Problem> {
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, show(page)?).into_response())
 }
 
 /// To a page that says what the deed came to; its own query comes after that.

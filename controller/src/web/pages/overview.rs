@@ -237,7 +237,7 @@ pub(super) fn notable(teller: Teller, notable: Vec<Notable>) -> Vec<Found> {
             href: format!("/detections/{}", row.id),
             severity: teller.badge("severity", severity),
             rule: plain(&row.rule),
-            description: plain(teller.description(&row.metadata.0)),
+            description: plain(teller.language.description(&row.metadata.0)),
             place,
             newest: teller.moment(row.newest),
         }

@@ -1,6 +1,8 @@
 //! Files that are put away on their PCs: what, where, why and when; and to bring one back or destroy it.
 
-use super::{Frame, Page, Teller, back_with, outbreak, show};
+use super::turns::{Turns, number};
+use super::{Frame, Page, Teller, back_with, refused, show};
+use crate::app::pages::Page as Place;
 use crate::app::quarantine::{QuarantineView, SHOWN};
 use crate::app::{App, AppError};
 use crate::web::problem::Problem;
@@ -30,8 +32,7 @@ struct Quarantine {
     host: Option<(String, String)>,
     all: bool,
     files: Vec<File>,
-    newer: Option<String>,
-    older: Option<String>,
+    turns: Turns,
     cut: String,
 }
 
@@ -75,8 +76,8 @@ pub async fn page(
         }
     };
     let meant = Selection { names: host.iter().map(|(id, _)| id.clone()).collect(), ..Selection::default() };
-    let found = app.quarantine(&visitor.actor, &meant, all).await?;
-    let number: usize = asked.page.parse().unwrap_or(0);
+    let (found, beyond) = app.quarantine(&visitor.actor, &meant, all, &Place::default()).await?;
+    let number = number(&asked.page);
     let from = number.saturating_mul(FILES);
     let address = |state: &str, number: usize| {
         let mut address = format!("/quarantine?state={state}");
@@ -97,13 +98,12 @@ pub async fn page(
     show(&Quarantine {
         frame: Frame::of(&visitor),
         states: STATES.map(tab).into(),
-        newer: (number > 0).then(|| address(state, number - 1)),
-        older: (from + FILES < found.len().min(SHOWN)).then(|| address(state, number + 1)),
-        cut: match found.len() > SHOWN {
-            true => teller.language.count("quarantine-cut", SHOWN as u64),
-            false => String::new(),
+        turns: Turns::at(number, from.saturating_add(FILES) < found.len(), |number| address(state, number)),
+        cut: match beyond.is_empty() {
+            true => String::new(),
+            false => teller.language.count("quarantine-cut", SHOWN.into()),
         },
-        files: found.into_iter().take(SHOWN).skip(from).take(FILES).map(|view| file(teller, view)).collect(),
+        files: found.into_iter().skip(from).take(FILES).map(|view| file(teller, view)).collect(),
         host,
         all,
     })
@@ -175,7 +175,7 @@ pub async fn restore(
         Ok(_) => Ok(back_with("/quarantine", "quarantine-restore-asked").into_response()),
         Err(AppError::Invalid(_)) => {
             let problem = visitor.language.say("quarantine-no-path");
-            outbreak::refused(&deed(&app, &visitor, &id, true, target, Some(problem)).await?)
+            refused(&deed(&app, &visitor, &id, true, target, Some(problem)).await?)
         }
         Err(error) => Err(error.into()),
     }

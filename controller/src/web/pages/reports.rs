@@ -1,6 +1,7 @@
 //! Reports on a week or a month: which one is chosen here, a short of it is shown, and all of it is
 //! downloaded.
 
+use super::choosing::Choosable;
 use super::restore::download::disposition;
 use super::{Frame, Page, show};
 use crate::app::summaries::Wanted;
@@ -60,21 +61,14 @@ impl Choice {
 #[template(path = "reports.html")]
 struct Reports {
     frame: Frame,
-    weeks: Vec<Offer>,
-    months: Vec<Offer>,
-    groups: Vec<Offer>,
-    languages: Vec<Offer>,
+    weeks: Vec<Choosable>,
+    months: Vec<Choosable>,
+    groups: Vec<Choosable>,
+    languages: Vec<Choosable>,
     /// The report itself has this address.
     address: String,
     problem: Option<String>,
     report: Option<Report>,
-}
-
-/// One of several to choose from.
-struct Offer {
-    value: String,
-    label: String,
-    chosen: bool,
 }
 
 /// A report, as the page has it.
@@ -141,11 +135,8 @@ pub async fn page(
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let (weeks, months) = periods(visitor.language, app.local_day().await?, &choice);
     let first = weeks.iter().find(|offer| offer.chosen).map_or_else(|| "week".to_owned(), |offer| offer.value.clone());
-    let languages = [Language::English, Language::Chinese].map(|l| Offer {
-        value: l.tag().to_owned(),
-        label: if l == Language::English { "English".to_owned() } else { "中文".to_owned() },
-        chosen: l == language,
-    });
+    let languages = [(Language::English, "English"), (Language::Chinese, "中文")]
+        .map(|(offered, name)| Choosable::new(offered.tag(), name.to_owned(), language.tag()));
     let page: Page = show(&Reports {
         frame: Frame::of(&visitor),
         weeks,
@@ -173,7 +164,7 @@ pub async fn file(
 
 /// The weeks and the months that are offered, the newest first; the last that is over is chosen unless
 /// another one is.
-fn periods(language: Language, today: NaiveDate, choice: &Choice) -> (Vec<Offer>, Vec<Offer>) {
+fn periods(language: Language, today: NaiveDate, choice: &Choice) -> (Vec<Choosable>, Vec<Choosable>) {
     let wanted = Period::parse(&choice.wanted().period, today);
     let offer = |period: Period, running: bool| {
         let name = summary::period(language, period);
@@ -181,11 +172,12 @@ fn periods(language: Language, today: NaiveDate, choice: &Choice) -> (Vec<Offer>
             true => language.with("reports-so-far", &[("period", Value::Text(&name))]),
             false => name,
         };
-        Offer { value: period.to_string(), label, chosen: wanted == Some(period) }
+        Choosable { value: period.to_string(), label, chosen: wanted == Some(period) }
     };
     let offers = |newest: Option<Period>| {
         let all = std::iter::successors(newest, |period| Some(period.before()));
-        let mut offers: Vec<Offer> = all.take(OFFERED).enumerate().map(|(at, period)| offer(period, at == 0)).collect();
+        let mut offers: Vec<Choosable> =
+            all.take(OFFERED).enumerate().map(|(at, period)| offer(period, at == 0)).collect();
         // One that only its address names.
         let alike =
             |period: &Period| newest.is_some_and(|it| std::mem::discriminant(&it) == std::mem::discriminant(period));
@@ -197,19 +189,12 @@ fn periods(language: Language, today: NaiveDate, choice: &Choice) -> (Vec<Offer>
     (offers(Period::week_of(today)), offers(Some(Period::month_of(today))))
 }
 
-async fn groups(app: &App, visitor: &Visitor, choice: &Choice) -> Result<Vec<Offer>, Problem> {
+async fn groups(app: &App, visitor: &Visitor, choice: &Choice) -> Result<Vec<Choosable>, Problem> {
     let groups = app.groups(&visitor.actor).await?;
-    let all = Offer {
-        value: String::new(),
-        label: visitor.language.say("report-everything"),
-        chosen: choice.group.is_empty(),
-    };
+    let all = Choosable::new("", visitor.language.say("report-everything"), &choice.group);
     // The root is what all of them are in.
     let below = groups.into_iter().filter(|group| !group.parent.is_empty());
-    let offers = below.map(|group| Offer {
-        label: visitor.language.group(&group.path),
-        chosen: choice.group == group.path,
-        value: group.path,
-    });
+    let offers =
+        below.map(|group| Choosable::new(group.path.as_str(), visitor.language.group(&group.path), &choice.group));
     Ok(std::iter::once(all).chain(offers).collect())
 }

@@ -1,6 +1,6 @@
 //! How signatures spread, ring by ring; and to halt them, let them go on, or give them to all at once.
 
-use super::{Frame, Page, Teller, back_with, outbreak, show};
+use super::{Frame, Page, Teller, back_with, refused, show};
 use crate::app::rollouts::{RefusedBy, Ring, Rollout, Spread};
 use crate::app::{App, AppError};
 use crate::plan::rollout::State as Stage;
@@ -234,7 +234,7 @@ pub async fn halt(
         Ok(()) => Ok(back_with(&format!("/rollouts/{version}"), "rollout-halted").into_response()),
         Err(AppError::Invalid(_)) => {
             let problem = visitor.language.say("rollout-no-reason");
-            outbreak::refused(&deed(&app, &visitor, version, DEEDS[0], form.reason, Some(problem)).await?)
+            refused(&deed(&app, &visitor, version, DEEDS[0], form.reason, Some(problem)).await?)
         }
         Err(error) => Err(error.into()),
     }

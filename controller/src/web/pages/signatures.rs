@@ -1,6 +1,7 @@
 //! The rules that PCs scan with: where they are from, what was published, and who has which.
 
-use super::{Frame, Page, Teller, back_with, show};
+use super::turns::{Part, Turns};
+use super::{Frame, Page, Teller, back_with, refused, show};
 use crate::app::App;
 use crate::app::rule_texts::{BundleView, FILES};
 use crate::store::sources::SourceRow;
@@ -25,8 +26,7 @@ struct Signatures {
     without: u32,
     sources: Vec<Source>,
     bundles: Vec<Bundle>,
-    newer: Option<String>,
-    older: Option<String>,
+    turns: Turns,
 }
 
 struct Source {
@@ -54,13 +54,6 @@ struct Bundle {
     gone: bool,
 }
 
-/// Which part of it.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Part {
-    page: String,
-}
-
 /// The page.
 pub async fn page(
     State(app): State<Arc<App>>,
@@ -68,7 +61,7 @@ pub async fn page(
     Query(part): Query<Part>,
 ) -> Page {
     let teller = Teller::new(&app, &visitor);
-    let number: usize = part.page.parse().unwrap_or(0);
+    let number = part.number();
     let (history, more) = app.bundle_history(&visitor.actor, number).await?;
     let newest = match number {
         0 => history.first().cloned(),
@@ -89,8 +82,7 @@ pub async fn page(
         newest: newest.map(|view| bundle(teller, view)),
         sources: sources.into_iter().map(|row| source(teller, row)).collect(),
         bundles: history.into_iter().map(|view| bundle(teller, view)).collect(),
-        newer: (number > 0).then(|| address(number - 1)),
-        older: more.then(|| address(number + 1)),
+        turns: Turns::at(number, more, address),
     })
 }
 
@@ -262,7 +254,7 @@ pub async fn remove(
     }
     let mut page = of_source(&app, &visitor, &name, true).await?;
     page.problems = done.problems.iter().filter(|p| p.fatal).map(said).collect();
-    super::outbreak::refused(&page)
+    refused(&page)
 }
 
 /// What is wrong with a file, and where.

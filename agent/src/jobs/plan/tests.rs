@@ -1,12 +1,13 @@
 #![allow(clippy::unwrap_used)]
 //! What is begun when, as tables.
 
-use super::obstacles::Obstacles;
+use super::super::obstacles::Obstacles;
 use super::*;
 use crate::ledger::Turn;
+use keepwatch_proto::clock::Clock;
 use keepwatch_proto::desired::Desired;
 use keepwatch_proto::ids::ItemId;
-use keepwatch_proto::job::{Job, Slot};
+use keepwatch_proto::job::{Job, RestoreSpec, Slot, Want};
 use keepwatch_proto::quarantine::QuarantineSpec;
 use std::collections::BTreeMap;
 
@@ -278,11 +279,6 @@ fn what_is_held_back_keeps_neither_leave_nor_what_staff_ask_for() {
     (held.wait, held.desired.as_mut().unwrap().jobs) = (None, vec![]);
     assert_eq!(super::plan(&held, at_work, None, Some(now), now), vec![]);
     assert_eq!(kinds(&super::plan(&held, pc(), None, Some(now), now)), ["ask scheduled backup"]);
-}
-
-#[tokio::test]
-async fn what_is_not_asked_is_not_looked_at() {
-    assert_eq!(Looks::default().look(FREE, at("21T10:00")).await, FREE);
 }
 
 /// The same, where leave is asked for; this waits for it since noon.
