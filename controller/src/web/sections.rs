@@ -131,9 +131,9 @@ fn head(words: Words, department: &Department) -> (Cell, u32) {
     (Cell::text(name), figures.depth)
 }
 
-/// Where a host is; nothing where nobody has put it into a department.
-fn department(path: &str) -> String {
-    if path == ROOT { String::new() } else { plain(path) }
+/// Where a host is; nobody may have put it into a department.
+fn department(language: Language, path: &str) -> String {
+    if path == ROOT { language.say("overview-no-place") } else { plain(path) }
 }
 
 /// Steps count from the topmost department of the report.
@@ -199,7 +199,7 @@ fn unprotected(words: Words, summary: &Summary) -> Section {
         };
         row([
             plain(&host.name),
-            department(&host.group),
+            department(language, &host.group),
             state(language, host.state),
             reasons.join(&language.say("report-and")),
             words.day(host.since),

@@ -1,6 +1,6 @@
 ## Records of who did what
 audit-title = Audit
-audit-export = Download as a table
+audit-export = Download CSV
 audit-column-when = When
 audit-column-time = Time: { $zone }
 audit-zone = Times and days are in { $zone }.
@@ -13,7 +13,7 @@ audit-column-detail = Particulars
 audit-any = Any
 audit-from = From day
 audit-until = To day
-audit-look = Look
+audit-look = Show
 audit-all = Show all
 audit-no-date = That day cannot be read. Write it as 2026-11-27.
 audit-none = Nothing on record fits. Take out a filter to see more.

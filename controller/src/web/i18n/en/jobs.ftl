@@ -105,3 +105,5 @@ phase-restoring = Restoring
 phase-comparing = Comparing with the PC
 phase-quarantine = At the quarantine
 phase-working = Working
+jobs-which = Which jobs
+jobs-nothing-help = Jobs that have ended cannot be changed any more. Go back and choose open ones.

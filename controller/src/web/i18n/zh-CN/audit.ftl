@@ -1,6 +1,6 @@
 ## 审计记录
 audit-title = 审计
-audit-export = 下载为表格
+audit-export = 下载 CSV
 audit-column-when = 时间
 audit-column-time = 时间：{ $zone }
 audit-zone = 时间和日期均为{ $zone }。
@@ -13,7 +13,7 @@ audit-column-detail = 详情
 audit-any = 不限
 audit-from = 起始日期
 audit-until = 截止日期
-audit-look = 查询
+audit-look = 筛选
 audit-all = 显示全部
 audit-no-date = 无法识别该日期，请按 2026-11-27 的格式填写。
 audit-none = 没有符合条件的记录，请减少筛选条件。

@@ -78,3 +78,5 @@ phase-restoring = 正在恢复
 phase-comparing = 正在与电脑上的文件比对
 phase-quarantine = 正在处理隔离文件
 phase-working = 正在处理
+jobs-which = 涉及的任务
+jobs-nothing-help = 已结束的任务不能再更改。请返回选择未结束的任务。
