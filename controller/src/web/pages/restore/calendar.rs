@@ -65,6 +65,8 @@ struct Hit {
 
 struct Shown {
     title: String,
+    /// None of its days has a snapshot.
+    bare: bool,
     weeks: Vec<Vec<Option<Day>>>,
 }
 
@@ -159,6 +161,7 @@ fn shown(teller: Teller, zone: Tz, month: Month, days: &Days) -> Shown {
         }
     };
     Shown {
+        bare: !days.keys().any(|day| Month::of(*day) == month),
         title: teller.language.with("calendar-month", &[("month", Value::Text(&name)), ("year", Value::Text(&year))]),
         weeks: month.weeks().into_iter().map(|week| week.into_iter().map(|at| at.map(day)).collect()).collect(),
     }
