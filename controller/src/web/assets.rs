@@ -105,6 +105,7 @@ pub async fn serve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
@@ -118,6 +119,44 @@ mod tests {
                 assert!(script.starts_with(" src="), "an inline script in {}", file.path().display());
             }
         }
+    }
+
+    /// The classes that a sheet lays out by rules of their own: `.name { display: … }`.
+    fn laid_out(sheet: &str) -> BTreeSet<String> {
+        let mut depth = 0;
+        let mut found = BTreeSet::new();
+        let mut selectors = "";
+        for part in sheet.split_inclusive(['{', '}']) {
+            match (part.strip_suffix('{'), depth) {
+                (Some(before), _) => {
+                    let bare = before.rsplit("*/").next().unwrap_or_default();
+                    selectors = if depth == 0 { bare } else { "" };
+                    depth += 1;
+                }
+                (None, _) => {
+                    if part.contains("display:") {
+                        let alone = |s: &&str| s.starts_with('.') && !s[1..].contains([' ', '.', ':', '>', '[']);
+                        found.extend(selectors.split(',').map(str::trim).filter(alone).map(str::to_owned));
+                    }
+                    depth -= 1;
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn no_two_sheets_lay_out_the_same_class() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/assets/css");
+        let mut owners = BTreeMap::new();
+        for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let sheet = std::fs::read_to_string(file.path()).unwrap_or_default();
+            for class in laid_out(&sheet) {
+                let other = owners.insert(class.clone(), file.file_name());
+                assert_eq!(other, None, "{class} is in {} as well", file.path().display());
+            }
+        }
+        assert!(owners.contains_key(".steps") && owners.contains_key(".badge"), "{owners:?}");
     }
 
     #[test]

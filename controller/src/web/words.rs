@@ -49,6 +49,56 @@ pub struct Icon {
 
 impl HtmlSafe for Icon {}
 
+/// A path that goes on in the next line after one of its parts, never within one.
+#[derive(Template)]
+#[template(path = "path.html")]
+pub struct Parted<'a> {
+    parts: Vec<&'a str>,
+}
+
+impl HtmlSafe for Parted<'_> {}
+
+impl<'a> Parted<'a> {
+    /// The path in its parts: each ends with what divides it from the next.
+    pub fn of(path: &'a str) -> Self {
+        let divides = |c: char| matches!(c, '/' | '\\' | '.');
+        let (mut parts, mut from) = (Vec::new(), 0);
+        for (at, c) in path.char_indices().filter(|(_, c)| divides(*c)) {
+            let to = at + c.len_utf8();
+            // What begins with one keeps it: the root, and the dot of what is hidden.
+            if to < path.len() && !path[from..at].chars().all(divides) {
+                parts.push(&path[from..to]);
+                from = to;
+            }
+        }
+        parts.push(&path[from..]);
+        Self { parts }
+    }
+}
+
+/// A headline that goes on in the next line after one of its clauses, where a clause has room in one.
+#[derive(Template)]
+#[template(path = "clauses.html")]
+pub struct Clauses<'a> {
+    clauses: Vec<&'a str>,
+}
+
+impl HtmlSafe for Clauses<'_> {}
+
+impl<'a> Clauses<'a> {
+    /// The text in its clauses: each ends with what divides it from the next.
+    pub fn of(text: &'a str) -> Self {
+        let (mut clauses, mut rest) = (Vec::new(), text);
+        while let Some(end) = ["，", "; "].iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min() {
+            let (clause, after) = rest.split_at(end);
+            clauses.push(clause);
+            rest = after;
+        }
+        clauses.push(rest);
+        Self { clauses }
+    }
+}
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -241,6 +291,31 @@ mod tests {
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(size(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn a_path_may_go_on_in_the_next_line_between_its_parts_only() {
+        for (path, shown) in [
+            ("/home/王/报告.docx", "/home/<wbr>王/<wbr>报告.<wbr>docx"),
+            ("/srv/.cache/..x/a..b/", "/srv/<wbr>.cache/<wbr>..x/<wbr>a.<wbr>.b/"),
+            (r"C:\Users\li", r"C:\<wbr>Users\<wbr>li"),
+            ("/<b>/&.txt", "/&#60;b&#62;/<wbr>&#38;.<wbr>txt"),
+            ("/", "/"),
+            ("", ""),
+        ] {
+            assert_eq!(Parted::of(path).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_headline_goes_on_between_its_clauses() {
+        for (text, shown) in [
+            ("9 台中，7 台受保护", "<span class=\"clause\">9 台中，</span><span class=\"clause\">7 台受保护</span>"),
+            ("7 are; 2 < 3", "<span class=\"clause\">7 are;</span> <span class=\"clause\">2 &#60; 3</span>"),
+            ("All are", "<span class=\"clause\">All are</span>"),
+        ] {
+            assert_eq!(Clauses::of(text).to_string(), shown);
         }
     }
 

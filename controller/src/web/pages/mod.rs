@@ -211,6 +211,16 @@ impl Frame {
         words::Icon { kind }
     }
 
+    /// A path, with places where a line may end.
+    pub fn path<'a>(&self, path: &'a str) -> words::Parted<'a> {
+        words::Parted::of(path)
+    }
+
+    /// A headline, with places where a line may end.
+    pub fn clauses<'a>(&self, text: &'a str) -> words::Clauses<'a> {
+        words::Clauses::of(text)
+    }
+
     /// Whether the reader has at least this role.
     fn ranks(&self, role: Role) -> bool {
         self.user.as_ref().is_some_and(|user| user.rank >= role)

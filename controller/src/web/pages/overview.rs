@@ -109,11 +109,19 @@ pub struct Found {
 struct Storage {
     chart: Chart,
     used: String,
-    /// Of the disk: what the backups take and what else is on it, in thousandths, and the free bytes.
-    disk: Option<(u64, u64, String)>,
+    disk: Option<Disk>,
     forecast: String,
     warns: bool,
     unknown: Option<String>,
+}
+
+/// What is on the disk: the backups and what else there is, in thousandths of it and in bytes.
+struct Disk {
+    own: u64,
+    other: u64,
+    own_size: String,
+    other_size: String,
+    free: String,
 }
 
 /// How many PCs have which signatures.
@@ -253,7 +261,13 @@ fn storage(teller: Teller, overview: &Overview) -> Storage {
     let disk = overview.space.map(|space| {
         let taken = space.all.saturating_sub(space.available);
         let own = used.min(taken);
-        (thousandths(own, space.all), thousandths(taken - own, space.all), size(space.available))
+        Disk {
+            own: thousandths(own, space.all),
+            other: thousandths(taken - own, space.all),
+            own_size: size(own),
+            other_size: size(taken - own),
+            free: size(space.available),
+        }
     });
     let (forecast, warns) = match overview.forecast {
         _ if overview.space.is_none() => (language.say("overview-room-unknown"), false),

@@ -1,6 +1,7 @@
 //! Inside a snapshot: its folders, and what is chosen in them.
 
 use super::restore::picked::{MOST, Picked};
+use super::restore::stamp;
 use super::{Frame, Page, Teller, show};
 use crate::app::snapshots::Found;
 use crate::app::{App, AppError};
@@ -12,11 +13,13 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::Redirect;
+use chrono_tz::Tz;
 use keepwatch_backup::EntryKind;
 use keepwatch_proto::paths;
 use keepwatch_proto::verdict::Verdict;
 use serde::Deserialize;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Entries on one page.
@@ -32,6 +35,7 @@ struct Snapshot {
     host_name: String,
     id: String,
     title: String,
+    made_at: String,
     made: Moment,
     proved: Option<Moment>,
     files: String,
@@ -101,7 +105,10 @@ struct Entry {
     path: String,
     target: String,
     size: String,
+    modified_at: String,
     modified: Moment,
+    /// The scan that went with the backup names it: it is not handed out.
+    infected: bool,
     picked: bool,
     covered: bool,
     picked_alone: String,
@@ -163,13 +170,16 @@ pub async fn page(
     let pages = found.len().div_ceil(ENTRIES).max(1);
     let at = place.page.clamp(1, pages);
     let (first, all) = ((at - 1) * ENTRIES, found.len() as u64);
-    let shown: Vec<Entry> =
-        found.into_iter().skip(first).take(ENTRIES).map(|found| entry(teller, found, &picked)).collect();
+    let zone = app.time_zone(&visitor.actor, &id).await?;
+    let bad: BTreeSet<&str> = row.verdict.0.iter().flat_map(|v| &v.files).map(|file| file.path.as_str()).collect();
+    let one = |found| entry(teller, zone, found, &picked, &bad);
+    let shown: Vec<Entry> = found.into_iter().skip(first).take(ENTRIES).map(one).collect();
     let name = plain(host.name());
     show(&Snapshot {
         frame: Frame::of(&visitor),
         title: teller.text("snapshot-of", "host", &name),
         host_name: name,
+        made_at: stamp(zone, row.received),
         made: teller.moment(row.received),
         proved: (row.verified != 0).then(|| teller.moment(row.verified)),
         files: teller.language.count("count-files", unsigned(row.files)),
@@ -302,7 +312,7 @@ fn crumbs(path: &str) -> Vec<Crumb> {
     path.split('/').filter(|name| !name.is_empty()).map(crumb).collect()
 }
 
-fn entry(teller: Teller, found: Found, picked: &Picked) -> Entry {
+fn entry(teller: Teller, zone: Tz, found: Found, picked: &Picked, bad: &BTreeSet<&str>) -> Entry {
     let entry = found.entry;
     let kind = match entry.kind {
         EntryKind::File => "file",
@@ -312,6 +322,7 @@ fn entry(teller: Teller, found: Found, picked: &Picked) -> Entry {
     };
     let name = entry.path.file_name().map(|n| paths::of_path(n.as_ref())).unwrap_or_default();
     let path = paths::of_path(&entry.path);
+    let modified = entry.modified.map_or(0, |t| t.timestamp());
     Entry {
         kind,
         kind_label: teller.language.word("entry", kind),
@@ -321,7 +332,9 @@ fn entry(teller: Teller, found: Found, picked: &Picked) -> Entry {
             .map(|t| teller.text("snapshot-link", "target", &plain(&paths::of_path(&t))))
             .unwrap_or_default(),
         size: if entry.kind == EntryKind::File { size(entry.size) } else { String::new() },
-        modified: teller.moment(entry.modified.map_or(0, |t| t.timestamp())),
+        modified_at: stamp(zone, modified),
+        modified: teller.moment(modified),
+        infected: bad.contains(path.as_str()),
         picked: picked.has(&path),
         covered: picked.covers(&path),
         picked_alone: Picked::only(&path).packed().unwrap_or_default(),

@@ -164,6 +164,9 @@ async fn the_wall_shows_what_one_must_see_from_afar() {
     store::jobs::step(&mut tx, job.id, JobState::Queued, JobState::Running).await.unwrap();
     store::commit(tx).await.unwrap();
     let text = pages.get("/wall", &cookie).await.text;
+    // A department's bar is not the only one to tell: its counts are beside it, with their shapes.
+    let place = text.split("class=\"pair place\"").nth(1).unwrap().split("</li>").next().unwrap();
+    assert!(place.contains("class=\"of ") && place.contains("Protected "), "{place}");
     for words in ["of 12 PCs", "Backup <b>1</b>", "PC-00007", "Ransom_&#60;i&#62;Lock", "As of", "id=\"stale\""] {
         assert!(text.contains(words), "{words}: {text}");
     }

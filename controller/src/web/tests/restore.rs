@@ -116,7 +116,15 @@ async fn a_file_is_found_compared_looked_at_and_chosen() {
 
     // The calendar offers the newest, and the newest clean one.
     let calendar = pages.get(&format!("/hosts/{host}/restore"), &viewer).await.text;
-    for part in ["Newest snapshot", "Newest clean snapshot", &first, &second, "class=\"has\"", "Beijing time"] {
+    for part in [
+        "Newest snapshot",
+        "Newest clean snapshot",
+        &first,
+        &second,
+        "class=\"has\"",
+        "Beijing time",
+        "calendar bare\"",
+    ] {
         assert!(calendar.contains(part), "{part}: {calendar}");
     }
     assert!(!calendar.contains("/whole\""), "a viewer restores nothing");
@@ -211,6 +219,7 @@ async fn a_restore_is_looked_at_and_then_asked_for_just_so() {
     let (viewer, operator) = (pages.log_in("viewer", "viewer").await, pages.log_in("operator", "operator").await);
     let mut pc = Pc::new(&pages, "pc-1").await;
     pc.write("a.txt", "a");
+    pc.write("bad", "b");
     let verdict = Verdict {
         bundle: 1,
         infected: 1,
@@ -219,6 +228,11 @@ async fn a_restore_is_looked_at_and_then_asked_for_just_so() {
     };
     let id = pc.back_up(&pages, Some(verdict)).await;
     let at = format!("/hosts/{}/snapshots/{id}", pc.host);
+    // What is infected says so, and is not offered.
+    let folder = pages.get(&format!("{at}?path={}", encoded(&pc.path(""))), &operator).await.text;
+    let download = |name: &str| format!("/file?path={}\"", encoded(&pc.path(name)));
+    assert!(folder.contains(&download("a.txt")) && !folder.contains(&download("bad")), "{folder}");
+    assert!(folder.matches("</svg>Infected</span>").count() == 1 && folder.contains("class=\"stamp\">20"), "{folder}");
     let next = location(
         &pages
             .post(&format!("{at}/pick"), &operator, &format!("path={}&tick=a.txt&deed=restore", encoded(&pc.path(""))))
@@ -259,7 +273,9 @@ async fn a_restore_is_looked_at_and_then_asked_for_just_so() {
     let started = EventKind::Started { job: row.id, spec: spec.clone(), scheduled: false, medium: false };
     pc.say(&pages, vec![started, EventKind::Ended { job: row.id, ended }]).await;
     let page = pages.get(&job, &operator).await.text;
-    for part in ["What would happen", "Would be overwritten", "Infected, left out", "Restore now", "place=original"] {
+    for part in
+        ["What would happen", "Would be overwritten", "Infected, would be left out", "Restore now", "place=original"]
+    {
         assert!(page.contains(part), "{part}: {page}");
     }
     let seen = pages.get(&job, &viewer).await.text;
@@ -271,13 +287,17 @@ async fn a_restore_is_looked_at_and_then_asked_for_just_so() {
     let JobSpec::Restore(real_spec) = row.spec.0.clone() else { panic!("{:?}", row.spec.0) };
     let JobSpec::Restore(looked) = spec else { unreachable!() };
     assert_eq!(real_spec, RestoreSpec { dry_run: false, ..looked });
-    let ended = Ended { outcome: JobState::Succeeded, tally, ..Ended::failed("") };
+    let ended = Ended { outcome: JobState::Partial, tally, ..Ended::failed("") };
     let started = EventKind::Started { job: row.id, spec: row.spec.0, scheduled: false, medium: false };
     pc.say(&pages, vec![started, EventKind::Ended { job: row.id, ended }]).await;
     let done = pages.get(&real, &operator).await.text;
-    for part in ["Your files are back.", "What: a.txt", &pc.path("a.txt"), "Restored by operator"] {
+    let left_out = "1 was left out since it is infected.";
+    for part in
+        ["<h1>Partly restored", "Your files are back.", "What: a.txt", &pc.path("a.txt"), left_out, "by operator"]
+    {
         assert!(done.contains(part), "{part}: {done}");
     }
+    assert!(!done.contains("Ask us"), "nothing failed otherwise: {done}");
     let chinese = pages.get(&real, &format!("{operator}; keepwatch-language=zh-CN")).await.text;
     assert!(chinese.contains("您好，您的文件已恢复。") && chinese.contains("恢复人：operator"), "{chinese}");
     assert_eq!(pages.post(&format!("{real}/go"), &operator, "").await.status, StatusCode::CONFLICT, "it has written");

@@ -37,12 +37,12 @@ overview-more-places = { $n ->
     [one] One more department
    *[other] { $n } more departments
   }
-overview-ages = Age of the last backup
+overview-ages = Age of the last backup, in days
 overview-ages-all = All
 overview-ages-help = So many PCs had their last backup that long ago.
-overview-age-first = up to { $to } day
-overview-age-range = { $from }–{ $to } days
-overview-age-over = over { $from } days
+overview-age-first = ≤ { $to }
+overview-age-range = { $from }–{ $to }
+overview-age-over = > { $from }
 overview-age-never = never
 overview-found = Detections over twelve weeks
 overview-found-about = What the scans found in each of the last { $weeks } weeks, by severity: { $n } in all
@@ -58,7 +58,9 @@ overview-storage-unknown = { $n ->
     [one] One PC’s backups are still being measured and not in this figure.
    *[other] The backups of { $n } PCs are still being measured and not in this figure.
   }
-overview-room = Free for more:
+overview-room-own = These backups
+overview-room-other = Other files
+overview-room-free = Free
 overview-room-unknown = The storage does not say how much room it has.
 overview-full-unsure = When it will be full can be said after two weeks of figures.
 overview-full-not-soon = At the pace of the last weeks it will last for more than two years.

@@ -91,7 +91,8 @@ file-clean = Clean
 file-infected = Infected
 file-unjudged = Not judged
 ## A look into a file
-preview-look = Look
+preview-title = View a file
+preview-look = View
 preview-from = Snapshot of
 preview-versions = Versions
 preview-not = This file is not shown
@@ -162,6 +163,7 @@ job-title-looking = Looking at what would happen
 job-title-looked = What would happen
 job-title-restoring = Restoring
 job-title-restored = Restored
+job-title-partly = Partly restored
 job-title-failed = It was not done
 job-from = from the snapshot of { $host }, { $at }
 job-gone = removed meanwhile
@@ -179,6 +181,7 @@ job-created = New files
 job-replaced = Overwritten
 job-skipped = Stayed as they were
 job-failed-files = Not restored
+job-infected-would = Infected, would be left out
 job-infected-out = Infected, left out
 job-go = Restore now
 job-change = Change
@@ -202,6 +205,10 @@ note-how-much = How much: { $files }, { $size }
 note-skipped = { $n ->
     [one] { $n } was there already and stayed as it was.
    *[other] { $n } were there already and stayed as they were.
+  }
+note-infected = { $n ->
+    [one] { $n } was left out since it is infected.
+   *[other] { $n } were left out since they are infected.
   }
 note-failed = { $n ->
     [one] { $n } could not be restored. Ask us about it.

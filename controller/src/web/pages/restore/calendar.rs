@@ -2,7 +2,7 @@
 //! them.
 
 use super::months::Month;
-use super::{Mark, folder_of, last_name, local};
+use super::{Mark, folder_of, last_name, local, stamp};
 use crate::app::App;
 use crate::app::searches::{FoundPath, Search};
 use crate::store::snapshots::SnapshotRow;
@@ -59,12 +59,15 @@ struct Hit {
     is_file: bool,
     snapshot: String,
     size: String,
+    modified_at: String,
     modified: Moment,
     times: String,
 }
 
 struct Shown {
     title: String,
+    /// None of its days has a snapshot.
+    bare: bool,
     weeks: Vec<Vec<Option<Day>>>,
 }
 
@@ -105,7 +108,7 @@ pub async fn page(
     let (search, problem) = match q.trim() {
         "" => (None, String::new()),
         words => match app.search(actor, &id, words, FOUND).await {
-            Ok(search) => (Some(results(teller, search)), String::new()),
+            Ok(search) => (Some(results(teller, zone, search)), String::new()),
             Err(error) => (None, teller.language.said(&error.to_string())),
         },
     };
@@ -159,20 +162,21 @@ fn shown(teller: Teller, zone: Tz, month: Month, days: &Days) -> Shown {
         }
     };
     Shown {
+        bare: !days.keys().any(|day| Month::of(*day) == month),
         title: teller.language.with("calendar-month", &[("month", Value::Text(&name)), ("year", Value::Text(&year))]),
         weeks: month.weeks().into_iter().map(|week| week.into_iter().map(|at| at.map(day)).collect()).collect(),
     }
 }
 
-fn results(teller: Teller, search: Search) -> Results {
+fn results(teller: Teller, zone: Tz, search: Search) -> Results {
     Results {
-        paths: search.paths.into_iter().map(|found| hit(teller, found)).collect(),
+        paths: search.paths.into_iter().map(|found| hit(teller, zone, found)).collect(),
         more: search.more,
         incomplete: teller.language.said(&search.incomplete),
     }
 }
 
-fn hit(teller: Teller, found: FoundPath) -> Hit {
+fn hit(teller: Teller, zone: Tz, found: FoundPath) -> Hit {
     let kind = match found.kind {
         EntryKind::File => "file",
         EntryKind::Folder => "folder",
@@ -189,6 +193,7 @@ fn hit(teller: Teller, found: FoundPath) -> Hit {
         folder: plain(folder_of(&found.path)),
         is_file,
         size: if is_file { size(found.size) } else { String::new() },
+        modified_at: stamp(zone, found.modified),
         modified: teller.moment(found.modified),
         times: if is_file { format!("{versions} · {snapshots}") } else { snapshots },
         snapshot: found.snapshot,

@@ -169,7 +169,7 @@ fn restore(teller: Teller, visitor: &Visitor, zone: Tz, told: &Told) -> Restore 
         id: row.id.to_string(),
         host: host.row.id.to_string(),
         host_name: plain(host.name()),
-        title: title(language, look, open, good),
+        title: title(language, look, open, good, state == JobState::Partial),
         badge: (!look || !good).then(|| teller.badge("job", state.word())),
         look,
         open,
@@ -215,11 +215,12 @@ pub(super) fn arrived(row: &JobRow, spec: &RestoreSpec) -> RestoreSpec {
     if paths.is_empty() { spec.clone() } else { RestoreSpec { paths, ..spec.clone() } }
 }
 
-fn title(language: Language, look: bool, open: bool, good: bool) -> String {
+fn title(language: Language, look: bool, open: bool, good: bool, partly: bool) -> String {
     match (look, open, good) {
         (true, true, _) => language.say("job-title-looking"),
         (false, true, _) => language.say("job-title-restoring"),
         (true, false, true) => language.say("job-title-looked"),
+        (false, false, true) if partly => language.say("job-title-partly"),
         (false, false, true) => language.say("job-title-restored"),
         (_, false, false) => language.say("job-title-failed"),
     }
@@ -273,7 +274,8 @@ fn figures(language: Language, look: bool, tally: &Tally) -> Vec<Figure> {
     ];
     let mut all: Vec<Figure> = counts.into_iter().map(|(label, value, kind)| figure(label, value, kind)).collect();
     if tally.refused > 0 {
-        all.push(figure(language.say("job-infected-out"), tally.refused.to_string(), "bad"));
+        let label = if look { language.say("job-infected-would") } else { language.say("job-infected-out") };
+        all.push(figure(label, tally.refused.to_string(), "bad"));
     }
     all.push(figure(language.say("snapshot-size"), size(tally.bytes), ""));
     all

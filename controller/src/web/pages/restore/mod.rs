@@ -71,8 +71,11 @@ fn local(zone: Tz, seconds: i64) -> DateTime<Tz> {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default().with_timezone(&zone)
 }
 
-/// A day and time, as on a calendar.
-fn stamp(zone: Tz, seconds: i64) -> String {
+/// A day and time, as on a calendar; nothing where there is none.
+pub(super) fn stamp(zone: Tz, seconds: i64) -> String {
+    if seconds == 0 {
+        return String::new();
+    }
     local(zone, seconds).format("%Y-%m-%d %H:%M").to_string()
 }
 

@@ -30,12 +30,11 @@ pub(super) fn note(teller: Teller, zone: Tz, told: &Told, visitor: &Visitor) -> 
     }
     let name = plain(host.name());
     lines.push(teller.text("note-where", "host", &name));
-    let shown =
-        there.paths.iter().take(SHOWN).map(|path| format!("  {}", plain(&location(path, target, is_windows(host)))));
+    let shown = there.paths.iter().take(SHOWN).map(|path| plain(&location(path, target, is_windows(host))));
     lines.extend(shown);
     match there.paths.len() {
-        0 => lines.push(format!("  {}", plain(target))),
-        n if n > SHOWN => lines.push(format!("  {}", language.count("destination-more", (n - SHOWN) as u64))),
+        0 => lines.push(plain(target)),
+        n if n > SHOWN => lines.push(language.count("destination-more", (n - SHOWN) as u64)),
         _ => {}
     }
     let (files, bytes) = (language.count("count-files", row.tally.0.files), size(row.tally.0.bytes));
@@ -43,8 +42,13 @@ pub(super) fn note(teller: Teller, zone: Tz, told: &Told, visitor: &Visitor) -> 
     if row.tally.0.skipped > 0 {
         lines.push(language.count("note-skipped", row.tally.0.skipped));
     }
-    if row.tally.0.failed > 0 {
-        lines.push(language.count("note-failed", row.tally.0.failed));
+    // Those that were left out on purpose are nothing to ask about.
+    let refused = row.tally.0.refused;
+    if refused > 0 {
+        lines.push(language.count("note-infected", refused));
+    }
+    if row.tally.0.failed > refused {
+        lines.push(language.count("note-failed", row.tally.0.failed - refused));
     }
     let at = stamp(zone, row.ended);
     let by = if row.origin.is_empty() { visitor.actor.user.as_str() } else { row.origin.as_str() };

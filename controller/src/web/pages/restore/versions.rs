@@ -97,8 +97,8 @@ fn one(teller: Teller, zone: Tz, version: &FileVersion, best: bool) -> Version {
         size: size(version.version.size),
         modified: teller.moment(version.version.modified),
         modified_at: stamp(zone, version.version.modified),
-        // One that only one snapshot has is of that moment.
-        first: if version.snapshots > 1 { first } else { String::new() },
+        // From one moment to the same is no range.
+        first: if first == last { String::new() } else { first },
         last,
         snapshot: version.snapshot.clone(),
         is_file: version.version.kind == EntryKind::File,
