@@ -163,6 +163,30 @@ impl Policies {
         (made, false)
     }
 
+    /// What holds for a group, field by field.
+    fn view(&self, group: &str, made: &Effective<String>) -> Result<EffectiveView, AppError> {
+        let path = |key: &String| self.tree.path(key);
+        let broken = |error: PolicyError| AppError::Invalid(error.to_string());
+        let of = |field: &str| made.origins.get(field).map(path).unwrap_or_default();
+        let lock = |field: &str| {
+            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, field));
+            covering.map(|(_, by)| path(by)).unwrap_or_default()
+        };
+        let overruled = |wanted: &str| made.overruled.iter().find(|(field, ..)| field == wanted);
+        let fields = fields_of(&made.policy).map_err(broken)?.into_iter().map(|(field, value)| FieldView {
+            value: in_words(&value),
+            origin: of(&field),
+            locked_by: lock(&field),
+            overruled: overruled(&field).map(|(_, group, _)| path(group)).unwrap_or_default(),
+            field,
+        });
+        Ok(EffectiveView {
+            group: self.tree.path(group),
+            yaml: made.policy.to_yaml().map_err(broken)?,
+            fields: fields.collect(),
+        })
+    }
+
     /// The group that sets a field for another's hosts; `None`: the product's default holds.
     pub fn origin_of(&self, group: &str, field: &str) -> Option<String> {
         self.effective(group).0.origins.get(field).cloned()
@@ -218,28 +242,19 @@ impl App {
         let mut conn = self.store.read().await?;
         let policies = Policies::read(&mut conn).await?;
         let group = host.map_or_else(|| meant(policies.tree(), group), Ok)?;
-        let effective = policies.effective(&group);
-        let (made, _) = &*effective;
-        let path = |key: &String| policies.tree().path(key);
-        let broken = |error: PolicyError| AppError::Invalid(error.to_string());
-        let of = |field: &str| made.origins.get(field).map(path).unwrap_or_default();
-        let lock = |field: &str| {
-            let covering = made.locks.iter().find(|(lock, _)| keepwatch_proto::policy::covers(lock, field));
-            covering.map(|(_, by)| path(by)).unwrap_or_default()
-        };
-        let overruled = |wanted: &str| made.overruled.iter().find(|(field, ..)| field == wanted);
-        let fields = fields_of(&made.policy).map_err(broken)?.into_iter().map(|(field, value)| FieldView {
-            value: in_words(&value),
-            origin: of(&field),
-            locked_by: lock(&field),
-            overruled: overruled(&field).map(|(_, group, _)| path(group)).unwrap_or_default(),
-            field,
-        });
-        Ok(EffectiveView {
-            group: path(&group),
-            yaml: made.policy.to_yaml().map_err(broken)?,
-            fields: fields.collect(),
-        })
+        policies.view(&group, &policies.effective(&group).0)
+    }
+
+    /// What a group inherits: what would hold for it if it said nothing itself, and what the groups
+    /// above lock against it.
+    pub async fn inherited_policy(&self, _actor: &Actor, group: &str) -> Result<EffectiveView, AppError> {
+        let mut conn = self.store.read().await?;
+        let policies = Policies::read(&mut conn).await?;
+        let group = meant(policies.tree(), group)?;
+        match policies.tree().parent(&group) {
+            "" => policies.view(&group, &nothing()),
+            above => policies.view(&group, &policies.effective(above).0),
+        }
     }
 
     /// All texts that a group's document has had, the newest first.

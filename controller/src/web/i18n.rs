@@ -300,6 +300,7 @@ mod tests {
             ("part", pages::policies::PARTS.iter().map(|(_, word)| *word).collect()),
             ("field", fields.iter().map(String::as_str).collect()),
             ("weekday", pages::policies::simulate::WEEKDAYS.into()),
+            ("choice", pages::policies::CHOICES.into()),
             ("deed", deeds.iter().map(String::as_str).collect()),
             ("outcome", vec!["done", "refused"]),
             ("example", pages::policies::EXAMPLES.iter().map(|(word, _)| *word).collect()),

@@ -95,6 +95,7 @@ fn routes() -> Routes {
         ("/policies/group", VIEWER, get(policies::group)),
         ("/policies/history", VIEWER, get(policies::history::page)),
         ("/policies/simulate", VIEWER, get(policies::simulate::page)),
+        ("/policies/form", ADMINISTRATOR, get(policies::form::page).post(policies::form::submit).layer(document())),
         ("/policies/edit", ADMINISTRATOR, get(policies::edit::page).post(policies::edit::submit).layer(document())),
         ("/audit", ADMINISTRATOR, get(audit::page)),
         ("/audit/file", ADMINISTRATOR, get(audit::file)),

@@ -180,6 +180,48 @@ fn what_was_typed_outlives_the_session_and_the_controller() {
     assert_eq!(browser.run("return document.getElementById('draft').hidden"), json!(true), "what is saved is no draft");
 }
 
+#[test]
+fn a_policy_is_set_by_form_without_a_line_of_yaml() {
+    let controller = Controller::start();
+    let browser = logged_in(&controller, "zh-CN");
+    browser.goto("/policies/group?group=all");
+    browser.click("#form");
+    browser.wait_for("#backup-schedule");
+    let shown = |css: &str| browser.run(&format!("return document.querySelector('{css}').checkVisibility()"));
+    assert_eq!(shown("#backup-schedule-time"), json!(false), "no time is asked for what is inherited");
+    browser.click("#backup-schedule option[value=weekly]");
+    assert_eq!(shown("#backup-schedule-time"), json!(true));
+    let ticked = "return [...document.querySelectorAll('#backup-schedule-row input:checked')].map(day => day.value)";
+    assert_eq!(browser.run(ticked), json!(["wed"]), "one begins from what holds");
+    browser.write("#backup-schedule-time", "25:99");
+    browser.write("#backup-keep-weekly", "8");
+    browser.write("#backup-cpu-percent", "很多");
+    browser.click("#check");
+    browser.until_shown(&["有 2 项设置需要修改", "请填写时间", "请填写 1 至 100 之间的整数"]);
+    let value = |id: &str| browser.run(&format!("return document.getElementById('{id}').value"));
+    assert_eq!((value("backup-schedule-time"), value("backup-keep-weekly")), (json!("25:99"), json!("8")));
+    browser.look("policy-form-wrong");
+    browser.click("#problem a[href='#backup-cpu-percent']");
+    assert_eq!(browser.run("return location.hash"), json!("#backup-cpu-percent"));
+    browser.write("#backup-cpu-percent", "２０");
+    browser.write("#backup-bandwidth", "512");
+    browser.write("#backup-schedule-time", "9：05");
+    // Nobody is logged in any more when the form arrives.
+    log_out_elsewhere(&browser);
+    browser.click("#check");
+    browser.wait_for("main input[name=name]");
+    browser.write("input[name=name]", "admin");
+    browser.write("input[name=password]", controller.password());
+    browser.click("main form button");
+    browser.until_shown(&["backup.schedule.time: 9：05"]);
+    browser.click("#resume");
+    browser.wait_for("#save");
+    let yaml = "backup:\n  schedule: 5 9 * * wed\n  bandwidth:\n  - kib_per_second: 512\n  cpu_percent: 20\n  keep:\n    weekly: 8\n";
+    assert_eq!(typed(&browser), yaml);
+    browser.click("#save");
+    browser.until_shown(&["策略已生效", "5 9 * * wed"]);
+}
+
 /// The session ends in another tab.
 fn log_out_elsewhere(browser: &Browser) {
     browser.run("return fetch('/logout', {method: 'POST', redirect: 'manual'}).then(() => 1)");
@@ -257,6 +299,8 @@ fn the_pages_of_rules_and_staff_can_be_looked_at() {
         for (name, path) in [
             ("policies", "/policies"),
             ("policy", "/policies/group?group=East/Finance"),
+            ("policy-form", "/policies/form?group=East/Finance"),
+            ("policy-form-own", "/policies/form?group=all"),
             ("policy-simulate", "/policies/simulate?group=all&days=7"),
             ("policy-one-edition", "/policies/history?group=all"),
             ("users", "/users"),

@@ -2,9 +2,12 @@
 
 pub mod edit;
 mod examples;
+mod fields;
+pub mod form;
 pub mod history;
 mod shown;
 pub mod simulate;
+mod weekly;
 
 use super::groups::STEPS;
 use super::{Frame, Page, Teller, show};
@@ -102,6 +105,7 @@ struct Group {
 /// The pages about one group's policy.
 struct Links {
     group: String,
+    form: String,
     edit: String,
     history: String,
     simulate: String,
@@ -111,6 +115,7 @@ impl Links {
     fn of(group: &str) -> Self {
         Self {
             group: at("/policies/group", group),
+            form: at("/policies/form", group),
             edit: at("/policies/edit", group),
             history: at("/policies/history", group),
             simulate: at("/policies/simulate", group),
@@ -193,5 +198,7 @@ fn field(teller: Teller, group: &str, view: FieldView) -> Field {
 
 #[cfg(test)]
 pub use examples::EXAMPLES;
+#[cfg(test)]
+pub use form::CHOICES;
 #[cfg(test)]
 pub use shown::{PARTS, word_of};

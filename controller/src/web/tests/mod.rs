@@ -6,6 +6,7 @@ mod doors;
 mod hosts;
 mod overview;
 mod policies;
+mod policies_form;
 mod refusals;
 mod restore;
 mod sessions;

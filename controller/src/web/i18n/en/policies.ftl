@@ -181,3 +181,52 @@ example-paths = What is backed up: all users' folders and one more
 example-excludes = What is left out
 example-hours = Backups begin only at midday on working days
 example-locked = Groups below cannot change the backups' schedule
+policy-tab-form = Set by form
+policy-set = Set by form
+policy-form-link = The common ones can be set by form, too.
+policy-form-help = Fill in only what is to differ here; what is left empty is inherited. Nothing is saved yet: you see first what changes.
+policy-form-comments = This group's document has comments (after “#”). If you change it by form, they are lost.
+policy-form-yaml = Edit as YAML
+policy-form-unreadable = This group's document cannot be read here. Correct it as YAML.
+policy-form-kept = What you typed is below as you typed it.
+policy-form-inherit = inherited
+policy-form-inherited = Inherited: { $value } ({ $from })
+policy-form-none = None (inherit nothing)
+policy-form-how-often = How often
+policy-form-daily = every day
+policy-form-weekly = on days of the week
+policy-form-other = otherwise (cron)
+policy-form-at = At
+policy-form-expression = Cron expression
+policy-form-every-day = every day at { $time }
+policy-form-on-days = { $days } at { $time }
+policy-form-rate = { $n } KiB/s
+policy-form-bounds = { $least } to { $most }
+policy-form-size-help = With its unit, such as 256 MiB or 2 GiB
+policy-form-rate-help = KiB a second, at all hours; 0: no limit
+policy-form-lines-help = One per line
+policy-form-number = Write a whole number from { $least } to { $most }.
+policy-form-number-least = Write a whole number, { $least } or more.
+policy-form-size = Write a number and its unit, such as 256 MiB or 2 GiB.
+policy-form-choice = Choose one of those offered.
+policy-form-lines = { $n ->
+    [one] At most { $n } line is possible here.
+   *[other] At most { $n } lines are possible here.
+  }
+policy-form-zone = There is no such time zone. Choose one of the list, such as Asia/Shanghai.
+policy-form-both = Either write some, or tick that there are none.
+policy-form-time = Write a time of the day, such as 12:40.
+policy-form-days = Choose at least one day.
+policy-form-cron = Write the five fields: minute, hour, day, month, day of the week.
+policy-form-wrong = { $n ->
+    [one] { $n } setting needs another look
+   *[other] { $n } settings need another look
+  }
+policy-form-own = { $n ->
+    [one] { $n } set here
+   *[other] { $n } set here
+  }
+choice-report = report it
+choice-quarantine = put it away (quarantine)
+choice-keep = keep them, and say so
+choice-leave_out = leave them out

@@ -43,7 +43,7 @@ struct Edit {
     verdict: Verdict,
 }
 
-enum Verdict {
+pub(super) enum Verdict {
     /// Not looked at yet.
     None,
     /// It cannot be put in place.
@@ -55,6 +55,14 @@ enum Verdict {
 }
 
 impl Verdict {
+    /// What the use case said is wrong with the text.
+    pub(super) fn said(&self) -> Option<&str> {
+        match self {
+            Self::Wrong(wrong) => Some(&wrong.said),
+            _ => None,
+        }
+    }
+
     /// Whether the text cannot be put in place as it is.
     fn is_bad(&self) -> bool {
         matches!(self, Self::Wrong(_) | Self::Overtaken(_))
@@ -74,14 +82,17 @@ impl Verdict {
     }
 }
 
-struct Wrong {
+pub(super) struct Wrong {
+    /// In the use case's own words.
+    said: String,
+    /// In the reader's.
     message: String,
     line: Option<usize>,
     /// The line named, with those around it.
     excerpt: Vec<(usize, String, bool)>,
 }
 
-struct Overtaken {
+pub(super) struct Overtaken {
     edition: String,
     by: String,
     when: String,
@@ -92,7 +103,7 @@ struct Overtaken {
     yours: Vec<DiffLine>,
 }
 
-struct Checked {
+pub(super) struct Checked {
     /// Of the text that was checked.
     mark: String,
     /// It was asked to be put in place, and is not what was checked.
@@ -140,14 +151,7 @@ pub async fn page(
 ) -> Page {
     let teller = Teller::new(&app, &visitor);
     let own = app.policy(&visitor.actor, &wanted.group).await?;
-    let mut draft = Draft {
-        group: own.group.clone(),
-        yaml: own.yaml.clone(),
-        why: String::new(),
-        base: own.revision,
-        checked: String::new(),
-        deed: String::new(),
-    };
+    let mut draft = Draft::new(&own.group, own.yaml.clone(), own.revision);
     if wanted.edition == 0 {
         return show(&draft.page(teller, &visitor, &own, Verdict::None));
     }
@@ -178,12 +182,7 @@ pub async fn submit(
         }
     }
     let (status, verdict) = draft.judge(&app, teller, &visitor, &own).await?;
-    if matches!(verdict, Verdict::Overtaken(_)) {
-        // From here on it is an edit of theirs: that is on the page now.
-        draft.base = own.revision;
-    }
-    let page = draft.page(teller, &visitor, &own, verdict).render()?;
-    Ok((status, Html(page)).into_response())
+    draft.answer(teller, &visitor, &own, status, verdict)
 }
 
 /// By it a text is known again as the one that was checked, for the edition that it was checked against.
@@ -193,6 +192,29 @@ fn mark(draft: &Draft) -> String {
 }
 
 impl Draft {
+    /// A text that nobody has looked at yet, edited from that revision.
+    pub(super) fn new(group: &str, yaml: String, base: u64) -> Self {
+        let (why, checked, deed) = (String::new(), String::new(), String::new());
+        Self { group: group.to_owned(), yaml, why, base, checked, deed }
+    }
+
+    /// The page, with what is to be said of it.
+    pub(super) fn answer(
+        mut self,
+        teller: Teller,
+        visitor: &Visitor,
+        own: &PolicyView,
+        status: StatusCode,
+        verdict: Verdict,
+    ) -> Result<Response, Problem> {
+        if matches!(verdict, Verdict::Overtaken(_)) {
+            // From here on it is an edit of theirs: that is on the page now.
+            self.base = own.revision;
+        }
+        let page = self.page(teller, visitor, own, verdict).render()?;
+        Ok((status, Html(page)).into_response())
+    }
+
     fn given(&self) -> Given {
         Given {
             name: String::new(),
@@ -219,7 +241,7 @@ impl Draft {
     }
 
     /// What is to be said of it.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         app: &App,
         teller: Teller,
@@ -286,5 +308,5 @@ fn wrong(language: Language, text: &str, message: &str) -> Wrong {
         let numbered = text.lines().enumerate().map(|(at, text)| (at + 1, text));
         numbered.filter(|(n, _)| near(n)).map(|(n, text)| (n, plain(text), n == line)).collect()
     });
-    Wrong { message: language.said(message), line, excerpt: excerpt.unwrap_or_default() }
+    Wrong { said: message.to_owned(), message: language.said(message), line, excerpt: excerpt.unwrap_or_default() }
 }
