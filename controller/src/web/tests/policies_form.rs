@@ -122,7 +122,7 @@ async fn a_form_sets_no_locked_field_and_is_for_administrators() {
     let shown = pages.get("/policies/form?group=tax", &chief).await.text;
     let schedule = shown.split("id=\"backup-schedule-row\"").nth(1).unwrap().split("</fieldset>").next().unwrap();
     assert!(schedule.contains("disabled") && schedule.contains("value=\"mon\" checked"), "{schedule}");
-    for word in ["locked by <bdi>all", "Inherited: 4 (all)", "id=\"comments\""] {
+    for word in ["locked by <bdi>All PCs", "Inherited: 4 (All PCs)", "id=\"comments\""] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
     let mut sent = wednesdays("1", "12:40");
