@@ -161,7 +161,7 @@ fn departments(words: Words, summary: &Summary) -> Section {
 fn departments_happened(words: Words, summary: &Summary) -> Section {
     let language = words.language;
     let cells = |department: &Department| {
-        let Happened { backups, stored, scans, scans_failed: _, found, still_open, restores } = department.happened;
+        let Happened { backups, stored, scans, found, still_open, restores, .. } = department.happened;
         let runs = [backups.due, backups.done, backups.missed, backups.open].map(|n| words.count(n));
         [runs.into(), [scans, found, still_open, restores].map(|n| words.count(n)).into(), vec![bytes(stored)]].concat()
     };
@@ -261,7 +261,7 @@ fn restores(words: Words, summary: &Summary) -> Section {
         texts(language.say("column-state")),
         took,
     ];
-    let total = rows.len();
+    let total = usize::try_from(summary.happened.restores_asked).unwrap_or(0);
     section(words, "restores", String::new(), table(words, "restores", columns, rows, total))
 }
 
