@@ -218,7 +218,9 @@ impl Coming {
                     Some(child) => child.wait().await.map_or_else(|e| e.to_string(), |status| status.to_string()),
                     None => error.to_string(),
                 };
-                Err(Trouble::Unreadable(format!("the process that reads it ended: {ended}")))
+                Err(Trouble::Unreadable(format!(
+                    "the process that reads it ended ({ended}); try again, and where it ends again the controller's log says why"
+                )))
             }
         }
     }

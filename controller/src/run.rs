@@ -188,6 +188,7 @@ async fn assemble(
         standing: Default::default(),
         measuring: Default::default(),
         looking: Default::default(),
+        reporting: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     })
 }

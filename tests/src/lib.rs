@@ -15,7 +15,7 @@ pub use browser::Browser;
 pub use controller::Controller;
 pub use crowd::Crowd;
 pub use process::{binary, until, until_some};
-pub use staff::{Ran, Staff};
+pub use staff::{Ran, Running, Staff};
 
 /// The EICAR test file, put together so that no scanner trips over this source.
 pub fn eicar() -> Vec<u8> {

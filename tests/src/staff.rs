@@ -5,7 +5,7 @@ use crate::process::{binary, until_some};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// One of the staff, logged in.
@@ -41,6 +41,16 @@ impl Ran {
     }
 }
 
+/// A command that runs.
+pub struct Running(Child);
+
+impl Running {
+    /// Reads what it says until it ends.
+    pub fn ended(self) -> Ran {
+        Ran::of(self.0.wait_with_output().expect("keepwatch runs"))
+    }
+}
+
 impl Staff {
     pub(crate) fn login(controller: &Controller, user: &str, password: &str) -> Self {
         let staff = Self { home: tempfile::tempdir().expect("a temporary folder") };
@@ -54,6 +64,17 @@ impl Staff {
 
     /// Runs `keepwatch` with these words.
     pub fn run<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Ran {
+        Ran::of(self.command(words).output().expect("keepwatch runs"))
+    }
+
+    /// Begins to run it. What it says is not read until [`Running::ended`]: beyond what a pipe holds, it waits.
+    pub fn begin<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Running {
+        let mut command = self.command(words);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(command.spawn().expect("keepwatch runs"))
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary("keepwatch"));
         command
             .args(words)
@@ -63,7 +84,7 @@ impl Staff {
             .env("KEEPWATCH_YES", "true")
             .env("KEEPWATCH_LANG", "en")
             .env_remove("KEEPWATCH_TOKEN");
-        Ran::of(command.output().expect("keepwatch runs"))
+        command
     }
 
     /// What a listing gives.

@@ -146,3 +146,54 @@ fn findings(problems: Vec<Problem>) -> Findings {
         ..Findings::default()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::app::tests::{administrator, app};
+    use chrono::{DateTime, TimeDelta, Utc};
+    use keepwatch_proto::clock::Clock;
+    use std::sync::Arc;
+
+    fn import() -> Import {
+        let mut import = Import::called("office".into(), "here".into(), "MIT".into());
+        import.add("a.yar", b"rule a { condition: false }").unwrap();
+        import
+    }
+
+    fn set(app: &mut Arc<App>, at: DateTime<Utc>) {
+        Arc::get_mut(app).unwrap().clock = Clock::fixed(at);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_publishes_within_a_day_is_gone() {
+        let (_folder, mut app) = app().await;
+        let (begins, wang) = (Utc::now(), administrator());
+        let li = Actor { user: "li".into(), ..administrator() };
+        set(&mut app, begins);
+        app.signing.create().await.unwrap();
+        let draft = app.draft_import(&wang, import()).await.unwrap().row.id;
+        set(&mut app, begins + TimeDelta::hours(1));
+        let later = app.draft_import(&li, import()).await.unwrap().row.id;
+
+        set(&mut app, begins + TimeDelta::hours(24));
+        app.forget_drafts().await.unwrap();
+        assert_eq!(app.draft(&wang, &draft).await.unwrap().row.source, "office");
+        set(&mut app, begins + TimeDelta::hours(24) + TimeDelta::seconds(1));
+        // Also before anybody tidies up.
+        assert!(matches!(app.draft(&wang, &draft).await, Err(AppError::NotFound(_))));
+        assert!(matches!(app.publish_draft(&wang, &draft).await, Err(AppError::NotFound(_))));
+        let kept = async |owner: &str| {
+            let mut conn = app.store.read().await.unwrap();
+            let row = store::drafts::get(&mut conn, owner).await.unwrap();
+            (row.is_some(), store::drafts::files(&mut conn, owner).await.unwrap().len())
+        };
+        assert_eq!((kept(&wang.user).await, kept("li").await), ((true, 1), (true, 1)));
+        app.forget_drafts().await.unwrap();
+        assert_eq!((kept(&wang.user).await, kept("li").await), ((false, 0), (true, 1)));
+        // One's own has its own day.
+        app.publish_draft(&li, &later).await.unwrap();
+        assert_eq!((kept("li").await, app.bundles(&wang).await.unwrap().len()), ((false, 0), 1));
+    }
+}

@@ -128,6 +128,8 @@ pub struct App {
     pub measuring: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever asks how much room there is.
     pub looking: Arc<tokio::sync::Mutex<()>>,
+    /// Where one waits to have a report made.
+    pub reporting: summaries::Turns,
     /// One bundle at a time: the next version is the newest one's successor.
     pub publishing: tokio::sync::Mutex<()>,
 }

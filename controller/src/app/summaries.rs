@@ -1,9 +1,12 @@
 //! What managers are told of a week or a month: how a department's PCs stand now, by the same
 //! figures as everywhere, and what happened to them in that time.
 
+mod backups;
 mod happened;
+mod turns;
 
 pub use happened::Happened;
+pub use turns::{Turn, Turns};
 
 use super::audit::Actor;
 use super::groups::meant;
@@ -16,22 +19,16 @@ use crate::store;
 use crate::store::detections::DetectionRow;
 use crate::store::groups::ROOT;
 use crate::store::summaries::Restore;
+use backups::Backups;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use happened::Seen;
 use keepwatch_proto::ids::HostId;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
-/// Reports that are put together at once: each looks at much.
-static AT_ONCE: Semaphore = Semaphore::const_new(2);
 /// Restores and detections that are looked at by name; all of them are counted.
 const NAMED: i64 = 5_000;
-/// Backups that are looked at: a month of a large fleet's daily ones, and more.
-const BACKUPS: i64 = 1_000_000;
-/// For how long after a period its last runs are looked for.
-const AFTERWARDS: i64 = 32 * 24 * 60 * 60;
 
 /// Which report is wanted.
 #[derive(Debug, Clone)]
@@ -42,9 +39,10 @@ pub struct Wanted {
     pub group: String,
 }
 
-/// A report.
-#[derive(Debug, Clone)]
+/// A report. It holds its turn: while it is made into a page or a file, it is still being made.
+#[derive(Debug)]
 pub struct Summary {
+    _turn: Turn,
     /// What it is about.
     pub period: Period,
     /// Whether that is over.
@@ -113,8 +111,7 @@ pub struct Signatures {
 impl App {
     /// Puts a report together.
     pub async fn summary(&self, actor: &Actor, wanted: &Wanted) -> Result<Summary, AppError> {
-        // Never closed.
-        let _turn = AT_ONCE.acquire().await;
+        let turn = self.reporting.next().await?;
         let (policies, now) = (self.policies().await?, self.clock.now());
         let key = meant(policies.tree(), &wanted.group)?;
         let zone: Tz = policies.of(&key).time_zone.parse().unwrap_or(Tz::UTC);
@@ -125,10 +122,12 @@ impl App {
         }
         let (groups, hosts) = self.group_look(&wanted.group).await?;
         let paths: HashSet<&str> = groups.iter().map(|g| g.name.as_str()).collect();
-        let hosts: Vec<HostView> = hosts.iter().filter(|host| paths.contains(host.group.as_str())).cloned().collect();
+        let hosts = hosts.iter().filter(|host| paths.contains(host.group.as_str())).cloned();
+        let hosts: Arc<Vec<HostView>> = Arc::new(hosts.collect());
         let group = if wanted.group.is_empty() { String::new() } else { policies.tree().path(&key) };
 
-        let seen = self.seen_in((from, until), now).await?;
+        let backups = self.backups_in((from, until), now, (&hosts, &policies), backups::TOGETHER).await?;
+        let seen = self.seen_in((from, until), backups).await?;
         let places: HashMap<HostId, String> = hosts.iter().map(|h| (h.row.id, h.name().to_owned())).collect();
         let named = |host: &HostId| places.get(host).cloned();
         let detections = seen.detections.iter().filter_map(|row| Some((named(&row.host)?, row.clone()))).collect();
@@ -139,12 +138,13 @@ impl App {
 
         let work = move || {
             let unprotected = unprotected(&hosts, &policies, &seen.open_since);
-            let own = happened::by_group(&hosts, &policies, &seen, (from, until), now);
-            (unprotected, happened::roll_up(groups, own))
+            let (departments, happened) = happened::roll_up(groups, happened::by_group(&hosts, &seen));
+            (turn, unprotected, departments, happened)
         };
         let done = tokio::task::spawn_blocking(work).await;
-        let (unprotected, (departments, happened)) = done.map_err(|e| AppError::Repository(e.to_string()))?;
+        let (turn, unprotected, departments, happened) = done.map_err(|e| AppError::Repository(e.to_string()))?;
         Ok(Summary {
+            _turn: turn,
             period,
             over: until <= now.timestamp(),
             zone,
@@ -171,26 +171,21 @@ impl App {
         Ok(self.clock.now().with_timezone(&self.fleet_zone().await?).date_naive())
     }
 
-    /// What the database has of a period.
-    async fn seen_in(&self, (from, until): (i64, i64), now: DateTime<Utc>) -> Result<Seen, AppError> {
+    /// What the database has of a period, beside the backups.
+    async fn seen_in(&self, period: (i64, i64), backups: HashMap<HostId, Backups>) -> Result<Seen, AppError> {
         let mut conn = self.store.read().await?;
-        let mut seen = Seen::default();
-        let afterwards = now.timestamp().saturating_add(1).min(until + AFTERWARDS);
-        store::summaries::backups(&mut conn, (from, afterwards), BACKUPS, |backup| {
-            seen.backups.entry(backup.host).or_default().push((backup.ended, backup.tally.0.stored));
-        })
-        .await?;
-        seen.backups.values_mut().for_each(|backups| backups.sort_unstable());
-        let period = (from, until);
-        seen.scans = store::summaries::scans(&mut conn, period).await?;
-        seen.detected = store::summaries::detected(&mut conn, period).await?;
-        seen.detections = store::summaries::detections(&mut conn, period, NAMED).await?;
-        seen.restores = store::summaries::restores(&mut conn, period, NAMED).await?;
         let since = store::summaries::open_since(&mut conn).await?;
-        seen.open_since = since.into_iter().map(|row| (row.host, row.at)).collect();
         let bundles = store::bundles::list(&mut conn).await?;
-        seen.published = bundles.into_iter().map(|bundle| (bundle.version, bundle.published)).collect();
-        Ok(seen)
+        Ok(Seen {
+            backups,
+            scans: store::summaries::scans(&mut conn, period).await?,
+            detected: store::summaries::detected(&mut conn, period).await?,
+            detections: store::summaries::detections(&mut conn, period, NAMED).await?,
+            restored: store::summaries::restored(&mut conn, period).await?,
+            restores: store::summaries::restores(&mut conn, period, NAMED).await?,
+            open_since: since.into_iter().map(|row| (row.host, row.at)).collect(),
+            published: bundles.into_iter().map(|bundle| (bundle.version, bundle.published)).collect(),
+        })
     }
 }
 

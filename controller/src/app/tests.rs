@@ -56,6 +56,7 @@ pub(crate) async fn app() -> (TempDir, Arc<App>) {
         standing: Default::default(),
         measuring: Default::default(),
         looking: Default::default(),
+        reporting: Default::default(),
         publishing: tokio::sync::Mutex::new(()),
     };
     (temporary, Arc::new(app))

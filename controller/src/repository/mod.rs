@@ -5,6 +5,8 @@
 mod error;
 mod folder;
 mod gate;
+#[cfg(test)]
+pub(crate) mod hanging;
 mod incoming;
 mod meters;
 mod object;

@@ -171,9 +171,7 @@ impl Talk<'_> {
     async fn take(&self, report: wire::Report) -> Result<Instant, Status> {
         let (boot, bytes) = (report.boot.clone(), keepwatch_proto::wire_length(&report));
         let report = read(report).map_err(|e| Status::invalid_argument(e.to_string()))?;
-        let events = report.events.len();
-        let items = report.quarantine.as_ref().map_or(0, |contents| contents.items.len() + PAGE);
-        let heard = events + report.progress.len() + items;
+        let (events, heard) = (report.events.len(), weight(&report));
         let seq = self.app.ingest(self.host, report).await.map_err(|e| status(&e))?;
         if events > 0 {
             // Generation 0: this message only acknowledges.
@@ -193,6 +191,12 @@ impl Talk<'_> {
             }),
         }
     }
+}
+
+/// What it costs to take a report in, in events.
+fn weight(report: &Report) -> usize {
+    let items = report.quarantine.as_ref().map_or(0, |contents| contents.items.len() + PAGE);
+    report.events.len() + report.progress.len() + items
 }
 
 fn replaced() -> Status {
@@ -242,7 +246,69 @@ fn read(report: wire::Report) -> Result<Report, WireError> {
 mod tests {
     use super::*;
     use keepwatch_proto::clock::Clock;
-    use keepwatch_proto::ids::JobId;
+    use keepwatch_proto::ids::{ItemId, JobId};
+    use keepwatch_proto::quarantine::{Contents, Item};
+
+    /// How long a PC's pages of its quarantine take that come one right after the other, in seconds.
+    fn pages_take(pages: usize, items: usize) -> f64 {
+        let clock = Clock::system();
+        let item = Item {
+            id: ItemId::new(&clock),
+            path: "/home/eicar.com".into(),
+            sha256: "cd".repeat(32),
+            size: 68,
+            rules: vec![],
+            job: JobId::new(&clock),
+            at: clock.now(),
+        };
+        let contents = Contents { after: None, items: vec![item; items], last: false };
+        let report = Report { quarantine: Some(contents), ..Report::of(BootId::new(&clock), vec![]) };
+        let (mut pace, mut now) = (Pace::default(), 0.0);
+        for _ in 0..pages {
+            now += pace.took(weight(&report), items * 200, now);
+        }
+        now
+    }
+
+    #[test]
+    fn pages_of_a_quarantine_are_read_at_a_pace() {
+        // All that is kept of one PC, told anew: in half a minute.
+        let honest = pages_take(20, MOST_ITEMS);
+        assert!(honest < 60.0, "{honest}");
+        // The same over and over, or pages with nothing on them, which cost a look at all that is held.
+        for (pages, items) in [(1000, MOST_ITEMS), (10_000, 0)] {
+            let flood = pages_take(pages, items);
+            assert!(flood > 86_400.0, "{pages} of {items}: {flood}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_tells_of_its_quarantine_without_end_is_left_waiting() {
+        let (_folder, app) = crate::app::tests::app().await;
+        let (host, other) = (crate::app::tests::enrol(&app, "a").await, crate::app::tests::enrol(&app, "b").await);
+        let paces = Paces { since: Instant::now(), of: Mutex::default() };
+        let (answers, _reads) = mpsc::channel(IN_FLIGHT);
+        let boot = BootId::new(&app.clock).to_string();
+        let nothing = wire::QuarantineContents { last: true, ..Default::default() };
+        let page = wire::Report { boot: boot.clone(), quarantine: Some(nothing), ..Default::default() };
+        let plain = wire::Report { boot, ..Default::default() };
+        let talk = |host| {
+            let registration = app.hub.register(host);
+            Talk { app: app.clone(), paces: &paces, host, shown: None, registration, answers: &answers }
+        };
+        let rest = async |talk: &Talk<'_>, report: &wire::Report, times: usize| {
+            let mut next = Instant::now();
+            for _ in 0..times {
+                next = talk.take(report.clone()).await.unwrap();
+            }
+            next > Instant::now()
+        };
+        assert!(!rest(&talk(host), &plain, 200).await);
+        assert!(rest(&talk(host), &page, 200).await);
+        // On whichever stream; and nobody else waits for it.
+        assert!(rest(&talk(host), &plain, 1).await);
+        assert!(!rest(&talk(other), &page, 1).await);
+    }
 
     #[test]
     fn a_report_says_no_more_than_an_honest_agent_has_to_say() {

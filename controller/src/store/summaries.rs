@@ -19,23 +19,24 @@ pub struct Backup {
     pub tally: Json<Tally>,
 }
 
-/// Backups that ended from one moment on, up to another, in no order; at most so many. They are handed
-/// over one by one: a large fleet has many of them.
+/// Backups of the hosts from the first id to the last that ended from one moment on, up to another: all
+/// of them, in no order. They are handed over one by one.
 pub async fn backups(
     conn: &mut Conn,
     (from, until): (i64, i64),
-    most: i64,
+    (first, last): (HostId, HostId),
     mut each: impl FnMut(Backup),
 ) -> Result<(), StoreError> {
     let mut rows = sqlx::query_as(
         "SELECT jobs.host AS host, jobs.ended AS ended, jobs.tally AS tally FROM hosts CROSS JOIN jobs \
-         WHERE jobs.host = hosts.id AND jobs.kind = 'backup' AND jobs.whole = 1 \
+         WHERE hosts.id >= $3 AND hosts.id <= $4 AND jobs.host = hosts.id AND jobs.kind = 'backup' AND jobs.whole = 1 \
          AND jobs.state IN ('succeeded', 'partial', 'failed') AND jobs.state <> 'failed' \
-         AND jobs.ended >= $1 AND jobs.ended < $2 LIMIT $3",
+         AND jobs.ended >= $1 AND jobs.ended < $2",
     )
     .bind(from)
     .bind(until)
-    .bind(most)
+    .bind(first.to_string())
+    .bind(last.to_string())
     .fetch(conn);
     while let Some(row) = rows.try_next().await? {
         each(row);
@@ -99,6 +100,31 @@ pub async fn restores(conn: &mut Conn, (from, until): (i64, i64), most: i64) -> 
     .bind(from)
     .bind(until)
     .bind(most)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The restores to a host that staff asked for.
+#[derive(Debug, Clone, FromRow)]
+pub struct Restored {
+    /// Which host.
+    #[sqlx(try_from = "String")]
+    pub host: HostId,
+    /// All of them.
+    pub asked: i64,
+    /// Those that were done, in whole or in part.
+    pub done: i64,
+}
+
+/// How many restores to each host were asked for from one moment on, up to another, and how many were done.
+pub async fn restored(conn: &mut Conn, (from, until): (i64, i64)) -> Result<Vec<Restored>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT host, COUNT(*) AS asked, COUNT(CASE WHEN state IN ('succeeded', 'partial') THEN 1 END) AS done FROM jobs \
+         WHERE origin NOT IN ('schedule', 'medium', '?') AND kind = 'restore' \
+         AND spec NOT LIKE '%\"dry_run\":true%' AND created >= $1 AND created < $2 GROUP BY host",
+    )
+    .bind(from)
+    .bind(until)
     .fetch_all(conn)
     .await?)
 }
@@ -183,14 +209,20 @@ pub(crate) mod tests {
         let mut conn = store.read().await.unwrap();
         for (query, index) in [
             (
-                "SELECT jobs.ended FROM hosts CROSS JOIN jobs WHERE jobs.host = hosts.id AND jobs.kind = 'backup' \
-                 AND jobs.whole = 1 AND jobs.state IN ('succeeded', 'partial', 'failed') AND jobs.state <> 'failed' \
-                 AND jobs.ended >= 1 AND jobs.ended < 2 LIMIT 5",
+                "SELECT jobs.ended FROM hosts CROSS JOIN jobs WHERE hosts.id >= 'a' AND hosts.id <= 'b' \
+                 AND jobs.host = hosts.id AND jobs.kind = 'backup' AND jobs.whole = 1 \
+                 AND jobs.state IN ('succeeded', 'partial', 'failed') AND jobs.state <> 'failed' \
+                 AND jobs.ended >= 1 AND jobs.ended < 2",
                 "jobs_by_outcome (host=? AND kind=? AND ended>? AND ended<?)",
             ),
             (
                 "SELECT created FROM jobs WHERE origin NOT IN ('schedule', 'medium', '?') AND kind = 'restore' \
                  AND created >= 1 AND created < 2 ORDER BY created DESC LIMIT 5",
+                "jobs_asked (created>? AND created<?)",
+            ),
+            (
+                "SELECT host, COUNT(*) FROM jobs WHERE origin NOT IN ('schedule', 'medium', '?') AND kind = 'restore' \
+                 AND created >= 1 AND created < 2 GROUP BY host",
                 "jobs_asked (created>? AND created<?)",
             ),
             ("SELECT host FROM detections WHERE at >= 1 AND at < 2 ORDER BY at DESC, id DESC", "detections_in_period"),

@@ -169,7 +169,7 @@ fn departments(words: Words, summary: &Summary) -> Section {
 fn departments_happened(words: Words, summary: &Summary) -> Section {
     let language = words.language;
     let cells = |department: &Department| {
-        let Happened { backups, stored, scans, scans_failed: _, found, still_open, restores } = department.happened;
+        let Happened { backups, stored, scans, found, still_open, restores, .. } = department.happened;
         let runs = [backups.due, backups.done, backups.missed, backups.open].map(|n| words.count(n));
         [runs.into(), [scans, found, still_open, restores].map(|n| words.count(n)).into(), vec![bytes(stored)]].concat()
     };
@@ -266,7 +266,8 @@ fn restores(words: Words, summary: &Summary) -> Section {
         texts(language.say("column-state")),
         took,
     ];
-    table(words, "restores", columns, summary.restores.iter().map(of).collect())
+    let total = usize::try_from(summary.happened.restores_asked).unwrap_or(0);
+    beginning(words, "restores", columns, summary.restores.iter().map(of).collect(), total)
 }
 
 fn signatures(words: Words, summary: &Summary) -> Section {

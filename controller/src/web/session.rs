@@ -8,7 +8,7 @@ use super::words::encoded;
 use crate::app::audit::{Actor, Role};
 use crate::app::{App, AppError};
 use crate::staff::Origin;
-use axum::extract::{Form, FromRequest, Request, State};
+use axum::extract::{Form, FromRequest, Multipart, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
@@ -20,8 +20,11 @@ use std::sync::Arc;
 /// The prefix makes browsers refuse it unless it is secure and this very host's.
 pub const COOKIE: &str = "__Host-keepwatch";
 
-/// How browsers send forms without files.
+/// How browsers send forms without files, and with.
 const FORM: &str = "application/x-www-form-urlencoded";
+const FORM_WITH_FILES: &str = "multipart/form-data";
+/// Bytes of what is typed beside files, and waits: it comes back in an address.
+const LONGEST_TYPED: usize = 4 << 10;
 
 /// Says who was logged in last: what somebody had begun is not sent by another. It opens nothing.
 const WHO: &str = "__Host-keepwatch-who";
@@ -119,25 +122,52 @@ fn here(uri: &Uri) -> (String, Option<String>) {
 
 /// Whoever sends a form after their session has ended logs in, and what they filled in comes along.
 async fn ask_to_log_in(request: Request) -> Response {
-    let headers = request.headers();
-    let form = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM.as_bytes()));
-    if request.method() != Method::POST || !form || headers.contains_key("hx-request") {
-        return to_login(&request);
-    }
-    let (language, to) = (Language::of(request.headers()), here(request.uri()).0);
-    let by = CookieJar::from_headers(request.headers()).get(WHO).map(|c| c.value().to_owned()).unwrap_or_default();
     let instead = to_login(&request);
+    let headers = request.headers();
+    let Some(kind) = headers.get(CONTENT_TYPE).cloned() else { return instead };
+    if request.method() != Method::POST || headers.contains_key("hx-request") {
+        return instead;
+    }
+    let (language, to) = (Language::of(headers), here(request.uri()).0);
+    let by = CookieJar::from_headers(headers).get(WHO).map(|c| c.value().to_owned()).unwrap_or_default();
+    let (form, with_files) = (is(&kind, FORM), is(&kind, FORM_WITH_FILES));
     // Without the marks of the route: a document's form is larger than others.
     let mut bare = Request::new(request.into_body());
     *bare.method_mut() = Method::POST;
-    bare.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
-    match Form::<Vec<(String, String)>>::from_request(bare, &()).await {
-        Ok(Form(fields)) => {
-            let carried = Carried::of(&to, fields).map(|carried| Carried { by, ..carried });
-            login::again(language, carried).unwrap_or(instead)
+    bare.headers_mut().insert(CONTENT_TYPE, kind);
+    let sent = match (form, with_files) {
+        (true, _) => Form::from_request(bare, &()).await.ok().map(|Form(fields)| (fields, false)),
+        (_, true) => typed_beside_files(bare).await,
+        _ => None,
+    };
+    let carried = sent.and_then(|(fields, files)| Carried::of(&to, fields, by, files));
+    login::again(language, carried).unwrap_or(instead)
+}
+
+fn is(kind: &HeaderValue, of: &str) -> bool {
+    kind.as_bytes().starts_with(of.as_bytes())
+}
+
+/// What was typed in a form with files, and whether there are any. They come last in our forms, and
+/// nothing of them is read: nobody is logged in.
+async fn typed_beside_files(request: Request) -> Option<(Vec<(String, String)>, bool)> {
+    let mut parts = Multipart::from_request(request, &()).await.ok()?;
+    let (mut fields, mut bytes) = (Vec::new(), 0);
+    while let Some(mut part) = parts.next_field().await.ok()? {
+        if part.file_name().is_some() {
+            return Some((fields, true));
         }
-        Err(_) => instead,
+        let (name, mut text) = (part.name()?.to_owned(), Vec::new());
+        while let Some(piece) = part.chunk().await.ok()? {
+            text.extend_from_slice(&piece);
+            if bytes + name.len() + text.len() > LONGEST_TYPED {
+                return None;
+            }
+        }
+        bytes += name.len() + text.len();
+        fields.push((name, String::from_utf8(text).ok()?));
     }
+    Some((fields, false))
 }
 
 /// A form that was sent when nobody was logged in any more. It waits on the log-in page, in the
@@ -150,6 +180,8 @@ pub struct Carried {
     pub fields: Vec<(String, String)>,
     /// Who was logged in last in that browser: nobody else sends it. Empty: not known.
     pub by: String,
+    /// Whether files belong to it. They do not wait: the form is shown again.
+    pub files: bool,
 }
 
 impl Carried {
@@ -157,17 +189,26 @@ impl Carried {
     pub const PREFIX: &str = "carried.";
 
     /// Of a form; `None`: there is nothing in it to keep, or a password, which is typed anew.
-    fn of(to: &str, fields: Vec<(String, String)>) -> Option<Self> {
+    fn of(to: &str, fields: Vec<(String, String)>, by: String, files: bool) -> Option<Self> {
         let typed = fields.iter().any(|(_, value)| !value.trim().is_empty());
         let secret = fields.iter().any(|(name, _)| name.contains("password"));
-        (typed && !secret && local(to) == to).then(|| Self { to: to.to_owned(), fields, by: String::new() })
+        ((typed || files) && !secret && local(to) == to).then(|| Self { to: to.to_owned(), fields, by, files })
     }
 
     /// As the log-in page sends it along.
-    pub fn back(to: &str, fields: &[(String, String)]) -> Option<Self> {
+    pub fn back(sent: &[(String, String)]) -> Option<Self> {
         let mine =
             |(name, value): &(String, String)| Some((name.strip_prefix(Self::PREFIX)?.to_owned(), value.clone()));
-        Self::of(to, fields.iter().filter_map(mine).collect())
+        let field = |name: &str| sent.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
+        let fields = sent.iter().filter_map(mine).collect();
+        Self::of(field("to"), fields, field("by").to_owned(), !field("files").is_empty())
+    }
+
+    /// Where the form is that it was sent by, with what was typed.
+    pub fn form(&self) -> String {
+        let typed = self.fields.iter().map(|(name, value)| format!("&{}={}", encoded(name), encoded(value)));
+        let joint = if self.to.contains('?') { '&' } else { '?' };
+        format!("{}{joint}resumed=true{}", self.to, typed.collect::<String>())
     }
 }
 
@@ -265,7 +306,9 @@ mod tests {
 
     #[test]
     fn a_form_waits_unless_there_is_a_password_in_it() {
-        let fields = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let fields = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect()
+        };
         for (to, pairs, kept) in [
             ("/policies/edit?group=a", &[("yaml", "scan: {}\n"), ("why", "")][..], true),
             ("/account/password", &[("old-password", "x"), ("why", "y")], false),
@@ -273,13 +316,23 @@ mod tests {
             ("/hosts/a/scan", &[("paths", " ")], false),
             ("/hosts/a/scan", &[], false),
         ] {
-            let carried = Carried::of(to, fields(pairs));
+            let carried = Carried::of(to, fields(pairs), "li".into(), false);
             assert_eq!(carried.is_some(), kept, "{to} {pairs:?}");
-            let sent: Vec<_> =
-                pairs.iter().map(|(k, v)| (format!("{}{k}", Carried::PREFIX), (*v).to_owned())).collect();
-            assert_eq!(Carried::back(to, &sent), carried);
+            let mut sent = fields(&[("to", to), ("by", "li"), ("name", "li"), ("password", "x")]);
+            sent.extend(pairs.iter().map(|(k, v)| (format!("{}{k}", Carried::PREFIX), (*v).to_owned())));
+            assert_eq!(Carried::back(&sent), carried);
         }
-        assert_eq!(Carried::back("/a", &fields(&[("name", "li"), ("password", "x")])), None);
+        assert_eq!(Carried::back(&fields(&[("to", "/a"), ("name", "li"), ("password", "x")])), None);
+    }
+
+    #[test]
+    fn a_form_with_files_is_filled_in_again() {
+        let fields = vec![("source".to_owned(), "市局 & co".to_owned()), ("origin".to_owned(), String::new())];
+        let carried = Carried::of("/signatures/import", fields, "li".into(), true).unwrap();
+        assert_eq!(carried.form(), "/signatures/import?resumed=true&source=%E5%B8%82%E5%B1%80%20%26%20co&origin=");
+        // Also where only files were chosen.
+        assert!(Carried::of("/signatures/import", vec![], String::new(), true).is_some());
+        assert!(Carried::of("//evil.example", vec![], String::new(), true).is_none());
     }
 
     #[test]

@@ -277,6 +277,12 @@ fn handing_out(controller: &Controller) -> Vec<i32> {
     String::from_utf8(listed.stdout).unwrap().lines().map(|pid| pid.parse().unwrap()).collect()
 }
 
+fn kill_all_that_hand_out(controller: &Controller) {
+    for pid in handing_out(controller) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+}
+
 #[test]
 fn readers_that_stop_take_sixteen_places_at_most_and_a_child_that_dies_harms_nobody_else() {
     let (controller, staff, agent) = fleet();
@@ -303,13 +309,25 @@ fn readers_that_stop_take_sixteen_places_at_most_and_a_child_that_dies_harms_nob
     assert!(refused.text().unwrap().contains("16 downloads"));
     assert_eq!(handing_out(&controller).len(), 16);
 
-    for pid in handing_out(&controller) {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
-    }
+    kill_all_that_hand_out(&controller);
     for reader in readers {
         assert!(reader.bytes().is_err(), "what was cut off looked whole");
     }
     until("their places are free", || handing_out(&controller).is_empty());
     let again = visitor(&controller).get(&address);
     assert_eq!(again.bytes().unwrap().len(), fs::metadata(&path).unwrap().len() as usize);
+
+    // At the command line it is said what happened, and what to do.
+    let download = |to: &str| staff.begin(["download", host.as_str(), "latest", path.as_str(), "--to", to]);
+    let in_the_middle = download("-");
+    until("it is being handed out", || !handing_out(&controller).is_empty());
+    kill_all_that_hand_out(&controller);
+    let cut = in_the_middle.ended();
+    assert_eq!(cut.code, 1, "{}", cut.err);
+    for words in ["the process that reads it ended", "signal: 9", "try again"] {
+        assert!(cut.err.contains(words), "{words}: {}", cut.err);
+    }
+    let whole = agent.restored().join("mail.pst");
+    download(text(&whole)).ended().ok();
+    assert!(fs::read(&whole).unwrap() == fs::read(&path).unwrap(), "the next one is not whole");
 }

@@ -283,6 +283,38 @@ fn a_reason_that_is_being_typed_outlives_the_session() {
 }
 
 #[test]
+fn what_was_typed_for_an_import_outlives_the_session_and_its_files_are_chosen_again() {
+    let controller = Controller::start();
+    let browser = logged_in(&controller, "en-US");
+    let choose = |text: &str| {
+        browser.wait_for("#files");
+        browser.run(&format!(
+            "const chosen = new DataTransfer(); chosen.items.add(new File([{text}], 'own.yar'));
+             document.querySelector('#files').files = chosen.files;"
+        ));
+    };
+    browser.goto("/signatures/import");
+    browser.write("#source", "市局 & Co");
+    browser.write("#licence", "MIT");
+    // More than is on its way when the answer comes.
+    choose("'// a comment\\n'.repeat(2 << 20)");
+    log_out_elsewhere(&browser);
+    browser.click("#go");
+    browser.until_shown(&["Your session has ended", "the files have to be chosen again"]);
+    browser.look("login-ended-files");
+    browser.write("input[name=name]", "admin");
+    browser.write("input[name=password]", controller.password());
+    browser.click("main form button");
+    browser.until_shown(&["nothing was sent", "choose the files again"]);
+    browser.look("import-resumed");
+    let typed = "return ['source', 'origin', 'licence'].map((field) => document.getElementById(field).value)";
+    assert_eq!(browser.run(typed), json!(["市局 & Co", "", "MIT"]));
+    choose("'rule kept { condition: false }'");
+    browser.click("#go");
+    browser.until_shown(&["What the check says", "市局 & Co", "MIT"]);
+}
+
+#[test]
 fn the_pages_of_rules_and_staff_can_be_looked_at() {
     let controller = Controller::start();
     tree(&controller);

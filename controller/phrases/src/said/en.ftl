@@ -198,6 +198,7 @@ replaced = '{ $host }' was replaced and can do nothing; the host { $heir } has t
 replaced-already = '{ $old }' was replaced already, by the host { $heir }: name that as the old one
 report-failed = the report could not be made; the controller's log says why; CSV may still work
 report-format = a report does not come as '{ $format }'; write pdf, csv or text
+reports-busy = { $n } reports are being made and { $waiting } more wait for their turn; try again in a minute
 repository-busy = somebody is at this host's repository already; try again later
 repository-taken = somebody else has taken over this host's repository
 repository-unreadable = the repository cannot be read: { $why }

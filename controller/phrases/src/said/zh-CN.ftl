@@ -197,6 +197,7 @@ replaced = “{ $host }”已被接替，无法执行任何操作；请改用接
 replaced-already = “{ $old }”已被电脑 { $heir } 接替；请把后者作为旧电脑
 report-failed = 无法生成报告；原因见控制器日志；CSV 也许可用
 report-format = 报告没有“{ $format }”格式；请写 pdf、csv 或 text
+reports-busy = 正在生成 { $n } 份报告，另有 { $waiting } 份在排队；请一分钟后再试
 repository-busy = 该电脑的备份库正在被使用；请稍后再试
 repository-taken = 该电脑的备份库已被他人接管使用
 repository-unreadable = 无法读取备份库：{ $why }

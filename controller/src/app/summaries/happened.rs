@@ -1,29 +1,23 @@
 //! What happened to hosts in a period, counted for each group with all below it.
 
-use super::{Department, in_use};
+use super::Department;
+use super::backups::Backups;
 use crate::app::hosts::HostView;
-use crate::app::policies::Policies;
 use crate::plan::health::GroupFigures;
-use crate::plan::runs::{self, Runs};
+use crate::plan::runs::Runs;
 use crate::store::detections::DetectionRow;
-use crate::store::summaries::{Detected, Restore, Scans};
-use chrono::{DateTime, Utc};
+use crate::store::summaries::{Detected, Restore, Restored, Scans};
 use keepwatch_proto::ids::HostId;
-use keepwatch_proto::policy::Policy;
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
-/// Runs of one host in a month: a schedule may ask for one each hour.
-const RUNS: usize = 800;
-
 /// What the database has of a period.
-#[derive(Default)]
 pub(super) struct Seen {
-    /// When each host's backups ended, and what they stored.
-    pub backups: HashMap<HostId, Vec<(i64, u64)>>,
+    pub backups: HashMap<HostId, Backups>,
     pub scans: Vec<Scans>,
     pub detected: Vec<Detected>,
     pub detections: Vec<DetectionRow>,
+    pub restored: Vec<Restored>,
     pub restores: Vec<Restore>,
     /// Since when hosts have had open detections.
     pub open_since: HashMap<HostId, i64>,
@@ -46,18 +40,22 @@ pub struct Happened {
     pub found: u64,
     /// Of that, what is open still.
     pub still_open: u64,
-    /// Restores that were asked for and done, in whole or in part.
+    /// Restores that were asked for.
+    pub restores_asked: u64,
+    /// Of those, the ones that were done, in whole or in part.
     pub restores: u64,
 }
 
 impl AddAssign for Happened {
     fn add_assign(&mut self, other: Self) {
         self.backups += other.backups;
-        self.stored += other.stored;
+        // A PC says what it likes.
+        self.stored = self.stored.saturating_add(other.stored);
         self.scans += other.scans;
         self.scans_failed += other.scans_failed;
         self.found += other.found;
         self.still_open += other.still_open;
+        self.restores_asked += other.restores_asked;
         self.restores += other.restores;
     }
 }
@@ -67,26 +65,12 @@ fn count(n: i64) -> u64 {
 }
 
 /// What happened to the hosts that are in each group itself, by the group's path.
-pub(super) fn by_group(
-    hosts: &[HostView],
-    policies: &Policies,
-    seen: &Seen,
-    (from, until): (i64, i64),
-    now: DateTime<Utc>,
-) -> HashMap<String, Happened> {
-    let mut of_policies: HashMap<&str, Policy> = HashMap::new();
-    let mut by_host: HashMap<HostId, Happened> = HashMap::new();
-    for host in hosts {
-        let group = host.row.group_name.as_str();
-        let policy = of_policies.entry(group).or_insert_with(|| policies.of(group));
-        let backups = seen.backups.get(&host.row.id).map(Vec::as_slice).unwrap_or_default();
-        let stored = backups.iter().filter(|(ended, _)| *ended < until).map(|(_, stored)| stored).sum();
-        let mut happened = Happened { stored, ..Happened::default() };
-        if in_use(host) {
-            happened.backups = runs_of(host, policy, backups, (from, until), now);
-        }
-        by_host.insert(host.row.id, happened);
-    }
+pub(super) fn by_group(hosts: &[HostView], seen: &Seen) -> HashMap<String, Happened> {
+    let of_backups = |host: &HostView| {
+        let Backups { runs, stored } = seen.backups.get(&host.row.id).copied().unwrap_or_default();
+        (host.row.id, Happened { backups: runs, stored, ..Happened::default() })
+    };
+    let mut by_host: HashMap<HostId, Happened> = hosts.iter().map(of_backups).collect();
     let mut add = |host: &HostId, change: &dyn Fn(&mut Happened)| {
         if let Some(happened) = by_host.get_mut(host) {
             change(happened);
@@ -98,33 +82,14 @@ pub(super) fn by_group(
     for row in &seen.detected {
         add(&row.host, &|it| (it.found, it.still_open) = (count(row.found), count(row.open)));
     }
-    for row in seen.restores.iter().filter(|row| ["succeeded", "partial"].contains(&row.state.as_str())) {
-        add(&row.host, &|it| it.restores += 1);
+    for row in &seen.restored {
+        add(&row.host, &|it| (it.restores_asked, it.restores) = (count(row.asked), count(row.done)));
     }
     let mut own: HashMap<String, Happened> = HashMap::new();
     for host in hosts {
         *own.entry(host.group.clone()).or_default() += by_host[&host.row.id];
     }
     own
-}
-
-/// Of its backups, those that were due in the period, since it was enrolled.
-fn runs_of(
-    host: &HostView,
-    policy: &Policy,
-    backups: &[(i64, u64)],
-    (from, until): (i64, i64),
-    now: DateTime<Utc>,
-) -> Runs {
-    let moment = |at: i64| DateTime::from_timestamp(at, 0).unwrap_or_default();
-    let Some(times) = policy.backup_timetable(host.row.id) else { return Runs::default() };
-    let after = moment(from - 1).max(moment(host.row.enrolled));
-    let last = moment(until - 1).min(now);
-    let due = times.between(after, last, RUNS);
-    let next = due.last().and_then(|last| times.next_after(*last)).map(|at| at.timestamp());
-    let due: Vec<i64> = due.iter().map(DateTime::timestamp).collect();
-    let done: Vec<i64> = backups.iter().map(|(ended, _)| *ended).collect();
-    runs::count(&due, next, &done, now.timestamp())
 }
 
 /// The groups with what happened to all below each, and what happened to all of them.

@@ -6,7 +6,7 @@ use crate::store::jobs::JobRow;
 use crate::store::summaries::tests::{crowd, set_enrolled};
 use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::ids::{DetectionId, JobId};
-use keepwatch_proto::job::{Ended, FailureKind, JobSpec, JobState, Tally};
+use keepwatch_proto::job::{Ended, FailureKind, JobSpec, JobState, RestoreSpec, Tally};
 
 async fn ended(app: &App, host: HostId, spec: JobSpec, origin: &str, at: i64, state: JobState) {
     let id = JobId::new(&app.clock);
@@ -130,6 +130,50 @@ async fn what_happened_is_counted_in_its_days() {
     assert_eq!(made.detections.iter().map(|(_, row)| row.path.as_str()).collect::<Vec<_>>(), ["/in"]);
     let of = |name: &str| made.departments.iter().find(|d| d.figures.name.ends_with(name)).unwrap().happened;
     assert_eq!((of("all").backups.due, of("财政局").backups.due, of("财政局").scans), (9, 7, 1));
+}
+
+#[tokio::test]
+async fn however_few_are_looked_at_together_no_backup_is_left_out() {
+    let (_folder, app) = app().await;
+    let admin = administrator();
+    app.create_group(&admin, "财政局", "").await.unwrap();
+    let daily = "backup:\n  schedule: '0 12 * * *'\n  timing:\n    spread_minutes: 0\n";
+    app.set_policy(&admin, "", daily, 0).await.unwrap();
+    let week = Period::parse("week", app.local_day().await.unwrap()).unwrap().before();
+    let (from, until) = week.bounds(Tz::Asia__Shanghai);
+    for n in 0..5 {
+        let host = enrol_into(&app, &format!("PC-{n}"), if n % 2 == 0 { "财政局" } else { "" }).await;
+        set_enrolled(&mut app.store.write().await.unwrap(), host, from - 1).await;
+        // As many again by hand.
+        for at in (0..14).map(|half| from + 13 * 3600 + half * 43_200) {
+            ended(&app, host, backup(), "schedule", at, JobState::Succeeded).await;
+        }
+    }
+    let (policies, now) = (app.policies().await.unwrap(), app.clock.now());
+    let all = app.all_hosts().await.unwrap();
+    let department: Vec<HostView> = all.iter().filter(|host| host.group.ends_with("财政局")).cloned().collect();
+    for (hosts, count) in [(&all, 5), (&Arc::new(department), 3)] {
+        for together in [1, 2, 3, 5, 100] {
+            let found = app.backups_in((from, until), now, (hosts, &policies), together).await.unwrap();
+            let done = found.values().map(|it| (it.runs.due, it.runs.done, it.runs.missed, it.stored));
+            // The last one by hand ended when the week was over.
+            assert_eq!(done.collect::<Vec<_>>(), vec![(7, 7, 0, 13_000); count], "{together} at a time");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_restores_are_counted_where_not_all_are_named() {
+    let (_folder, app) = app().await;
+    let first = enrol(&app, "a").await;
+    let week = Period::parse("week", app.local_day().await.unwrap()).unwrap().before();
+    let at = week.bounds(Tz::Asia__Shanghai).0 + 3600;
+    let spec = JobSpec::Restore(RestoreSpec { snapshot: "ab".repeat(32), ..RestoreSpec::default() });
+    ended(&app, first, spec, "li", at, JobState::Succeeded).await;
+    crowd(&mut app.store.write().await.unwrap(), 5, 999, at).await;
+    let made = app.summary(&administrator(), &wanted(&week.to_string(), "")).await.unwrap();
+    let all = 1 + 6 * 999;
+    assert_eq!((made.happened.restores_asked, made.happened.restores, made.restores.len()), (all, all, 5_000));
 }
 
 #[tokio::test]

@@ -193,6 +193,70 @@ async fn a_bundle_that_is_refused_halts_by_itself_and_staff_let_it_go_on() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_told_again_and_again_counts_once() {
+    let mut rings = Rings::new().await;
+    let mut hosts = Vec::new();
+    for n in 0..4 {
+        hosts.push(enrol(&rings.app, &format!("a{n}")).await);
+    }
+    let [liar, second, third, silent] = hosts[..] else { panic!() };
+    rings.publish().await;
+    for host in &hosts {
+        rings.offered(*host).await;
+        rings.takes(*host, 1).await;
+    }
+    rings.at(1);
+    rings.publish().await;
+    for host in &hosts {
+        rings.offered(*host).await;
+    }
+    // How many refused it, how often it was halted, and what the others have heard.
+    let stands = async |rings: &Rings| {
+        let whole = rings.app.rollout(&administrator(), 2).await.unwrap();
+        let audit = rings.app.audit(&administrator(), &Default::default()).await.unwrap().0;
+        let halts = audit.iter().filter(|record| record.action == "rollouts halt").count();
+        (whole.rollout.state, whole.refused.len(), halts, rings.generation(silent).await)
+    };
+    let (.., before) = stands(&rings).await;
+    rings.refuses(liar, 1, 2).await;
+    rings.at(2);
+    for _ in 0..20 {
+        rings.refuses(liar, 1, 2).await;
+    }
+    assert_eq!(stands(&rings).await, (State::Spreading, 1, 0, before));
+    let said = rings.app.rollout(&administrator(), 2).await.unwrap().refused;
+    assert_eq!(said[0].at, (rings.begins + TimeDelta::hours(1)).timestamp(), "what is said again is no news");
+    // Also by turns with the contrary.
+    for _ in 0..5 {
+        rings.takes(liar, 2).await;
+        rings.refuses(liar, 1, 2).await;
+    }
+    assert_eq!(stands(&rings).await, (State::Spreading, 1, 0, before));
+
+    rings.takes(third, 2).await;
+    rings.refuses(second, 1, 2).await;
+    let halted = (State::Halted, 2, 1, before + 1);
+    assert_eq!(stands(&rings).await, halted);
+    for _ in 0..5 {
+        for host in [liar, second] {
+            rings.refuses(host, 1, 2).await;
+            rings.takes(host, 2).await;
+            rings.refuses(host, 1, 2).await;
+        }
+    }
+    assert_eq!(stands(&rings).await, halted, "it is halted once, and others hear of it once");
+
+    // Staff let it go on: what one says from then on counts, and again only once.
+    rings.app.resume_rollout(&administrator(), 2).await.unwrap();
+    rings.at(3);
+    for _ in 0..20 {
+        rings.refuses(liar, 1, 2).await;
+    }
+    let went_on = stands(&rings).await;
+    assert_eq!((went_on.0, went_on.2, went_on.3), (State::Spreading, 1, before + 2));
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_or_is_not_allowed_changes_nothing() {
     let rings = Rings::new().await;
     let app = &rings.app;

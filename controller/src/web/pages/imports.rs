@@ -12,10 +12,11 @@ use crate::web::words::plain;
 use askama::Template;
 use axum::Extension;
 use axum::extract::multipart::{Multipart, MultipartError};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use keepwatch_proto::bundle::MAX_UNPACKED;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// Bytes of the largest upload: the rules, and what a browser puts around them.
@@ -33,22 +34,40 @@ struct Form {
     origin: String,
     licence: String,
     sources: Vec<String>,
+    /// Whether the session ended when it was sent: what was typed is there, and no file.
+    resumed: bool,
     problem: Option<String>,
 }
 
+/// What was typed before, where it comes along.
+#[derive(Deserialize)]
+pub struct Typed {
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    origin: String,
+    #[serde(default)]
+    licence: String,
+    #[serde(default)]
+    resumed: bool,
+}
+
 /// The form.
-pub async fn page(app: State<Arc<App>>, visitor: Extension<Visitor>) -> Page {
-    show(&form(&app, &visitor, Import::default(), None).await?)
+pub async fn page(app: State<Arc<App>>, visitor: Extension<Visitor>, Query(typed): Query<Typed>) -> Page {
+    let Typed { source, origin, licence, resumed } = typed;
+    let form = form(&app, &visitor, Import::called(source, origin, licence), None).await?;
+    show(&Form { resumed, ..form })
 }
 
 async fn form(app: &App, visitor: &Visitor, typed: Import, problem: Option<String>) -> Result<Form, Problem> {
     let sources = app.sources(&visitor.actor).await?;
     Ok(Form {
-        frame: Frame { here: "/signatures/import".into(), ..Frame::of(visitor) },
+        frame: Frame::of(visitor),
         source: typed.source,
         origin: typed.origin,
         licence: typed.licence,
         sources: sources.into_iter().map(|source| source.name).collect(),
+        resumed: false,
         problem,
     })
 }

@@ -74,8 +74,7 @@ pub async fn enter(
     let origin = origin.map(|o| o.0.0.ip().to_string()).unwrap_or_default();
     let field = |name: &str| fields.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str());
     let (name, next) = (field("name").to_owned(), local(field("next")).to_owned());
-    let by = field("by").to_owned();
-    let carried = Carried::back(field("to"), &fields).map(|carried| Carried { by, ..carried });
+    let carried = Carried::back(&fields);
     let language = Language::of(&headers);
     let (status, key) = match app.login(&name, field("password"), &origin).await {
         Ok(session) => {
@@ -83,6 +82,7 @@ pub async fn enter(
             let cookie = (cookie, AppendHeaders([(SET_COOKIE, session::who(&name).to_string())]));
             // Another one's deed is not sent in this one's name.
             return Ok(match carried.filter(|carried| carried.by.is_empty() || carried.by == name) {
+                Some(carried) if carried.files => (cookie, Redirect::to(&carried.form())).into_response(),
                 Some(carried) => (cookie, resume(language, carried)?).into_response(),
                 // Whoever made the password knows it, too.
                 None if session.one_time => (cookie, Redirect::to("/account?notice=choose-password")).into_response(),
@@ -153,7 +153,7 @@ mod tests {
     fn all_that_would_be_sent_is_shown() {
         let fields = [("role", "administrator"), ("note", " 每周 巡检\n"), ("next", "/users"), ("empty", " ")];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let carried = Carried { to: "/x".into(), fields, by: String::new() };
+        let carried = Carried { to: "/x".into(), fields, by: String::new(), files: false };
         assert_eq!(typed(&carried), ["role: administrator", "note: 每周 巡检", "next: /users"]);
     }
 }

@@ -16,8 +16,8 @@ use crate::web::words::{Icon, encoded};
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde::Deserialize;
@@ -116,6 +116,7 @@ impl Report {
 pub async fn page(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
     Query(choice): Query<Choice>,
 ) -> Result<Response, Problem> {
     let made = match choice.period.is_empty() {
@@ -123,16 +124,18 @@ pub async fn page(
         false => Some(app.summary(&visitor.actor, &choice.wanted()).await),
     };
     let language = choice.language(&visitor);
-    let (report, problem) = match made {
+    let (made, problem) = match made {
         None => (None, None),
-        Some(Ok(made)) => (Some(Report { paper: summary::paper(language, &made) }), None),
+        Some(Ok(made)) => (Some(made), None),
         // What was chosen stays, and can be chosen otherwise.
         Some(Err(AppError::Invalid(why) | AppError::NotFound(why) | AppError::Conflict(why))) => {
             (None, Some(visitor.language.said(&why)))
         }
         Some(Err(error)) => return Err(error.into()),
     };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    // What follows a page is put into it only where it comes as a good answer.
+    let follows = headers.contains_key("hx-request");
+    let status = if problem.is_some() && !follows { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let (weeks, months) = periods(visitor.language, app.local_day().await?, &choice);
     let first = weeks.iter().find(|offer| offer.chosen).map_or_else(|| "week".to_owned(), |offer| offer.value.clone());
     let languages = [(Language::English, "English"), (Language::Chinese, "中文")]
@@ -145,8 +148,10 @@ pub async fn page(
         languages: languages.into(),
         address: format!("/reports?period={first}&group={}&language={}", encoded(&choice.group), language.tag()),
         problem,
-        report,
+        report: made.as_ref().map(|made| Report { paper: summary::paper(language, made) }),
     });
+    // Its turn is over with the page, not before.
+    drop(made);
     Ok((status, page?).into_response())
 }
 

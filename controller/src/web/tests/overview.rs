@@ -1,6 +1,7 @@
 //! The overview and the wall, over a fleet with a past.
 
 use super::*;
+use crate::repository::hanging::Hanging;
 use crate::store::bundles::BundleRow;
 use crate::store::hosts::HostRow;
 use crate::store::jobs::JobRow;
@@ -8,7 +9,8 @@ use crate::store::trend::{SpaceRow, TrendRow};
 use keepwatch_proto::detection::{Detection, Severity};
 use keepwatch_proto::facts::Facts;
 use keepwatch_proto::job::{Ended, JobSpec, JobState, RestoreSpec};
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 const DAY: i64 = 24 * 60 * 60;
 const GROUPS: [&str; 6] = ["Archive", "Court", "Health", "Schools", "Tax", "<b>水务"];
@@ -147,6 +149,31 @@ async fn the_overview_says_how_the_fleet_is_why_since_when_and_where() {
     {
         assert!(chinese.contains(words), "{words}: {chinese}");
     }
+}
+
+/// Fails where it would wait for ever.
+const LOST: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn the_overview_answers_though_the_storage_hangs_and_asks_it_once() {
+    let (folder, mut app) = crate::app::tests::app().await;
+    let (storage, _ends) = Hanging::new();
+    let storage = Arc::new(storage);
+    Arc::get_mut(&mut app).unwrap().repositories = storage.clone();
+    let pages = Pages { router: router(&app), app, _folder: folder };
+    let cookie = pages.log_in("chief", "viewer").await;
+    pages.enrol("pc-1").await;
+    pages.enrol("pc-2").await;
+    for page in ["/", "/wall", "/", "/", "/wall"] {
+        let got = tokio::time::timeout(LOST, pages.get(page, &cookie)).await.unwrap();
+        assert!(got.status == StatusCode::OK && got.text.contains("of 2 PCs"), "{page}: {}", got.text);
+        if page == "/" {
+            assert!(got.text.contains("The backups of 2 PCs are still being measured"), "{}", got.text);
+            assert!(got.text.contains("does not say how much room it has"), "{}", got.text);
+        }
+    }
+    // What hangs is one thread for each question, however many look.
+    assert!(storage.asked.iter().all(|asked| asked.load(Ordering::SeqCst) <= 1), "{storage:?}");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Reports: what is shown and downloaded, and that names in them are only names.
 
 use super::*;
+use crate::app::summaries::Wanted;
 use crate::app::tests::{administrator, enrol_into};
 use crate::plan::period::Period;
+use futures_util::FutureExt;
 
 async fn pages_with_pcs() -> (Pages, String) {
     let pages = Pages::new().await;
@@ -98,5 +100,36 @@ async fn what_cannot_be_made_says_why_and_keeps_what_was_chosen() {
     ] {
         let got = pages.get(address, &cookie).await;
         assert!(got.status == StatusCode::UNPROCESSABLE_ENTITY && got.text.contains(words), "{address}: {}", got.text);
+    }
+}
+
+#[tokio::test]
+async fn a_report_has_its_turn_until_it_is_a_file_and_who_cannot_wait_is_told_to_come_again() {
+    let (pages, cookie) = pages_with_pcs().await;
+    let wanted = Wanted { period: "week".into(), group: String::new() };
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        made.push(pages.app.summary(&administrator(), &wanted).await.unwrap());
+    }
+    let mut queue: Vec<_> = (0..8).map(|_| Box::pin(pages.app.reporting.next())).collect();
+    assert!(queue.iter_mut().all(|waits| waits.now_or_never().is_none()), "what was gathered is still being made");
+
+    let page = "/reports?period=week&group=财政局";
+    let refused = pages.get(page, &cookie).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    // What follows the page is put into it also where it says that.
+    let part = pages.send(Method::GET, page, &[("cookie", &cookie), ("hx-request", "true")], "").await;
+    assert_eq!(part.status, StatusCode::OK);
+    for text in [refused.text, part.text] {
+        assert!(text.contains("try again in a minute") && text.contains("<option value=\"财政局\" selected"), "{text}");
+    }
+    let file = pages.get("/reports/file?period=week&format=csv", &cookie).await;
+    assert!(file.status == StatusCode::CONFLICT && file.text.contains("try again in a minute"), "{}", file.text);
+
+    // Those who waited have gone, and what was being made is done.
+    drop((queue, made));
+    for _ in 0..3 {
+        assert!(pages.get(page, &cookie).await.text.contains("<article"));
+        assert_eq!(pages.get("/reports/file?period=week&format=csv", &cookie).await.status, StatusCode::OK);
     }
 }

@@ -86,3 +86,54 @@ async fn what_one_had_begun_is_not_sent_in_anothers_name() {
     assert_eq!(anothers.status, StatusCode::SEE_OTHER);
     assert!(!anothers.text.contains("carried") && !anothers.header("location").contains("/users/"));
 }
+
+#[tokio::test]
+async fn what_was_typed_beside_files_waits_for_the_log_in_and_the_files_are_chosen_again() {
+    let pages = Pages::new().await;
+    let staff = crate::app::tests::administrator();
+    let password = pages.app.create_user(&staff, "li", "administrator").await.unwrap();
+    let typed = [("source", "市局 & <co>"), ("origin", ""), ("licence", "MIT")];
+    let sent = |who: &'static str| {
+        let pages = &pages;
+        async move { pages.upload(who, &typed, &[("own.yar", "rule kept_nowhere { condition: true }")]).await }
+    };
+    let ended = sent("__Host-keepwatch-who=li").await;
+    assert_eq!(ended.status, StatusCode::UNAUTHORIZED);
+    assert!(ended.text.contains("the files have to be chosen again"), "{}", ended.text);
+    assert!(!ended.text.contains("kept_nowhere") && !ended.text.contains("<co>"), "{}", ended.text);
+    let kept = ["to", "by", "files", "carried.source", "carried.origin", "carried.licence"];
+    let [to, by, files, source, origin, licence] =
+        kept.map(|name| hidden(&ended.text, name).replace("&#38;", "&").replace("&#60;", "<").replace("&#62;", ">"));
+    assert_eq!([&to, &by], ["/signatures/import", "li"]);
+    assert_eq!([&source, &origin, &licence], typed.map(|(_, value)| value).each_ref());
+
+    let login = |by: &str| {
+        let carried = [("carried.source", source.as_str()), ("carried.origin", &origin), ("carried.licence", &licence)];
+        let all = [("name", "li"), ("password", &password), ("to", &to), ("by", by), ("files", &files)];
+        form(&[&all[..], &carried[..]].concat())
+    };
+    // What another one had begun comes to nobody.
+    let anothers = pages.post("/login", "", &login("wang")).await;
+    assert_eq!(
+        (anothers.status, anothers.header("location")),
+        (StatusCode::SEE_OTHER, "/account?notice=choose-password")
+    );
+    let back = pages.post("/login", "", &login(&by)).await;
+    let cookie = back.header("set-cookie").split(';').next().unwrap().to_owned();
+    let form = pages.get(back.header("location"), &cookie).await;
+    assert_eq!(form.status, StatusCode::OK, "{}", back.header("location"));
+    for shown in ["nothing was sent", "choose the files again", "value=\"市局 &#38; &#60;co&#62;\"", "value=\"MIT\""]
+    {
+        assert!(form.text.contains(shown), "{shown}: {}", form.text);
+    }
+    assert_eq!(pages.app.bundles(&staff).await.unwrap().len(), 0);
+    // Whoever comes by himself is told nothing of that.
+    assert!(!pages.get("/signatures/import", &cookie).await.text.contains("nothing was sent"));
+
+    // More than anybody types, or what is no form, waits nowhere.
+    let long = "x".repeat(5 << 10);
+    let got = pages.upload("", &[("source", &long)], &[]).await;
+    assert_eq!((got.status, got.header("location")), (StatusCode::SEE_OTHER, "/login?next=/"));
+    let secret = pages.upload("", &[("password", "secret")], &[("a.yar", "")]).await;
+    assert_eq!(secret.status, StatusCode::SEE_OTHER);
+}

@@ -22,7 +22,7 @@ fn upload(fields: &[(&str, &str)], files: &[(&str, &str)]) -> String {
 }
 
 impl Pages {
-    async fn upload(&self, cookie: &str, fields: &[(&str, &str)], files: &[(&str, &str)]) -> Got {
+    pub(super) async fn upload(&self, cookie: &str, fields: &[(&str, &str)], files: &[(&str, &str)]) -> Got {
         let kind = format!("multipart/form-data; boundary={LIMIT}");
         let headers = [("cookie", cookie), ("sec-fetch-site", "same-origin"), ("content-type", kind.as_str())];
         self.send(Method::POST, "/signatures/import", &headers, &upload(fields, files)).await

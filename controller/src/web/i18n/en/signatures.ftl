@@ -46,6 +46,7 @@ notice-source-removed = The source was taken out, and the rest is published.
 ## To import
 import-title = Import rules
 import-help = What you choose is checked first. Nothing reaches any PC before you have seen what the check says.
+import-resumed = Your session had ended, so nothing was sent. What you had typed is here again; please choose the files again.
 import-source = Name of the source
 import-source-help = The same name again replaces that source, another adds one. Empty: as the file is called.
 import-origin-help = A project, a person or an address, for whoever asks later where a rule is from.

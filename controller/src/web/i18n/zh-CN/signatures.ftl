@@ -37,6 +37,7 @@ notice-source-removed = 来源已移除，其余规则已重新发布。
 ## 导入
 import-title = 导入规则
 import-help = 所选文件会先接受检查。在您看过检查结果之前，任何电脑都不会收到这些规则。
+import-resumed = 因登录过期，之前的内容没有提交。您填写的文字已恢复，请重新选择文件。
 import-source = 来源名称
 import-source-help = 名称相同则替换原来源，不同则新增来源。留空则用文件名。
 import-origin-help = 项目、人员或网址，便于日后查证规则出处。
