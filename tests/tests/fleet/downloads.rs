@@ -316,6 +316,7 @@ fn readers_that_stop_take_sixteen_places_at_most_and_a_child_that_dies_harms_nob
     until("their places are free", || handing_out(&controller).is_empty());
     let again = visitor(&controller).get(&address);
     assert_eq!(again.bytes().unwrap().len(), fs::metadata(&path).unwrap().len() as usize);
+    until("that one is done", || handing_out(&controller).is_empty());
 
     // At the command line it is said what happened, and what to do.
     let download = |to: &str| staff.begin(["download", host.as_str(), "latest", path.as_str(), "--to", to]);

@@ -125,6 +125,8 @@ async fn a_form_sets_no_locked_field_and_is_for_administrators() {
     for word in ["locked by <bdi>All PCs", "Inherited: 4 (All PCs)", "id=\"comments\""] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
+    let above = pages.get(FORM, &chief).await.text;
+    assert!(above.contains("Locked against the groups below: <code><bdi>backup.schedule"), "{above}");
     let mut sent = wednesdays("1", "12:40");
     sent[0] = ("group", "tax");
     sent.push(("scan.cpu_percent", "30"));

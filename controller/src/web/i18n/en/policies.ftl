@@ -186,6 +186,7 @@ policy-set = Set by form
 policy-form-link = The common ones can be set by form, too.
 policy-form-help = Fill in only what is to differ here; what is left empty is inherited. Nothing is saved yet: you see first what changes.
 policy-form-comments = This group's document has comments (after “#”). If you change it by form, they are lost.
+policy-form-locks = Locked against the groups below:
 policy-form-yaml = Edit as YAML
 policy-form-unreadable = This group's document cannot be read here. Correct it as YAML.
 policy-form-kept = What you typed is below as you typed it.

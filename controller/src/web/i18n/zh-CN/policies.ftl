@@ -164,6 +164,7 @@ policy-set = 用表单设置
 policy-form-link = 常用设置也可以用表单填写。
 policy-form-help = 只填写本分组要单独规定的项，留空即沿用上级。填写后先查看影响，确认后才会保存。
 policy-form-comments = 本分组的策略中有注释（“#”之后的内容），用表单修改会丢失这些注释。
+policy-form-locks = 对下级分组锁定：
 policy-form-yaml = 用 YAML 编辑
 policy-form-unreadable = 本分组的策略无法用表单读取，请用 YAML 更正。
 policy-form-kept = 您填写的内容原样保留在下方。

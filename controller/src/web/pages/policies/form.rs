@@ -37,6 +37,8 @@ struct FormPage {
     unreadable: bool,
     /// It has comments, which the form would lose.
     comments: bool,
+    /// What it locks against the groups below; empty: nothing.
+    locks: String,
     /// How many settings are wrong; empty: none.
     wrong: String,
     parts: Vec<Part>,
@@ -139,11 +141,14 @@ async fn form(
     let teller = Teller::new(app, visitor);
     let inherited = app.inherited_policy(&visitor.actor, &own.group).await?;
     let document = fields::read(&own.yaml);
+    let locks = document.as_ref().and_then(|document| fields::at(document, "locked")?.as_sequence());
+    let locks = locks.into_iter().flatten().filter_map(|lock| lock.as_str().map(plain));
     Ok(FormPage {
         frame: Frame::of(visitor),
         title: teller.text("policy-of", "group", &teller.language.group(&own.group)),
         links: Links::of(&own.group),
         base: own.revision,
+        locks: locks.collect::<Vec<_>>().join(" "),
         unreadable: document.is_none(),
         comments: fields::has_comments(&own.yaml),
         wrong: match wrong.len() {
