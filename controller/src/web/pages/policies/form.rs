@@ -13,6 +13,7 @@ use crate::web::i18n::{Language, Value};
 use crate::web::pages::{Frame, Page, Teller, show};
 use crate::web::problem::Problem;
 use crate::web::session::Visitor;
+use crate::web::words::plain;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Query, State};
