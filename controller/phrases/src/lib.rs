@@ -25,7 +25,14 @@ pub const SAID: [File; 2] = [
 ];
 
 /// Sentences put together with "; " between; what is beyond so many comes as it is.
-const MOST_PARTS: usize = 24;
+const MOST_PARTS: usize = 8;
+/// Bytes of a line that is looked up: a longer one is nothing that a program of ours says, and comes as
+/// it is, for PCs may report what they like.
+const LONGEST: usize = 2048;
+/// Sentences within sentences.
+const DEEPEST: usize = 3;
+/// Lines of a text that are looked up.
+const MOST_LINES: usize = 200;
 /// Places that hold a sentence of their own.
 const SENTENCES: [&str; 3] = ["question", "said", "why"];
 
@@ -71,7 +78,10 @@ impl Catalogue {
     /// A text as its reader has it. Sentences that were put together come apart again, and lines stay
     /// lines.
     pub fn say(&self, reader: Reader, english: &str) -> String {
-        let lines = english.split('\n').map(|line| self.line(reader, line));
+        let lines = english.split('\n').enumerate().map(|(at, line)| match at < MOST_LINES && line.len() <= LONGEST {
+            true => self.line(reader, line, 0),
+            false => line.to_owned(),
+        });
         lines.collect::<Vec<_>>().join("\n")
     }
 
@@ -81,8 +91,8 @@ impl Catalogue {
         Some(self.chinese.format_pattern(pattern, None, &mut vec![]).into_owned())
     }
 
-    fn line(&self, reader: Reader, line: &str) -> String {
-        if let Some(whole) = self.sentence(reader, line) {
+    fn line(&self, reader: Reader, line: &str, depth: usize) -> String {
+        if let Some(whole) = self.sentence(reader, line, depth) {
             return whole;
         }
         let parts: Vec<&str> = line.splitn(MOST_PARTS, "; ").collect();
@@ -91,7 +101,7 @@ impl Catalogue {
         while at < parts.len() {
             // A sentence may have the mark within itself: the longest that is one.
             let longest = (at + 1..=parts.len()).rev().find_map(|end| {
-                let found = self.sentence(reader, &parts[at..end].join("; "))?;
+                let found = self.sentence(reader, &parts[at..end].join("; "), depth)?;
                 Some((found, end))
             });
             let (text, end) = longest.unwrap_or_else(|| (parts[at].to_owned(), at + 1));
@@ -101,14 +111,14 @@ impl Catalogue {
         said.join(if reader == Reader::EnglishPage { "; " } else { "；" })
     }
 
-    fn sentence(&self, reader: Reader, english: &str) -> Option<String> {
+    fn sentence(&self, reader: Reader, english: &str, depth: usize) -> Option<String> {
         let (sentence, values) = self.sentences.iter().find_map(|s| Some((s, s.values(english)?)))?;
         let bundle = if reader == Reader::EnglishPage { &self.english } else { &self.chinese };
         let message = bundle.get_message(sentence.key)?;
         let own = message.get_attribute("page").filter(|_| reader != Reader::ChineseTerminal);
         let pattern = own.map(|attribute| attribute.value()).or_else(|| message.value())?;
-        let value = |place: &str, value: &str| match SENTENCES.contains(&place) {
-            true => self.line(reader, value),
+        let value = |place: &str, value: &str| match SENTENCES.contains(&place) && depth < DEEPEST {
+            true => self.line(reader, value, depth + 1),
             false => value.to_owned(),
         };
         let args: FluentArgs = sentence.places.iter().zip(values).map(|(p, v)| (*p, value(p, v))).collect();

@@ -141,7 +141,10 @@ fn sentences_come_apart() {
     ] {
         assert_eq!(catalogue.say(Reader::ChinesePage, english), chinese);
     }
-    // However much somebody else's text holds.
-    let much = "; ".repeat(100_000);
+    // However much somebody else's text holds, and however deep it goes.
+    let much = "; ".repeat(900);
     assert_eq!(catalogue.say(Reader::ChinesePage, &much).matches('；').count(), MOST_PARTS - 1);
+    for hostile in ["line 1: ".repeat(250), "line 1: ".repeat(100_000), "; a; cannot b: ".repeat(130)] {
+        assert!(catalogue.say(Reader::ChinesePage, &hostile).len() >= hostile.len() / 2);
+    }
 }

@@ -58,17 +58,22 @@ pub struct Parted<'a> {
 
 impl HtmlSafe for Parted<'_> {}
 
+/// Places in a path where a line may end; PCs may report what they like.
+const MOST_PARTS: usize = 64;
+
 impl<'a> Parted<'a> {
     /// The path in its parts: each ends with what divides it from the next.
     pub fn of(path: &'a str) -> Self {
         let divides = |c: char| matches!(c, '/' | '\\' | '.');
-        let (mut parts, mut from) = (Vec::new(), 0);
-        for (at, c) in path.char_indices().filter(|(_, c)| divides(*c)) {
+        let (mut parts, mut from, mut named) = (Vec::new(), 0, false);
+        for (at, c) in path.char_indices() {
             let to = at + c.len_utf8();
             // What begins with one keeps it: the root, and the dot of what is hidden.
-            if to < path.len() && !path[from..at].chars().all(divides) {
+            if divides(c) && named && to < path.len() && parts.len() < MOST_PARTS {
                 parts.push(&path[from..to]);
-                from = to;
+                (from, named) = (to, false);
+            } else {
+                named |= !divides(c);
             }
         }
         parts.push(&path[from..]);

@@ -85,7 +85,7 @@ fn what_is_infected_does_not_come_back_unless_an_administrator_wants_it() {
     let (code, files) = restore(&["latest"], "known");
     assert_eq!((code, files), (3, [some("Dear colleague"), some("nothing to see"), None]));
     let job = staff.ended(&host, "restore");
-    assert!(job["message"].as_str().unwrap().contains("since they are infected"), "{job}");
+    assert!(job["message"].as_str().unwrap().contains("since it is infected"), "{job}");
     assert_eq!(job["failures"][0]["path"], disk.join("eicar.com").to_str().unwrap(), "{job}");
 
     // Rules that came since the backup are asked on the way, and what they find is told.
