@@ -12,7 +12,7 @@ pub mod sources;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
-use sentence::Sentence;
+use sentence::{MARK, Sentence};
 use unic_langid::LanguageIdentifier;
 
 /// A file of sentences: in English and in Chinese.
@@ -35,6 +35,8 @@ const DEEPEST: usize = 3;
 const MOST_LINES: usize = 200;
 /// Places that hold a sentence of their own.
 const SENTENCES: [&str; 3] = ["question", "said", "why"];
+/// The place that holds several, with commas between.
+const LIST: &str = "list";
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,20 +97,20 @@ impl Catalogue {
         if let Some(whole) = self.sentence(reader, line, depth) {
             return whole;
         }
-        let parts: Vec<&str> = line.splitn(MOST_PARTS, "; ").collect();
+        let parts: Vec<&str> = line.splitn(MOST_PARTS, MARK).collect();
         let mut said = Vec::new();
         let mut at = 0;
         while at < parts.len() {
             // A sentence may have the mark within itself: the longest that is one.
             let longest = (at + 1..=parts.len()).rev().find_map(|end| {
-                let found = self.sentence(reader, &parts[at..end].join("; "), depth)?;
+                let found = self.sentence(reader, &parts[at..end].join(MARK), depth)?;
                 Some((found, end))
             });
             let (text, end) = longest.unwrap_or_else(|| (parts[at].to_owned(), at + 1));
             said.push(text);
             at = end;
         }
-        said.join(if reader == Reader::EnglishPage { "; " } else { "；" })
+        said.join(if reader == Reader::EnglishPage { MARK } else { "；" })
     }
 
     fn sentence(&self, reader: Reader, english: &str, depth: usize) -> Option<String> {
@@ -117,9 +119,15 @@ impl Catalogue {
         let message = bundle.get_message(sentence.key)?;
         let own = message.get_attribute("page").filter(|_| reader != Reader::ChineseTerminal);
         let pattern = own.map(|attribute| attribute.value()).or_else(|| message.value())?;
-        let value = |place: &str, value: &str| match SENTENCES.contains(&place) && depth < DEEPEST {
-            true => self.line(reader, value, depth + 1),
-            false => value.to_owned(),
+        let inner = |text: &str| self.line(reader, text, depth + 1);
+        let value = |place: &str, value: &str| match place {
+            _ if depth >= DEEPEST => value.to_owned(),
+            LIST => {
+                let comma = if reader == Reader::EnglishPage { ", " } else { "、" };
+                value.split(", ").map(inner).collect::<Vec<_>>().join(comma)
+            }
+            place if SENTENCES.contains(&place) => inner(value),
+            _ => value.to_owned(),
         };
         let args: FluentArgs = sentence.places.iter().zip(values).map(|(p, v)| (*p, value(p, v))).collect();
         Some(bundle.format_pattern(pattern, Some(&args), &mut vec![]).into_owned())

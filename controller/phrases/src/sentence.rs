@@ -1,12 +1,17 @@
 //! One English sentence with places in it, and whether a text is that sentence.
 
+/// Between sentences that were put together.
+pub(crate) const MARK: &str = "; ";
+/// Places that hold sentences, or what other programs say.
+const MAY_GO_ON: [&str; 9] = ["question", "said", "why", "error", "problem", "cause", "answer", "how", "note"];
+
 /// A sentence: its key, and what stands before, between and behind its places.
 pub(crate) struct Sentence {
     /// Under which it stands in the files.
     pub(crate) key: &'static str,
     texts: Vec<&'static str>,
-    /// What its places are called. One called `n` holds a number, `field` and `place` hold
-    /// one word, and `names` hold no other sentence.
+    /// What its places are called. One called `n` holds a number, `field` and `place` hold one word, and
+    /// none but those that hold sentences or another program's words holds the mark between two.
     pub(crate) places: Vec<&'static str>,
 }
 
@@ -36,6 +41,10 @@ impl Sentence {
         let (first, others) = self.texts.split_first()?;
         let mut rest = text.strip_prefix(first)?;
         let Some((last, between)) = others.split_last() else { return rest.is_empty().then(Vec::new) };
+        // Before what stands between is looked for: most texts are no sentence that begins with a place.
+        if !rest.ends_with(last) {
+            return None;
+        }
         let mut values = Vec::new();
         for part in between {
             let (value, behind) = rest.split_once(part)?;
@@ -46,8 +55,8 @@ impl Sentence {
         let fits = self.places.iter().zip(&values).all(|(place, value)| match *place {
             "n" => is_number(value),
             "field" | "place" => !value.contains(char::is_whitespace),
-            "names" => !value.contains("; "),
-            _ => true,
+            place if MAY_GO_ON.contains(&place) => true,
+            _ => !value.contains(MARK),
         });
         fits.then_some(values)
     }

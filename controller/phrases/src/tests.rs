@@ -54,7 +54,7 @@ fn pages_name_no_command() {
 }
 
 /// Where the controller and its agents say something to people, and the words before it.
-const SOURCES: [(&str, &[&str]); 13] = [
+const SOURCES: [(&str, &[&str]); 15] = [
     ("controller/src/app", &REFUSALS),
     ("controller/src/web", &REFUSALS),
     ("controller/src/handout.rs", &REFUSALS),
@@ -67,6 +67,8 @@ const SOURCES: [(&str, &[&str]); 13] = [
     ("agent/backup/src/storage.rs", &["#[error("]),
     ("agent/backup/src/restore", &[".failed(path, ", "Err("]),
     ("agent/src/quarantine/error.rs", &["#[error("]),
+    ("agent/src/places.rs", &["Err("]),
+    ("agent/src/jobs", &["Err(", "Ended::failed(", "return (None, ", "Ok((None, ", "(ended, "]),
     ("agent/src/work", &["Ended::failed(", "Judgement::Bad(", "unavailable("]),
 ];
 const REFUSALS: [&str; 11] = [
@@ -135,6 +137,14 @@ fn sentences_come_apart() {
             "the policy cannot be read: line 2, column 3: scan: unknown field `treads`, expected one of `a`, `b`; did \
              you mean 'threads'?",
             "无法读取策略：第 2 行第 3 列：scan：没有字段“treads”，可用：`a`, `b`；是否想写“threads”？",
+        ),
+        (
+            "left out: 3 as too large, 1 as caches; slowest: /a; b (90 s); no signatures are here yet",
+            "未包含：3 个过大、1 个缓存；最慢：/a；b (90 s)；这里还没有特征库",
+        ),
+        (
+            "slowest: /a (90 s); rules to mend, or to disable in the policy: R; /b is not a file",
+            "最慢：/a (90 s)；需要修正或在策略中停用的规则：R；/b 不是文件",
         ),
         // What looks like a place is none.
         ("there is no job '{ $job }'; 'keepwatch jobs list' shows them", "没有任务“{ $job }”"),

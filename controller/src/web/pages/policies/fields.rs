@@ -301,14 +301,23 @@ pub fn written(document: &Mapping) -> String {
     }
 }
 
-/// Whether a text has comments, which a form would lose. Of what stands in quotes it may be said wrongly.
+/// Whether a text has comments, which a form would lose. Of a text in quotes over several lines it may be
+/// said wrongly, and then rather that there is one.
 pub fn has_comments(yaml: &str) -> bool {
-    let comment = |(at, _): (usize, &str), line: &str| {
-        let before = &line[..at];
-        let quoted = |mark: char| !before.matches(mark).count().is_multiple_of(2);
-        (before.is_empty() || before.ends_with([' ', '\t'])) && !quoted('\'') && !quoted('"')
-    };
-    yaml.lines().any(|line| line.match_indices('#').any(|found| comment(found, line)))
+    yaml.lines().any(|line| {
+        let (mut before, mut quote) = (' ', None);
+        line.chars().any(|c| {
+            let opens = before.is_whitespace() || "[{,:".contains(before);
+            match c {
+                '#' if quote.is_none() && before.is_whitespace() => return true,
+                '\'' | '"' if quote == Some(c) => quote = None,
+                '\'' | '"' if quote.is_none() && opens => quote = Some(c),
+                _ => {}
+            }
+            before = c;
+            false
+        })
+    })
 }
 
 #[cfg(test)]

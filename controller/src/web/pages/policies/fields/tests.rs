@@ -171,6 +171,8 @@ fn comments_are_told_from_what_looks_like_one() {
         ("scan: {excludes: ['a # b', \"c # d\"]}", false),
         ("scan: {excludes: [a#b]}", false),
         ("scan: {excludes: ['a'] } # 'b'", true),
+        ("- \"/srv/it's here\"  # why", true),
+        ("- it's # why", true),
         ("", false),
     ] {
         assert_eq!(has_comments(yaml), comments, "{yaml}");
